@@ -1,0 +1,68 @@
+"""Random draws that belong to a seed, never to a cohort.
+
+Each seed has one stream of numbers for each purpose, and members that share a seed share the draws on purpose:
+comparisons between settings are then paired, and a cohort pays for one draw instead of K.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def stream(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator whose numbers follow from the seed and the purpose alone (and from the kind of device)."""
+    digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+
+
+class Draws:
+    """The draws of K members in training, one stream of each kind per distinct seed (S of them).
+
+    Args:
+        seeds: seed of each member.
+        n_images: size of the training set that batches are drawn from.
+        device, dtype: where and how the draws are made.
+    """
+
+    def __init__(self, seeds: Sequence[int], n_images: int, device: torch.device, dtype: torch.dtype) -> None:
+        distinct = sorted(set(seeds))
+        self._shared = len(distinct) == 1
+        self._members = len(seeds)
+        self._n_images, self._device, self._dtype = n_images, device, dtype
+        self._which = torch.tensor([distinct.index(s) for s in seeds], device=device)
+        self._noise = [stream(s, "noise", device) for s in distinct]
+        self._dropout = [stream(s, "dropout", device) for s in distinct]
+        self._batches = [stream(s, "batches", device) for s in distinct]
+        self._order: list[Tensor] = [torch.empty(0, dtype=torch.long, device=device) for _ in distinct]
+
+    def noise(self, n: int, z_dim: int) -> Tensor:
+        """Standard normal inputs of the generator, [n, K, z_dim]."""
+        z = [torch.randn(n, z_dim, generator=g, device=self._device, dtype=self._dtype) for g in self._noise]
+        return self.to_members(torch.stack(z, 1))
+
+    def batch(self, n: int) -> Tensor:
+        """Indices of the next n training images of each distinct seed, [n, S]; every epoch is a new permutation."""
+        picks = []
+        for i, generator in enumerate(self._batches):
+            while len(self._order[i]) < n:
+                epoch = torch.randperm(self._n_images, generator=generator, device=self._device)
+                self._order[i] = torch.cat([self._order[i], epoch])
+            picks.append(self._order[i][:n])
+            self._order[i] = self._order[i][n:]
+        return torch.stack(picks, 1)
+
+    def keep(self, shape: Sequence[int], rate: float) -> Tensor:
+        """Dropout multipliers, 0 or 1 / (1 - rate), of shape [*shape[:-1], K, shape[-1]]."""
+        masks = []
+        for generator in self._dropout:
+            kept = torch.rand(*shape, generator=generator, device=self._device, dtype=self._dtype) >= rate
+            masks.append(kept.to(self._dtype) / (1 - rate))
+        return self.to_members(torch.stack(masks, -2))
+
+    def to_members(self, draws: Tensor) -> Tensor:
+        """Spread what belongs to seeds over the members: [..., S, C] -> [..., K, C], no copy if all share one seed."""
+        if self._shared:
+            return draws.expand(*draws.shape[:-2], self._members, draws.shape[-1])
+        return draws.index_select(-2, self._which)

@@ -1,0 +1,76 @@
+"""Command line of the package: `python -m reports` turns a results database into a page with its figures."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sweep.storage import Storage
+
+DATABASE = "sqlite:///runs/mnist/results.db"
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)
+    parser.add_argument(
+        "--db",
+        metavar="URL",
+        default=os.environ.get("SWEEP_DB") or DATABASE,
+        help=f"results database (default: the variable SWEEP_DB, else {DATABASE})",
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, help="folder to write (default: report/ beside the database's file)"
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    # Loaded after the arguments are read, so that --help and a mistyped option answer at once.
+    from sweep.storage import Storage, StorageError
+
+    try:
+        storage = Storage(arguments.db)
+        try:
+            return write_report(storage, arguments.out or default_folder(storage))
+        finally:
+            storage.close()
+    except StorageError as error:
+        return fail(str(error))
+
+
+def default_folder(storage: "Storage") -> Path:
+    """`report` beside an SQLite file, else in the current folder."""
+    file = storage.url.database
+    if storage.url.get_backend_name() == "sqlite" and file:
+        return Path(file).parent / "report"
+    return Path("report")
+
+
+def write_report(storage: "Storage", out: Path) -> int:
+    from reports.page import render_page
+    from reports.report import PAGE, as_files, make_sections, staging
+    from reports.summary import query_lines, summary
+
+    query = query_lines(storage.url.render_as_string(hide_password=True))
+    try:
+        with staging(out) as stage:
+            sections = make_sections(storage.results(), storage.sheets)
+            page = render_page(sections, storage.sweeps(), query)
+            for name, content in as_files(sections, page).items():
+                (stage / name).write_bytes(content)
+    except OSError as error:
+        return fail(f"--out {out}: can't be written: {error.strerror or error}")
+    print(summary(out.resolve() / PAGE, sections, query))
+    return 0
+
+
+def fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

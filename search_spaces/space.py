@@ -1,0 +1,250 @@
+"""A search space: a YAML file, validated, and the trials it expands to."""
+
+import difflib
+import hashlib
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from search_spaces.trial import AXES, Family, Optimizer, Scoring, Training, Trial
+
+FOLDER = Path(__file__).parent
+
+_VALUES: dict[str, Any] = {
+    "n_layer_g": Annotated[int, Field(ge=2, le=20)],
+    "n_layer_d": Annotated[int, Field(ge=2, le=20)],
+    "size_g": Annotated[int, Field(ge=1, le=65536)],
+    "size_d": Annotated[int, Field(ge=1, le=65536)],
+    "dropout_d": bool,
+    "optim_g": Optimizer,
+    "optim_d": Optimizer,
+    "lr": Annotated[float, Field(gt=0, allow_inf_nan=False)],
+    "margin": Annotated[float, Field(gt=0, allow_inf_nan=False)],
+    "pt_weight": Annotated[float, Field(gt=0, allow_inf_nan=False)],
+    "seed": Annotated[int, Field(ge=0, lt=2**31)],
+}
+_OWN_AXES: dict[Family, set[str]] = {"gan": set(), "ebgan": {"margin"}, "ebgan_pt": {"margin", "pt_weight"}}
+_DEFAULTS: dict[str, Any] = {"seed": 0}
+
+
+class SpaceError(Exception):
+    """A search space that can't be used; the message is one line that names file, key, value and what is allowed."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+def _at_least_one(kind: Any) -> Any:
+    return Annotated[list.__class_getitem__(kind), Field(min_length=1)]
+
+
+_LISTS: dict[str, Any] = {name: (_at_least_one(kind) | None, None) for name, kind in _VALUES.items()}
+_SINGLES: dict[str, Any] = {name: (kind | None, None) for name, kind in _VALUES.items()}
+_Axes: Any = create_model("_Axes", __base__=_Strict, **_LISTS)
+_Fixed: Any = create_model("_Fixed", __base__=_Strict, **_SINGLES)
+
+
+class _Training(_Strict):
+    data: Literal["mnist"] = "mnist"
+    steps: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=2, le=60000)]
+    z_dim: Annotated[int, Field(ge=1)] = 100
+    betas: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)] = [
+        0.5,
+        0.999,
+    ]
+    dropout_rate: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+
+class _Scoring(_Strict):
+    n_samples: Annotated[int, Field(ge=500, multiple_of=500)] = 10000
+    z_seed: Annotated[int, Field(ge=0)] = 0
+
+
+class _File(_Strict):
+    family: Family
+    axes: _Axes
+    fixed: _Fixed = _Fixed()
+    training: _Training
+    scoring: _Scoring = _Scoring()
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """A validated grid.
+
+    Attributes:
+        name: how the user named it, such as "paper/mnist_gan".
+        axes: the values of every axis, fixed ones as lists of one, in the order of `trial.AXES`.
+    """
+
+    name: str
+    family: Family
+    axes: Mapping[str, tuple[Any, ...]]
+    training: Training
+    scoring: Scoring
+
+    def trials(self) -> Iterable[Trial]:
+        """The cells of the grid, last axis fastest."""
+        for values in itertools.product(*(self.axes[name] for name in AXES)):
+            yield Trial(
+                self.name,
+                self.family,
+                **dict(zip(AXES, values, strict=True)),
+                training=self.training,
+                scoring=self.scoring,
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The declaration in plain values, for the record."""
+        return asdict(self) | {"axes": {name: list(values) for name, values in self.axes.items()}}
+
+
+def shipped_spaces() -> list[str]:
+    """Names of the search spaces that come with the project."""
+    return sorted(str(path.relative_to(FOLDER).with_suffix("")) for path in FOLDER.glob("*/*.yaml"))
+
+
+def load_space(name: str) -> SearchSpace:
+    """Read a search space from a file, or one of the shipped ones by name such as `paper/mnist_gan`.
+
+    Raises:
+        SpaceError: the file is missing, is no YAML, or declares something that is not allowed.
+    """
+    path = _find(name)
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise SpaceError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpaceError(f"{path}: can't be read: {error}") from None
+    if not isinstance(content, dict):
+        raise SpaceError(f"{path}: got {_short(content)}, allowed: a mapping with the keys family, axes, training")
+    try:
+        declared = _File.model_validate(content)
+    except ValidationError as error:
+        raise SpaceError(f"{path}: {_first_problem(error)}") from None
+    training, scoring = declared.training, declared.scoring
+    return SearchSpace(
+        name=name,
+        family=declared.family,
+        axes=_complete_axes(path, declared),
+        training=Training(
+            data=training.data,
+            steps=training.steps,
+            batch_size=training.batch_size,
+            z_dim=training.z_dim,
+            beta1=training.betas[0],
+            beta2=training.betas[1],
+            dropout_rate=training.dropout_rate,
+        ),
+        scoring=Scoring(scoring.n_samples, scoring.z_seed),
+    )
+
+
+def expand(spaces: Sequence[SearchSpace], order_seed: int = 0) -> list[Trial]:
+    """All trials of the spaces in a seeded random order, trials of one shape together.
+
+    Whole shapes are shuffled, not trials, because a shape runs as one program; any first part of the list is
+    then a fair sample of the grid. The order of two shapes does not depend on what else is in the grid.
+
+    Raises:
+        SpaceError: two spaces declare the same cell.
+    """
+    owner: dict[str, Trial] = {}
+    by_shape: dict[tuple[object, ...], list[Trial]] = defaultdict(list)
+    for space in spaces:
+        for trial in space.trials():
+            if trial.trial_id in owner:
+                cell = ", ".join(f"{axis} {getattr(trial, axis)}" for axis in AXES if getattr(trial, axis) is not None)
+                raise SpaceError(f"{space.name}: duplicate cell, also in {owner[trial.trial_id].space}: {cell}")
+            owner[trial.trial_id] = trial
+            by_shape[trial.shape].append(trial)
+    shapes = sorted(by_shape, key=lambda shape: hashlib.sha256(f"{order_seed}/{shape}".encode()).digest())
+    return [trial for shape in shapes for trial in by_shape[shape]]
+
+
+def _find(name: str) -> Path:
+    shipped = FOLDER / f"{name}.yaml"
+    path = shipped if shipped.is_file() else Path(name)
+    if not path.is_file():
+        raise SpaceError(f"{name}: no such search space, allowed: a YAML file or one of {', '.join(shipped_spaces())}")
+    return path
+
+
+def _complete_axes(path: Path, declared: Any) -> dict[str, tuple[Any, ...]]:
+    """Values of every axis, each declared once under `axes` or `fixed`, None where the family has no such axis."""
+    own = _OWN_AXES[declared.family]
+    foreign = set().union(*_OWN_AXES.values()) - own
+    complete: dict[str, tuple[Any, ...]] = {}
+    for name in AXES:
+        values, fixed = getattr(declared.axes, name), getattr(declared.fixed, name)
+        if values is not None and fixed is not None:
+            raise SpaceError(f"{path}: axes.{name}: given under fixed too, allowed: one of the two")
+        if name in foreign:
+            if values is not None or fixed is not None:
+                where = "axes" if values is not None else "fixed"
+                raise SpaceError(f"{path}: {where}.{name}: not an axis of family {declared.family}")
+            complete[name] = _none_or_zero(name, declared.family)
+            continue
+        if values is None:
+            fixed = _DEFAULTS.get(name) if fixed is None else fixed
+            if fixed is None:
+                raise SpaceError(f"{path}: axes.{name}: missing, allowed: a list of values (or one value under fixed)")
+            values = [fixed]
+        twice = [v for i, v in enumerate(values) if v in values[:i]]
+        if twice:
+            raise SpaceError(f"{path}: axes.{name}: duplicate cells, {_short(twice[0])} is listed twice")
+        complete[name] = tuple(float(v) if name in ("lr", "margin", "pt_weight") else v for v in values)
+    return complete
+
+
+def _none_or_zero(axis: str, family: Family) -> tuple[float | None]:
+    """An EBGAN without the pull-away term has weight 0; a GAN has neither weight nor margin."""
+    return (0.0,) if axis == "pt_weight" and family != "gan" else (None,)
+
+
+def _first_problem(error: ValidationError) -> str:
+    """One line for the first thing that is wrong: key, what was given, what is allowed."""
+    first = error.errors()[0]
+    location = list(first["loc"])
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    if first["type"] == "extra_forbidden":
+        return f"{key}: unknown key, allowed: {_known(location)}"
+    if first["type"] == "missing":
+        return f"{key}: missing"
+    allowed = re.sub(r"^(Input|Value|List) should (be|have) (a valid )?", "", first["msg"])
+    return f"{key}: got {_short(first['input'])}, allowed: {allowed}"
+
+
+def _known(location: list[Any]) -> str:
+    """Keys that could stand where the last of `location` stands, the nearest first."""
+    models = {"axes": _Axes, "fixed": _Fixed, "training": _Training, "scoring": _Scoring}
+    model = models[location[0]] if len(location) > 1 else _File
+    names = list(model.model_fields)
+    near = difflib.get_close_matches(str(location[-1]), names, n=1)
+    return ", ".join(names) + (f" (did you mean {near[0]}?)" if near else "")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe loading in which 1e-3 is a number, as in YAML 1.2 (YAML 1.1 wants a dot and reads a string)."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
+    list("-+0123456789."),
+)

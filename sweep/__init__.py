@@ -1,0 +1,1 @@
+"""Plans, runs and records sweeps; the only package that meets Ray and the database."""

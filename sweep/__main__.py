@@ -1,0 +1,231 @@
+"""The command line: python -m sweep plan | run | status | retry."""
+
+import argparse
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import NoReturn
+
+from data.mnist import DataError, ensure_mnist
+from metrics.card import ClassifierError, classifier_card
+from metrics.identity import FORMULA, ScoreIdentity
+from search_spaces.space import SearchSpace, SpaceError, load_space
+from sweep.devices import Machine, this_machine
+from sweep.plan import Plan, PlanError, Resources, cohort_flops, make_plan, save_plan, share_out
+from sweep.provenance import code_version, environment
+from sweep.storage import Storage, StorageError
+
+DEFAULT_DB = "sqlite:///runs/mnist/results.db"
+FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.command(options)
+    except (SpaceError, PlanError, StorageError, DataError, ClassifierError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m sweep", description="Plan, run and watch a sweep over search spaces.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+
+    plan = commands.add_parser("plan", help="cells, cohorts, memory, time and disk before anything runs")
+    _add_plan_options(plan)
+    plan.add_argument("--db", metavar="URL", help="leave out what this results database has finished")
+    plan.add_argument("--json", action="store_true", help="print the plan as one JSON object")
+    plan.add_argument("--save", type=Path, metavar="FILE", help="write every missing trial as CSV")
+    plan.set_defaults(command=_plan)
+
+    run = commands.add_parser("run", help="run what is missing")
+    _add_plan_options(run)
+    _add_db(run)
+    run.add_argument("--minutes", type=_positive, help="stop after this time; later runs go on")
+    run.add_argument("--since", type=float, metavar="SECONDS", help="count the minutes from this Unix time")
+    run.set_defaults(command=_run)
+
+    status = commands.add_parser("status", help="counts by family and state")
+    _add_db(status)
+    status.add_argument("--json", action="store_true", help="print the counts as one JSON object")
+    status.set_defaults(command=_status)
+
+    retry = commands.add_parser("retry", help="put failed trials back to waiting")
+    _add_db(retry)
+    retry.set_defaults(command=_retry)
+    return parser
+
+
+def _add_plan_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("spaces", nargs="*", metavar="SPACE", help="a YAML file, or a name such as paper/mnist_gan")
+    parser.add_argument(
+        "--workers", type=_count, help="cohorts in flight at once (default: one a GPU, else one a core)"
+    )
+    parser.add_argument(
+        "--gpus-per-worker", type=_share, metavar="N", help="CUDA devices of a worker, may be a fraction"
+    )
+    parser.add_argument("--limit", type=_count, metavar="N", help="only the first N cohorts of what is missing")
+    parser.add_argument("--seed", type=_seed, default=0, help="of the random order of cells (default: 0)")
+
+
+def _add_db(parser: argparse.ArgumentParser) -> None:
+    default = os.environ.get("SWEEP_DB", DEFAULT_DB)
+    parser.add_argument("--db", default=default, metavar="URL", help="results database (default: %(default)s)")
+
+
+def _plan(options: argparse.Namespace) -> int:
+    machine = this_machine()
+    spaces = _spaces(options, machine)
+    resources = share_out(machine, options.workers, options.gpus_per_worker)
+    storage = Storage(options.db) if options.db else None
+    plan = _missing(spaces, resources, storage, options)
+    if options.save:
+        save_plan(plan, options.save)
+    print(json.dumps(plan.summary()) if options.json else _plan_text(plan))
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    machine = this_machine()
+    spaces = _spaces(options, machine)
+    resources = share_out(machine, options.workers, options.gpus_per_worker)
+    storage = Storage(options.db, create=True)
+    storage.release()
+    plan = _missing(spaces, resources, storage, options)
+    print(_plan_text(plan))
+    if not plan.cohorts:
+        return 0
+    ensure_mnist(print)
+    sweep_id = storage.declare(
+        name=", ".join(space.name for space in spaces),
+        spaces={space.name: space.as_dict() for space in spaces},
+        settings=asdict(resources) | {"order_seed": options.seed} | environment(machine),
+        code_version=code_version(),
+    )
+    storage.add_trials(sweep_id, plan.trials)
+    return _run_plan(plan, storage, sweep_id, _deadline(options))
+
+
+def _run_plan(plan: Plan, storage: Storage, sweep_id: int, deadline: float | None) -> int:
+    # Ray takes seconds to load and to start, so it comes after the plan and its checks.
+    from rich.console import Console
+
+    from sweep.driver import Interrupted, run_sweep
+    from sweep.panel import Panel
+
+    print("Starting Ray ...", flush=True)
+    panel = Panel(Console(), storage.counts(), sum(map(cohort_flops, plan.cohorts)))
+    try:
+        failed = run_sweep(plan, storage, panel, deadline)
+    except Interrupted:
+        print("Stopped. Finished cohorts are stored; the same command goes on with the rest.")
+        return 130
+    storage.finish(sweep_id)
+    return 1 if failed else 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    counts = Storage(options.db).counts()
+    if options.json:
+        print(json.dumps(counts))
+    for family, states in () if options.json else counts.items():
+        shown = ", ".join(f"{n} {state.lower()}" for state, n in states.items() if n)
+        print(f"{family:10} {sum(states.values()):6} cells: {shown}")
+    return 0
+
+
+def _retry(options: argparse.Namespace) -> int:
+    print(f"{Storage(options.db).retry()} failed trials put back to waiting")
+    return 0
+
+
+def _spaces(options: argparse.Namespace, machine: Machine) -> list[SearchSpace]:
+    if not options.spaces:
+        options.spaces, why = default_spaces(machine)
+        print(why, file=sys.stderr)
+    return [load_space(name) for name in options.spaces]
+
+
+def _missing(
+    spaces: Sequence[SearchSpace], resources: Resources, storage: Storage | None, options: argparse.Namespace
+) -> Plan:
+    """The plan of what the database does not have yet."""
+    classifier = classifier_card().sha256
+    identities = {ScoreIdentity(FORMULA, classifier, s.scoring.n_samples, s.scoring.z_seed) for s in spaces}
+    finished = storage.finished(identities) if storage else set()
+    plan = make_plan(spaces, resources, finished, options.seed)
+    return replace(plan, cohorts=plan.cohorts[: options.limit])
+
+
+def _deadline(options: argparse.Namespace) -> float | None:
+    if options.minutes is None:
+        return None
+    passed = time.time() - options.since if options.since else 0.0
+    return time.monotonic() - passed + 60 * options.minutes
+
+
+def _plan_text(plan: Plan) -> str:
+    numbers = plan.summary()
+    families = ", ".join(f"{n} {family}" for family, n in numbers["by_family"].items())
+    lines = [f"{numbers['cells']} cells: {families}; {plan.missing} to run in {numbers['cohorts']} cohorts"]
+    if plan.cohorts:
+        lines.append(
+            f"{numbers['workers']} workers, {numbers['memory_per_worker_gib']} GiB each; about {numbers['hours']} hours"
+            f" for everything (a guess until the first cohorts are done), {numbers['disk_mib']} MiB of disk"
+        )
+    return "\n".join(lines)
+
+
+def default_spaces(machine: Machine) -> tuple[list[str], str]:
+    """The grids to run where none is named, and why these."""
+    if machine.gpus:
+        return [f"paper/{name}" for name in FAMILIES], f"{machine.gpus[0][0]} found: running the paper's grids."
+    return [f"laptop/{name}" for name in FAMILIES], (
+        "No CUDA device found: running the laptop grids (the paper's cells, widths divided by 8, shorter training)."
+    )
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"got {text}, allowed: a whole number from 1")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"got {text}, allowed: a whole number from 0")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"got {text}, allowed: a number above 0")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"got {text}, allowed: a number from 0")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""Cohorts: trials of one shape that run as one batched program, no larger than memory allows."""
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from search_spaces.trial import Trial
+from sweep import cost
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Trials of one shape, in an order in which equal optimiser settings are neighbours."""
+
+    trials: tuple[Trial, ...]
+
+    @property
+    def trial_ids(self) -> list[str]:
+        return [trial.trial_id for trial in self.trials]
+
+    def halves(self) -> tuple["Cohort", "Cohort"]:
+        """Two cohorts in place of one that does not fit in memory."""
+        middle = len(self.trials) // 2
+        return Cohort(self.trials[:middle]), Cohort(self.trials[middle:])
+
+
+def partition(trials: Iterable[Trial], memory: int) -> list[Cohort]:
+    """Stack neighbouring trials of one shape; the order of shapes stays.
+
+    Args:
+        trials: trials in the order they should run, those of one shape together.
+        memory: bytes that a cohort may take. A cohort has one member at least, whatever it takes.
+    """
+    cohorts = []
+    for _, group in itertools.groupby(trials, key=lambda trial: trial.shape):
+        members = sorted(group, key=_settings)
+        largest = max(1, (memory - cost.shared_bytes(members[0])) // cost.member_bytes(members[0]))
+        parts = math.ceil(len(members) / largest)
+        cohorts += [Cohort(tuple(part)) for part in _split_evenly(members, parts)]
+    return cohorts
+
+
+def _settings(trial: Trial) -> tuple[object, ...]:
+    """The generator holds most weights, so its optimiser settings come first."""
+    return (trial.optim_g, trial.lr, trial.optim_d, trial.dropout_d, trial.family, trial.margin, trial.seed)
+
+
+def _split_evenly(members: Sequence[Trial], parts: int) -> list[Sequence[Trial]]:
+    bounds = [len(members) * i // parts for i in range(parts + 1)]
+    return [members[a:b] for a, b in itertools.pairwise(bounds)]

@@ -1,0 +1,124 @@
+"""A plan: what is missing, how it is grouped, and what it will cost. Loads neither torch nor Ray."""
+
+import csv
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search_spaces.space import SearchSpace, expand
+from search_spaces.trial import AXES, Trial
+from sweep import cost
+from sweep.cohorts import Cohort, partition
+from sweep.devices import Machine
+
+
+class PlanError(Exception):
+    """Resources that the machine does not have; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the workers may use, and what one of them gets.
+
+    Attributes:
+        workers: cohorts in flight at once.
+        cores: processor cores of a worker.
+        gpus: CUDA devices of a worker, may be a fraction.
+        memory: bytes that a cohort may take.
+        flops: floating-point operations per second of a worker, a guess.
+    """
+
+    workers: int
+    cores: float
+    gpus: float
+    memory: int
+    flops: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Trials in the order they run, the cohorts of those that are missing, and where they will run."""
+
+    spaces: tuple[SearchSpace, ...]
+    trials: tuple[Trial, ...]
+    cohorts: tuple[Cohort, ...]
+    resources: Resources
+
+    @property
+    def missing(self) -> int:
+        return sum(len(cohort.trials) for cohort in self.cohorts)
+
+    def summary(self) -> dict[str, Any]:
+        """The plan in numbers; estimates are for what is missing."""
+        bytes_needed = [_cohort_bytes(cohort) for cohort in self.cohorts]
+        seconds = [cohort_flops(cohort) / self.resources.flops for cohort in self.cohorts]
+        return {
+            "cells": len(self.trials),
+            "by_family": dict(Counter(trial.family for trial in self.trials)),
+            "cohorts": len(self.cohorts),
+            "missing": self.missing,
+            "workers": self.resources.workers,
+            "memory_per_worker_gib": round(max(bytes_needed, default=0) / 2**30, 2),
+            "hours": round(sum(seconds) / self.resources.workers / 3600, 2),
+            "disk_mib": round(cost.disk_bytes(self.missing) / 2**20, 1),
+        }
+
+
+def make_plan(
+    spaces: Sequence[SearchSpace], resources: Resources, finished: Collection[str] = (), order_seed: int = 0
+) -> Plan:
+    """Expand the spaces, leave out what is finished and group the rest into cohorts.
+
+    Raises:
+        SpaceError: two spaces declare the same cell.
+    """
+    trials = expand(spaces, order_seed)
+    missing = [trial for trial in trials if trial.trial_id not in finished] if finished else trials
+    return Plan(tuple(spaces), tuple(trials), tuple(partition(missing, resources.memory)), resources)
+
+
+def share_out(machine: Machine, workers: int | None = None, gpus_per_worker: float | None = None) -> Resources:
+    """Divide this machine among workers: by default one a GPU, and without GPUs one a core.
+
+    Raises:
+        PlanError: more is asked for than the machine has.
+    """
+    n_gpus = len(machine.gpus)
+    if gpus_per_worker and not n_gpus:
+        raise PlanError(f"--gpus-per-worker: got {gpus_per_worker:g}, allowed: 0, for no CUDA device is found here")
+    if gpus_per_worker is None:
+        gpus_per_worker = min(1.0, n_gpus / workers) if n_gpus and workers else float(bool(n_gpus))
+    room = int(n_gpus / gpus_per_worker + 1e-9) if gpus_per_worker else machine.cores
+    workers = room if workers is None else workers
+    if workers > min(room, machine.cores):
+        where = f"{machine.cores} cores" + (f" and {n_gpus} CUDA devices" if gpus_per_worker else "")
+        allowed = min(room, machine.cores)
+        raise PlanError(f"--workers: got {workers}, allowed: 1 to {allowed} on this machine with {where}")
+    if gpus_per_worker:
+        memory = int(0.9 * min(size for _, size in machine.gpus) * min(1.0, gpus_per_worker))
+        return Resources(
+            workers, machine.cores // workers, gpus_per_worker, memory, cost.FLOPS_PER_GPU * gpus_per_worker
+        )
+    cores = machine.cores // workers
+    return Resources(workers, cores, 0.0, int(0.7 * machine.memory / workers), cost.FLOPS_PER_CORE * cores)
+
+
+def save_plan(plan: Plan, path: Path) -> None:
+    """Write every missing trial with its cohort as CSV."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["cohort", "trial_id", "family", *AXES])
+        for number, cohort in enumerate(plan.cohorts):
+            for trial in cohort.trials:
+                writer.writerow([number, trial.trial_id, trial.family, *(getattr(trial, axis) for axis in AXES)])
+
+
+def cohort_flops(cohort: Cohort) -> int:
+    return len(cohort.trials) * cost.training_flops(cohort.trials[0])
+
+
+def _cohort_bytes(cohort: Cohort) -> int:
+    first = cohort.trials[0]
+    return cost.shared_bytes(first) + len(cohort.trials) * cost.member_bytes(first)

@@ -1,0 +1,30 @@
+"""A record: what a worker sends back about one trial, in plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from metrics.identity import ScoreIdentity
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a trial ended.
+
+    Attributes:
+        duration_s: the trial's share of its cohort's wall time.
+        step: updates done when it was scored.
+        scores: columns of the table `scores`; None where there is no score.
+        sheet: sample sheet as PNG.
+        error: traceback of a failed trial.
+    """
+
+    trial_id: str
+    state: Literal["COMPLETE", "DIVERGED", "FAILED"]
+    duration_s: float | None = None
+    device: str | None = None
+    step: int = 0
+    identity: ScoreIdentity | None = None
+    scores: Mapping[str, float] | None = None
+    sheet: bytes | None = None
+    error: str | None = None

@@ -1,0 +1,308 @@
+"""The results database: what is declared, what ran, what came out. The driver is its only writer."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, inspect, select, text, update
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from metrics.identity import ScoreIdentity
+from search_spaces.trial import AXES, Trial
+from sweep import tables
+from sweep.records import Record
+
+FINISHED = ("COMPLETE", "DIVERGED", "FAILED")
+BUSY_TIMEOUT_S = 30
+
+
+class StorageError(Exception):
+    """A database that can't be used; the message is one line that names it."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What real images score under an identity, kept beside it."""
+
+    real_score: float
+    real_inception_score: float
+    classifier_accuracy: float
+
+
+class Storage:
+    """One results database.
+
+    Args:
+        url: SQLAlchemy URL, such as sqlite:///runs/mnist/results.db.
+        create: whether a missing database is made; otherwise it is an error.
+
+    Raises:
+        StorageError: the database can't be reached, is not one of ours, or comes from a newer version.
+    """
+
+    def __init__(self, url: str, create: bool = False) -> None:
+        self.url = _parse(url)
+        self._name = self.url.render_as_string(hide_password=True)
+        if self.url.get_backend_name() == "sqlite":
+            self._prepare_file(create)
+        try:
+            self._reader = _engine(self.url, create)
+        except ImportError as error:
+            raise StorageError(f"{self._name}: needs the Python package {error.name}") from None
+        self._writer = self._reader.execution_options(writes=True)
+        with self._clear_errors():
+            self._check_version(create)
+
+    def close(self) -> None:
+        self._reader.dispose()
+
+    def declare(self, name: str, spaces: Mapping[str, Any], settings: Mapping[str, Any], code_version: str) -> int:
+        """Register a sweep and give back its number."""
+        values = {"name": name, "spaces": spaces, "settings": settings, "code_version": code_version}
+        with self._clear_errors(), self._writer.begin() as connection:
+            result = connection.execute(insert(tables.sweeps).values(started_at=_now(), **values))
+            return int(result.inserted_primary_key[0])  # type: ignore[index]
+
+    def add_trials(self, sweep_id: int, trials: Iterable[Trial]) -> None:
+        """Make sure that every trial is there, with its place in this order; those already known are left alone."""
+        with self._clear_errors(), self._writer.begin() as connection:
+            known = set(connection.scalars(select(tables.trials.c.trial_id)))
+            rows = [
+                {"sweep_id": sweep_id, "position": position, "state": "WAITING"} | _columns(trial)
+                for position, trial in enumerate(trials)
+                if trial.trial_id not in known
+            ]
+            if rows:
+                connection.execute(insert(tables.trials), rows)
+
+    def finished(self, identities: Iterable[ScoreIdentity]) -> set[str]:
+        """Trials that need no more work: scored under one of these identities, diverged, or failed."""
+        trials, scores, known = tables.trials, tables.scores, tables.identities
+        wanted = {tuple(asdict(identity).values()) for identity in identities}
+        with self._clear_errors(), self._reader.connect() as connection:
+            rows = connection.execute(select(known))
+            same = [r.identity_id for r in rows if (r.formula, r.classifier, r.n_samples, r.z_seed) in wanted]
+            scored = (
+                select(trials.c.trial_id)
+                .join(scores)
+                .where(trials.c.state == "COMPLETE", scores.c.step == trials.c.steps, scores.c.identity_id.in_(same))
+            )
+            ended = select(trials.c.trial_id).where(trials.c.state.in_(("DIVERGED", "FAILED")))
+            return set(connection.scalars(scored)) | set(connection.scalars(ended))
+
+    def start(self, trial_ids: Sequence[str]) -> None:
+        """Mark the trials of a cohort as running; each gets an attempt."""
+        now = _now()
+        with self._clear_errors(), self._writer.begin() as connection:
+            _close_attempts(connection, trial_ids, "INTERRUPTED", now)
+            connection.execute(
+                update(tables.trials)
+                .where(tables.trials.c.trial_id.in_(trial_ids))
+                .values(state="RUNNING", attempts=tables.trials.c.attempts + 1, started_at=now)
+            )
+            connection.execute(insert(tables.attempts), [{"trial_id": t, "started_at": now} for t in trial_ids])
+
+    def record(self, records: Sequence[Record], reference: Reference | None) -> None:
+        """Keep how the trials of a cohort ended, all of them or none. `reference` belongs to scored trials."""
+        now = _now()
+        with self._clear_errors(), self._writer.begin() as connection:
+            for record in records:
+                connection.execute(
+                    update(tables.trials)
+                    .where(tables.trials.c.trial_id == record.trial_id)
+                    .values(
+                        state=record.state,
+                        finished_at=now,
+                        duration_s=record.duration_s,
+                        device=record.device,
+                    )
+                )
+                _close_attempts(connection, [record.trial_id], record.state, now, record.error)
+                _put_scores(connection, record, reference)
+                _put_samples(connection, record)
+
+    def release(self) -> int:
+        """Put trials that a stopped driver left running back to waiting; returns how many."""
+        running = tables.trials.c.state == "RUNNING"
+        with self._clear_errors(), self._writer.begin() as connection:
+            left = list(connection.scalars(select(tables.trials.c.trial_id).where(running)))
+            _close_attempts(connection, left, "INTERRUPTED", _now())
+            connection.execute(update(tables.trials).where(running).values(state="WAITING"))
+            return len(left)
+
+    def retry(self) -> int:
+        """Put failed trials back to waiting; returns how many."""
+        failed = tables.trials.c.state == "FAILED"
+        with self._clear_errors(), self._writer.begin() as connection:
+            return connection.execute(update(tables.trials).where(failed).values(state="WAITING")).rowcount
+
+    def finish(self, sweep_id: int) -> None:
+        """Note that a sweep has done all it was going to do."""
+        with self._clear_errors(), self._writer.begin() as connection:
+            this = tables.sweeps.c.sweep_id == sweep_id
+            connection.execute(update(tables.sweeps).where(this).values(finished_at=_now()))
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Trials by family and state."""
+        family, state = tables.trials.c.family, tables.trials.c.state
+        with self._clear_errors(), self._reader.connect() as connection:
+            rows = connection.execute(select(family, state, func.count()).group_by(family, state).order_by(family))
+            counts: dict[str, dict[str, int]] = {}
+            for name, reached, n in rows:
+                counts.setdefault(name, dict.fromkeys(tables.STATES, 0))[reached] = n
+            return counts
+
+    def results(self) -> pd.DataFrame:
+        """The view `results`: one row per trial."""
+        with self._clear_errors(), self._reader.connect() as connection:
+            frame = pd.read_sql(text("SELECT * FROM results ORDER BY sweep_id, position"), connection)
+        return frame.astype({"dropout_d": bool})
+
+    def sweeps(self) -> pd.DataFrame:
+        """What was run into this database: one row per execution."""
+        with self._clear_errors(), self._reader.connect() as connection:
+            return pd.read_sql(select(tables.sweeps).order_by(tables.sweeps.c.sweep_id), connection)
+
+    def sheets(self, trial_ids: Sequence[str]) -> dict[str, bytes]:
+        """Sample sheets (PNG) of these trials, as far as there are any."""
+        table = tables.samples
+        with self._clear_errors(), self._reader.connect() as connection:
+            return {r.trial_id: r.png for r in connection.execute(select(table).where(table.c.trial_id.in_(trial_ids)))}
+
+    def _prepare_file(self, create: bool) -> None:
+        if not self.url.database or self.url.database == ":memory:":
+            raise StorageError(f"{self._name}: allowed: a file, as in sqlite:///runs/mnist/results.db")
+        path = Path(self.url.database)
+        if path.exists() or not create:
+            if not path.is_file():
+                raise StorageError(f"{path}: no such results database")
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        except OSError as error:
+            raise StorageError(f"{path}: can't be written: {error.strerror}") from None
+
+    def _check_version(self, create: bool) -> None:
+        found = set(inspect(self._reader).get_table_names())
+        if not found and create:
+            with self._writer.begin() as connection:
+                tables.metadata.create_all(connection)
+                connection.execute(insert(tables.version).values(version_num=tables.VERSION))
+            return
+        if not {"alembic_version", "sweeps", "trials", "scores", "attempts"} <= found:
+            raise StorageError(f"{self._name}: not a results database of this project")
+        with self._reader.connect() as connection:
+            version = connection.scalar(select(tables.version.c.version_num))
+        if version != tables.VERSION:
+            raise StorageError(
+                f"{self._name}: written by a newer version of this project: schema {version}, allowed: {tables.VERSION}"
+            )
+
+    @contextmanager
+    def _clear_errors(self) -> Any:
+        """Turn what the database library raises into one line."""
+        try:
+            yield
+        except DBAPIError as error:
+            reason = str(error.orig).splitlines()[0]
+            raise StorageError(f"{self._name}: {reason}") from error
+        except SQLAlchemyError as error:
+            raise StorageError(f"{self._name}: {str(error).splitlines()[0]}") from error
+
+
+def load_results(url: str) -> pd.DataFrame:
+    """One row per trial of the database at `url`, as the view `results` gives it."""
+    storage = Storage(url)
+    try:
+        return storage.results()
+    finally:
+        storage.close()
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        shown = url.split("@")[-1]
+        raise StorageError(f"{shown}: not a database URL, allowed: one such as sqlite:///results.db") from None
+    return parsed
+
+
+def _engine(url: URL, create: bool) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+    @event.listens_for(engine, "connect")
+    def _settings(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # BEGIN is sent below, not by the driver
+        connection.execute("PRAGMA foreign_keys=ON")
+        if create:
+            connection.execute("PRAGMA journal_mode=WAL")  # readers never wait for the writer
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer takes its lock at once: a lock asked for after reading can fail without waiting.
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _columns(trial: Trial) -> dict[str, Any]:
+    values = {axis: getattr(trial, axis) for axis in AXES}
+    own = {"trial_id": trial.trial_id, "space": trial.space, "family": trial.family}
+    return own | values | asdict(trial.training)
+
+
+def _close_attempts(
+    connection: Connection, trial_ids: Sequence[str], outcome: str, now: datetime, error: str | None = None
+) -> None:
+    table = tables.attempts
+    running = table.c.trial_id.in_(trial_ids) & table.c.outcome.is_(None)
+    connection.execute(update(table).where(running).values(outcome=outcome, ended_at=now, error=error))
+
+
+def _put_scores(connection: Connection, record: Record, reference: Reference | None) -> None:
+    if record.scores is None or record.identity is None or reference is None:
+        return
+    table = tables.scores
+    key = {
+        "trial_id": record.trial_id,
+        "step": record.step,
+        "identity_id": _identity_id(connection, record.identity, reference),
+    }
+    values = {name: value if math.isfinite(value) else None for name, value in record.scores.items()}
+    connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
+    connection.execute(insert(table).values(**key, **values))
+
+
+def _put_samples(connection: Connection, record: Record) -> None:
+    if record.sheet is not None:
+        table = tables.samples
+        connection.execute(delete(table).where(table.c.trial_id == record.trial_id))
+        connection.execute(insert(table).values(trial_id=record.trial_id, png=record.sheet))
+
+
+def _identity_id(connection: Connection, identity: ScoreIdentity, reference: Reference) -> int:
+    table = tables.identities
+    values = asdict(identity)
+    found = connection.scalar(
+        select(table.c.identity_id).where(*(table.c[name] == value for name, value in values.items()))
+    )
+    if found is not None:
+        return int(found)
+    result = connection.execute(insert(table).values(**values, **asdict(reference)))
+    return int(result.inserted_primary_key[0])  # type: ignore[index]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

@@ -1,0 +1,134 @@
+"""Tables of the results database, and the view `results` that shows one flat row per trial."""
+
+from sqlalchemy import (
+    DDL,
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+)
+
+VERSION = "0001"
+STATES = ("WAITING", "RUNNING", "COMPLETE", "DIVERGED", "FAILED")
+
+metadata = MetaData()
+
+# Alembic's own table, so that migrations can start from any database made here.
+version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("sweep_id", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("spaces", JSON, nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("code_version", String, nullable=False),
+    Column("started_at", DateTime, nullable=False),
+    Column("finished_at", DateTime),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("trial_id", String(16), primary_key=True),
+    Column("sweep_id", ForeignKey("sweeps.sweep_id"), nullable=False),
+    Column("space", String, nullable=False),
+    Column("position", Integer, nullable=False, comment="place in the seeded random order"),
+    Column("family", String(16), nullable=False, index=True),
+    Column("n_layer_g", Integer, nullable=False),
+    Column("n_layer_d", Integer, nullable=False),
+    Column("size_g", Integer, nullable=False),
+    Column("size_d", Integer, nullable=False),
+    Column("dropout_d", Boolean, nullable=False),
+    Column("optim_g", String(8), nullable=False),
+    Column("optim_d", String(8), nullable=False),
+    Column("lr", Float, nullable=False),
+    Column("margin", Float),
+    Column("pt_weight", Float),
+    Column("seed", Integer, nullable=False),
+    Column("data", String(16), nullable=False),
+    Column("steps", Integer, nullable=False),
+    Column("batch_size", Integer, nullable=False),
+    Column("z_dim", Integer, nullable=False),
+    Column("beta1", Float, nullable=False),
+    Column("beta2", Float, nullable=False),
+    Column("dropout_rate", Float, nullable=False),
+    Column("state", String(8), CheckConstraint(f"state IN {STATES}"), nullable=False, index=True),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("started_at", DateTime),
+    Column("finished_at", DateTime),
+    Column("duration_s", Float, comment="share of the cohort's wall time: seconds / members"),
+    Column("device", String),
+)
+
+identities = Table(
+    "score_identities",
+    metadata,
+    Column("identity_id", Integer, primary_key=True),
+    Column("formula", String, nullable=False),
+    Column("classifier", String(64), nullable=False, comment="SHA-256 of the classifier's weights"),
+    Column("n_samples", Integer, nullable=False),
+    Column("z_seed", Integer, nullable=False),
+    Column("real_score", Float, nullable=False, comment="score of the 10,000 real test digits"),
+    Column("real_inception_score", Float, nullable=False),
+    Column("classifier_accuracy", Float, nullable=False),
+    UniqueConstraint("formula", "classifier", "n_samples", "z_seed"),
+)
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("trial_id", ForeignKey("trials.trial_id"), primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("identity_id", ForeignKey("score_identities.identity_id"), primary_key=True),
+    Column("score", Float, comment="I' in nats; NULL where it is not finite"),
+    Column("inception_score", Float),
+    Column("coverage", Integer, comment="classes seen among the samples"),
+    Column("entropy", Float, comment="entropy of p(y), nats"),
+    Column("frechet", Float, comment="Frechet distance to the test set on the classifier's features"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("attempt_id", Integer, primary_key=True),
+    Column("trial_id", ForeignKey("trials.trial_id"), nullable=False, index=True),
+    Column("started_at", DateTime, nullable=False),
+    Column("ended_at", DateTime),
+    Column("outcome", String(16), comment="final state, or INTERRUPTED; NULL while it runs"),
+    Column("error", Text),
+)
+
+samples = Table(
+    "samples",
+    metadata,
+    Column("trial_id", ForeignKey("trials.trial_id"), primary_key=True),
+    Column("png", LargeBinary, nullable=False, comment="8 x 12 generated images"),
+)
+
+_RESULTS = """
+CREATE VIEW results AS
+SELECT t.trial_id, t.family, t.n_layer_g, t.n_layer_d, t.size_g, t.size_d, t.dropout_d, t.optim_g, t.optim_d,
+       t.lr, t.margin, t.pt_weight, t.seed, t.steps, t.state,
+       s.score, s.inception_score, s.coverage, s.entropy, s.frechet, t.duration_s, t.device,
+       s.score / i.real_score AS score_fraction, i.real_score, i.formula, i.classifier, i.n_samples, i.z_seed,
+       t.space, t.position, t.data, t.batch_size, t.z_dim, t.beta1, t.beta2, t.dropout_rate,
+       t.attempts, t.started_at, t.finished_at, t.sweep_id
+FROM trials t
+LEFT JOIN scores s ON s.trial_id = t.trial_id AND s.step = t.steps
+     AND s.identity_id = (SELECT max(x.identity_id) FROM scores x WHERE x.trial_id = t.trial_id)
+LEFT JOIN score_identities i ON i.identity_id = s.identity_id
+"""
+event.listen(metadata, "after_create", DDL(_RESULTS))
