@@ -50,21 +50,30 @@ def default_folder(storage: "Storage") -> Path:
 
 
 def write_report(storage: "Storage", out: Path) -> int:
+    from reports.folder import staging
+
+    try:
+        with staging(out) as stage:
+            words = fill(stage, storage, out)
+    except OSError as error:
+        return fail(f"--out {out}: can't be written: {error.strerror or error}")
+    print(words)
+    return 0
+
+
+def fill(stage: Path, storage: "Storage", out: Path) -> str:
+    """Write every file of the report into `stage`, and sum up the report that will lie in `out`."""
+    from reports.folder import PAGE
     from reports.page import render_page
-    from reports.report import PAGE, as_files, make_sections, staging
+    from reports.report import as_files, make_sections
     from reports.summary import query_lines, summary
 
     query = query_lines(storage.url.render_as_string(hide_password=True))
-    try:
-        with staging(out) as stage:
-            sections = make_sections(storage.results(), storage.sheets)
-            page = render_page(sections, storage.sweeps(), query)
-            for name, content in as_files(sections, page).items():
-                (stage / name).write_bytes(content)
-    except OSError as error:
-        return fail(f"--out {out}: can't be written: {error.strerror or error}")
-    print(summary(out.resolve() / PAGE, sections, query))
-    return 0
+    sections = make_sections(storage.results(), storage.sheets)
+    page = render_page(sections, storage.sweeps(), query)
+    for name, content in as_files(sections, page).items():
+        (stage / name).write_bytes(content)
+    return summary(out.resolve() / PAGE, sections, query)
 
 
 def fail(message: str) -> int:

@@ -164,7 +164,7 @@ def draw_margins(table: pd.DataFrame, sheets: Sheets, real_score: float | None) 
     if real_score is not None:
         scores.axvline(real_score, color=INK, linestyle=(0, (4, 3)), linewidth=0.8)
         scores.text(real_score, -0.6, "real digits ", ha="right", va="bottom", color=MUTED, fontsize=SMALL)
-    for place, words in ((1.28, SCORE), (1.55, "classes")):
+    for place, words in ((1.25, SCORE), (1.6, "classes")):
         scores.text(place * longest, -0.6, words, ha="right", va="bottom", color=MUTED, fontsize=SMALL)
     figure.subplots_adjust(
         left=0.06, right=0.995, bottom=0.5 / figure.get_figheight(), top=1 - 0.3 / figure.get_figheight(), wspace=0.04
@@ -175,11 +175,11 @@ def draw_margins(table: pd.DataFrame, sheets: Sheets, real_score: float | None) 
 def _margin_bar(axes: Axes, row: int, cell: Mapping[Any, Any], longest: float) -> None:
     """One score as a bar, and its numbers in columns to the right of the longest bar."""
     if cell["outcome"] == DIVERGED:
-        axes.text(1.28 * longest, row, "diverged", ha="right", va="center", fontsize=SMALL)
+        axes.text(1.25 * longest, row, "diverged", ha="right", va="center", fontsize=SMALL)
         return
     axes.barh(row, cell["score"], height=0.5, color=LIGHT["ebgan"])
-    axes.text(1.28 * longest, row, f"{cell['score']:.2f}", ha="right", va="center", fontsize=SMALL)
-    axes.text(1.55 * longest, row, f"{cell['coverage']:.0f}", ha="right", va="center", fontsize=SMALL)
+    axes.text(1.25 * longest, row, f"{cell['score']:.2f}", ha="right", va="center", fontsize=SMALL)
+    axes.text(1.6 * longest, row, f"{cell['coverage']:.0f}", ha="right", va="center", fontsize=SMALL)
 
 
 def _two_halves(axes: Axes, rows: pd.DataFrame, real_score: float | None, expected: str | None = None) -> None:
@@ -253,6 +253,6 @@ def _sizes(rows: pd.DataFrame) -> str:
 def _legend(figure: Figure, table: pd.DataFrame) -> None:
     families = in_order(table["family"])
     handles = [Patch(color=LIGHT[hue(family)], label=family_label(family)) for family in families]
-    middle = 1 - 0.16 / figure.get_figheight()  # of the legend's line
+    middle = 1 - 0.18 / figure.get_figheight()  # of the legend's line
     figure.text(0.995, middle, "percent of a family's cells in each bin", ha="right", va="center", fontsize=9.5)
     figure.legend(handles=handles, loc="upper left", ncols=len(handles), handlelength=1, handleheight=1)

@@ -1,11 +1,8 @@
 """A report: for each grid its numbers, its figures and its shares, and all of it as files."""
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,12 +10,12 @@ from numpy.typing import NDArray
 
 from reports import captions
 from reports.figures import Picture, draw_best, draw_layers, draw_margins, draw_optimizers, encode
+from reports.folder import PAGE
 from reports.grids import Grid, finished, split_grids
 from reports.histogram import layer_histograms, optimizer_histograms
 from reports.samples import best_trials, margin_trials, read_sheet
 from reports.statistics import shares_above
 
-PAGE = "index.html"
 ReadSheets = Callable[[Sequence[str]], Mapping[str, bytes]]
 
 
@@ -76,21 +73,6 @@ def as_files(sections: Sequence[Section], page: str) -> dict[str, bytes]:
             files[f"{plate.name}.png"] = plate.picture.png
             files[f"{plate.name}.csv"] = _csv(plate.table)
     return files | {PAGE: page.encode()}
-
-
-@contextmanager
-def staging(out: Path) -> Iterator[Path]:
-    """A folder to write into; what is there at the end moves to `out`, the page last, unless something failed.
-
-    Raises:
-        OSError: `out` can't be made or written, before anything else is done.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".report-", dir=out) as folder:
-        stage = Path(folder)
-        yield stage
-        for file in sorted(stage.iterdir(), key=lambda path: path.name == PAGE):
-            file.replace(out / file.name)
 
 
 def _section(grid: Grid, suffix: str, read_sheets: ReadSheets) -> Section:

@@ -5,12 +5,12 @@ import io
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from reports.grids import DIVERGED, SCORED
 from reports.labels import AXES, in_order
 
-SHEET_ROWS = 8
+SHEET_ROWS, SHEET_COLUMNS = 8, 12
 _SCORES = ["score", "score_fraction", "inception_score", "coverage", "entropy", "frechet"]
 
 
@@ -29,15 +29,17 @@ def margin_trials(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_sheet(png: bytes) -> NDArray[np.uint8] | None:
-    """Gray pixels [256, 384] of a sample sheet; None where the bytes are no picture."""
+    """Gray pixels of a sample sheet, [8 side, 12 side]; None where the bytes are no such picture."""
     try:
-        return np.asarray(Image.open(io.BytesIO(png)).convert("L"))
-    except UnidentifiedImageError:
+        pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
+    except (OSError, SyntaxError):  # what Pillow raises for bytes that are no picture, or half of one
         return None
+    side = pixels.shape[0] // SHEET_ROWS
+    return pixels if side and pixels.shape == (SHEET_ROWS * side, SHEET_COLUMNS * side) else None
 
 
 def strip(sheet: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
     """The first n samples of a sheet of 8 x 12 in one row, [side, n side]."""
     side = sheet.shape[0] // SHEET_ROWS
-    tiles = sheet.reshape(SHEET_ROWS, side, -1, side).swapaxes(1, 2).reshape(-1, side, side)
+    tiles = sheet.reshape(SHEET_ROWS, side, SHEET_COLUMNS, side).swapaxes(1, 2).reshape(-1, side, side)
     return np.concatenate(list(tiles[:n]), axis=1)

@@ -32,7 +32,7 @@ def _shares(section: Section) -> Iterator[str]:
     steps = f"{training['steps']:,} steps of {training['batch_size']} images"
     yield f"grid {section.grid.folder}: {training['data']}, {steps}"
     if section.shares is None:
-        yield "no finished cells"
+        yield "no cell has a score yet"
         return
     thresholds = section.shares.drop_duplicates("fraction")
     header = [f"above {row.fraction} of real ({row.threshold:.2f})" for row in thresholds.itertuples()]

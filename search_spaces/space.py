@@ -1,5 +1,6 @@
 """A search space: a YAML file, validated, and the trials it expands to."""
 
+import contextlib
 import difflib
 import hashlib
 import itertools
@@ -54,9 +55,9 @@ _Fixed: Any = create_model("_Fixed", __base__=_Strict, **_SINGLES)
 
 class _Training(_Strict):
     data: Literal["mnist"] = "mnist"
-    steps: Annotated[int, Field(ge=1)]
+    steps: Annotated[int, Field(ge=1, lt=2**31)]
     batch_size: Annotated[int, Field(ge=2, le=60000)]
-    z_dim: Annotated[int, Field(ge=1)] = 100
+    z_dim: Annotated[int, Field(ge=1, le=65536)] = 100
     betas: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)] = [
         0.5,
         0.999,
@@ -65,8 +66,8 @@ class _Training(_Strict):
 
 
 class _Scoring(_Strict):
-    n_samples: Annotated[int, Field(ge=500, multiple_of=500)] = 10000
-    z_seed: Annotated[int, Field(ge=0)] = 0
+    n_samples: Annotated[int, Field(ge=500, le=1_000_000, multiple_of=500)] = 10000
+    z_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
 
 class _File(_Strict):
@@ -120,21 +121,15 @@ def load_space(name: str) -> SearchSpace:
         SpaceError: the file is missing, is no YAML, or declares something that is not allowed.
     """
     path = _find(name)
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise SpaceError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpaceError(f"{path}: can't be read: {error}") from None
-    if not isinstance(content, dict):
-        raise SpaceError(f"{path}: got {_short(content)}, allowed: a mapping with the keys family, axes, training")
+    content = _read(path)
     try:
         declared = _File.model_validate(content)
     except ValidationError as error:
         raise SpaceError(f"{path}: {_first_problem(error)}") from None
     training, scoring = declared.training, declared.scoring
+    shipped = path.resolve().is_relative_to(FOLDER)
     return SearchSpace(
-        name=name,
+        name=str(path.resolve().relative_to(FOLDER).with_suffix("")) if shipped else name,
         family=declared.family,
         axes=_complete_axes(path, declared),
         training=Training(
@@ -173,11 +168,25 @@ def expand(spaces: Sequence[SearchSpace], order_seed: int = 0) -> list[Trial]:
 
 
 def _find(name: str) -> Path:
-    shipped = FOLDER / f"{name}.yaml"
-    path = shipped if shipped.is_file() else Path(name)
-    if not path.is_file():
-        raise SpaceError(f"{name}: no such search space, allowed: a YAML file or one of {', '.join(shipped_spaces())}")
-    return path
+    for path in (FOLDER / f"{name}.yaml", Path(name)):
+        with contextlib.suppress(OSError):  # a name may be longer than the system allows
+            if path.is_file():
+                return path
+    raise SpaceError(f"{name}: no such search space, allowed: a YAML file or one of {', '.join(shipped_spaces())}")
+
+
+def _read(path: Path) -> dict[Any, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpaceError(f"{path}: can't be read: {error}") from None
+    try:
+        content = yaml.load(text, Loader=_Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # the last two: 2026-13-01, and [[[[...
+        raise SpaceError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise SpaceError(f"{path}: got {_short(content)}, allowed: a mapping with the keys family, axes, training")
+    return content
 
 
 def _complete_axes(path: Path, declared: Any) -> dict[str, tuple[Any, ...]]:
@@ -188,11 +197,16 @@ def _complete_axes(path: Path, declared: Any) -> dict[str, tuple[Any, ...]]:
     for name in AXES:
         values, fixed = getattr(declared.axes, name), getattr(declared.fixed, name)
         if values is not None and fixed is not None:
-            raise SpaceError(f"{path}: axes.{name}: given under fixed too, allowed: one of the two")
+            raise SpaceError(
+                f"{path}: axes.{name}: got {_short(values)}, and {_short(fixed)} under fixed, allowed: one of the two"
+            )
         if name in foreign:
             if values is not None or fixed is not None:
-                where = "axes" if values is not None else "fixed"
-                raise SpaceError(f"{path}: {where}.{name}: not an axis of family {declared.family}")
+                where, given = ("axes", values) if values is not None else ("fixed", fixed)
+                axes = ", ".join(axis for axis in AXES if axis not in foreign)
+                raise SpaceError(
+                    f"{path}: {where}.{name}: got {_short(given)}, allowed for family {declared.family}: {axes}"
+                )
             complete[name] = _none_or_zero(name, declared.family)
             continue
         if values is None:
@@ -202,7 +216,7 @@ def _complete_axes(path: Path, declared: Any) -> dict[str, tuple[Any, ...]]:
             values = [fixed]
         twice = [v for i, v in enumerate(values) if v in values[:i]]
         if twice:
-            raise SpaceError(f"{path}: axes.{name}: duplicate cells, {_short(twice[0])} is listed twice")
+            raise SpaceError(f"{path}: axes.{name}: duplicate cells: got {_short(twice[0])} twice, allowed: once")
         complete[name] = tuple(float(v) if name in ("lr", "margin", "pt_weight") else v for v in values)
     return complete
 
@@ -214,24 +228,36 @@ def _none_or_zero(axis: str, family: Family) -> tuple[float | None]:
 
 def _first_problem(error: ValidationError) -> str:
     """One line for the first thing that is wrong: key, what was given, what is allowed."""
-    first = error.errors()[0]
+    # A misspelt key is missing as well; what helps is to hear that nobody knows it.
+    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     location = list(first["loc"])
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
     if first["type"] == "extra_forbidden":
         return f"{key}: unknown key, allowed: {_known(location)}"
     if first["type"] == "missing":
-        return f"{key}: missing"
+        return f"{key}: missing, required: {_required(location)}"
     allowed = re.sub(r"^(Input|Value|List) should (be|have) (a valid )?", "", first["msg"])
+    allowed = re.sub(r" after validation, not .*$", "", allowed)  # the length of a list, which is shown anyway
+    allowed = re.sub(r"^dictionary or instance of .*$", "a mapping", allowed)
     return f"{key}: got {_short(first['input'])}, allowed: {allowed}"
 
 
-def _known(location: list[Any]) -> str:
-    """Keys that could stand where the last of `location` stands, the nearest first."""
+def _model(location: list[Any]) -> Any:
+    """What declares the keys that may stand where the last of `location` stands."""
     models = {"axes": _Axes, "fixed": _Fixed, "training": _Training, "scoring": _Scoring}
-    model = models[location[0]] if len(location) > 1 else _File
-    names = list(model.model_fields)
+    return models[location[0]] if len(location) > 1 else _File
+
+
+def _known(location: list[Any]) -> str:
+    """Keys that may stand there, and the nearest to the one that does."""
+    names = list(_model(location).model_fields)
     near = difflib.get_close_matches(str(location[-1]), names, n=1)
     return ", ".join(names) + (f" (did you mean {near[0]}?)" if near else "")
+
+
+def _required(location: list[Any]) -> str:
+    """Keys that must stand there."""
+    return ", ".join(name for name, field in _model(location).model_fields.items() if field.is_required())
 
 
 def _short(value: object) -> str:
@@ -240,7 +266,19 @@ def _short(value: object) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe loading in which 1e-3 is a number, as in YAML 1.2 (YAML 1.1 wants a dot and reads a string)."""
+    """Safe loading in which 1e-3 is a number, as in YAML 1.2 (YAML 1.1 wants a dot and reads a string).
+
+    A key given twice is an error, again as in YAML 1.2: PyYAML would drop the first of the two.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key.value} is given twice", key.start_mark)
+            if isinstance(key, yaml.ScalarNode):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver(

@@ -22,6 +22,7 @@ from sweep.storage import Storage, StorageError
 
 DEFAULT_DB = "sqlite:///runs/mnist/results.db"
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
+LAPTOP_MINUTES = 10.0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -128,7 +129,8 @@ def _run_plan(plan: Plan, storage: Storage, sweep_id: int, deadline: float | Non
     from sweep.panel import Panel
 
     print("Starting Ray ...", flush=True)
-    panel = Panel(Console(), storage.counts(), sum(map(cohort_flops, plan.cohorts)))
+    counts = storage.counts([space.name for space in plan.spaces])
+    panel = Panel(Console(), counts, sum(map(cohort_flops, plan.cohorts)), deadline)
     try:
         failed = run_sweep(plan, storage, panel, deadline)
     except Interrupted:
@@ -154,10 +156,20 @@ def _retry(options: argparse.Namespace) -> int:
 
 
 def _spaces(options: argparse.Namespace, machine: Machine) -> list[SearchSpace]:
-    if not options.spaces:
-        options.spaces, why = default_spaces(machine)
-        print(why, file=sys.stderr)
-    return [load_space(name) for name in options.spaces]
+    """The named search spaces; by default the paper's grids on a GPU, else the laptop grids for a few minutes."""
+    names = options.spaces
+    if not names:
+        folder = "paper" if machine.gpus else "laptop"
+        names = [f"{folder}/{family}" for family in FAMILIES]
+        found = f"{machine.gpus[0][0]} found" if machine.gpus else "No CUDA device found"
+        print(f"{found}: taking the {folder} grids.", file=sys.stderr)
+        if not machine.gpus and "minutes" in options and options.minutes is None:
+            options.minutes = LAPTOP_MINUTES
+            print(
+                f"This run stops after {LAPTOP_MINUTES:g} minutes (say --minutes, or MINUTES= to make).",
+                file=sys.stderr,
+            )
+    return [load_space(name) for name in names]
 
 
 def _missing(
@@ -188,15 +200,6 @@ def _plan_text(plan: Plan) -> str:
             f" for everything (a guess until the first cohorts are done), {numbers['disk_mib']} MiB of disk"
         )
     return "\n".join(lines)
-
-
-def default_spaces(machine: Machine) -> tuple[list[str], str]:
-    """The grids to run where none is named, and why these."""
-    if machine.gpus:
-        return [f"paper/{name}" for name in FAMILIES], f"{machine.gpus[0][0]} found: running the paper's grids."
-    return [f"laptop/{name}" for name in FAMILIES], (
-        "No CUDA device found: running the laptop grids (the paper's cells, widths divided by 8, shorter training)."
-    )
 
 
 def _count(text: str) -> int:

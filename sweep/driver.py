@@ -4,6 +4,7 @@ Ray says "trial" for what we call a cohort: one Ray trial trains and scores all 
 state is scratch; the database is the truth, and a sweep goes on by planning again.
 """
 
+import logging
 import os
 import signal
 import tempfile
@@ -22,7 +23,7 @@ _QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no files per trial, no growing memory
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     # Reuse freed memory instead of handing it back to the system: faults cost a tenth of a step on the CPU.
-    "MALLOC_MMAP_THRESHOLD_": str(2**32),
+    "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**34),
 }
 for _name, _value in _QUIET.items():
@@ -78,6 +79,7 @@ class Sweep:
         self._next = 0
         self._over: set[int] = set()
         self._unsaved: list[Sequence[Record]] = []
+        self._problem = StorageError("")
         card = classifier_card()
         self._reference = Reference(card.real_score, card.real_inception_score, card.test_accuracy)
 
@@ -138,7 +140,7 @@ class Sweep:
         try:
             action()
         except StorageError as error:
-            self.problem = error
+            self._problem = error
             return False
         return True
 
@@ -146,7 +148,7 @@ class Sweep:
         """Raises StorageError if finished cohorts could not be stored."""
         self.save()
         if self._unsaved:
-            raise self.problem
+            raise self._problem
 
 
 class _CohortQueue(Searcher):
@@ -189,7 +191,7 @@ class _Recorder(Callback):
             self._sweep.progressed(trial.config["cohort"], result["share"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._sweep.lost(trial.config["cohort"], f"the worker was lost {MAX_FAILURES + 1} times")
+        self._sweep.lost(trial.config["cohort"], f"worker lost {MAX_FAILURES + 1} times: {trial.get_pickled_error()}")
 
 
 class _Stop(Stopper):
@@ -251,7 +253,8 @@ def run_sweep(plan: Plan, storage: Storage, panel: Panel, deadline: float | None
 @contextmanager
 def _ray(resources: Resources) -> Iterator[None]:
     """Ray for the length of a sweep: an existing cluster where RAY_ADDRESS names one, this machine otherwise."""
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
+    logging.getLogger("ray").setLevel(logging.CRITICAL)  # what goes wrong is told by the database and the panel
     if os.environ.get("RAY_ADDRESS"):
         ray.init(**quiet)
     else:

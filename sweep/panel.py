@@ -15,6 +15,7 @@ from rich.table import Table
 from sweep.records import Record
 
 LINE_EVERY_S = 15.0
+SETTLED_S = 20.0  # before this, a rate says little
 
 
 class Panel:
@@ -24,10 +25,17 @@ class Panel:
         console: where to write.
         counts: trials by family and state before this run.
         operations: arithmetic of all that is missing, the measure of progress.
+        deadline: value of time.monotonic() at which the run stops by itself, if it does.
     """
 
-    def __init__(self, console: Console, counts: Mapping[str, Mapping[str, int]], operations: float) -> None:
-        self._console = console
+    def __init__(
+        self,
+        console: Console,
+        counts: Mapping[str, Mapping[str, int]],
+        operations: float,
+        deadline: float | None = None,
+    ) -> None:
+        self._console, self._deadline = console, deadline
         self._families = {family: Counter(states) for family, states in counts.items()}
         self._best: dict[str, float] = {}
         self._operations, self._done = operations, 0.0
@@ -53,7 +61,9 @@ class Panel:
         return done / self._elapsed() if done else None
 
     def started(self, key: str, title: str, operations: float) -> None:
-        """A cohort began."""
+        """A cohort began. The clock starts with the first: before it, workers were starting."""
+        if not self._running and not self._done:
+            self._start = time.monotonic()
         self._running[key] = (title, 0.0, operations)
 
     def progressed(self, key: str, share: float) -> None:
@@ -92,15 +102,19 @@ class Panel:
         return f"{_clock(self._elapsed())}  {'  |  '.join(parts)}  |  {self._rate()}"
 
     def _rate(self) -> str:
-        cells = f"{self._finished_cells / self._elapsed() * 60:.1f} cells/min"
+        parts = [f"{self._finished_cells / self._elapsed() * 60:.1f} cells/min"]
         rate = self.operations_per_second
-        if rate is None:
-            return cells
-        done = self._done + sum(part for _, part, _ in self._running.values())
-        return f"{cells}, {_clock((self._operations - done) / rate)} left for the whole grid"
+        if rate is not None and self._elapsed() > SETTLED_S:
+            left = self._operations - rate * self._elapsed()
+            parts.append(f"{_clock(left / rate)} left for the whole grid")
+        if self._deadline is not None:
+            parts.append(f"stops in {_clock(self._deadline - time.monotonic())}")
+        return ", ".join(parts)
 
     def _render(self) -> Group:
-        table = Table("family", "done", "diverged", "failed", "waiting", "best score", box=None, pad_edge=False)
+        table = Table(
+            "family", "done", "diverged", "failed", "waiting", "best score of this run", box=None, pad_edge=False
+        )
         for column in table.columns[1:]:
             column.justify = "right"
         for family, states in self._families.items():
@@ -118,4 +132,4 @@ def _done(states: Mapping[str, int]) -> int:
 
 
 def _clock(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
+    return str(timedelta(seconds=max(0, round(seconds))))

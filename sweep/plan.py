@@ -1,6 +1,7 @@
 """A plan: what is missing, how it is grouped, and what it will cost. Loads neither torch nor Ray."""
 
 import csv
+import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -86,16 +87,19 @@ def share_out(machine: Machine, workers: int | None = None, gpus_per_worker: flo
         PlanError: more is asked for than the machine has.
     """
     n_gpus = len(machine.gpus)
-    if gpus_per_worker and not n_gpus:
-        raise PlanError(f"--gpus-per-worker: got {gpus_per_worker:g}, allowed: 0, for no CUDA device is found here")
     if gpus_per_worker is None:
-        gpus_per_worker = min(1.0, n_gpus / workers) if n_gpus and workers else float(bool(n_gpus))
-    room = int(n_gpus / gpus_per_worker + 1e-9) if gpus_per_worker else machine.cores
-    workers = room if workers is None else workers
-    if workers > min(room, machine.cores):
+        gpus_per_worker = 1 / math.ceil((workers or 1) / n_gpus) if n_gpus else 0.0
+    elif not n_gpus and gpus_per_worker:
+        raise PlanError(f"--gpus-per-worker: got {gpus_per_worker:g}, allowed: 0, for no CUDA device is found here")
+    elif gpus_per_worker > n_gpus or (gpus_per_worker > 1 and gpus_per_worker % 1):
+        raise PlanError(
+            f"--gpus-per-worker: got {gpus_per_worker:g}, allowed: 0 to 1, or a whole number up to {n_gpus}"
+        )
+    most = min(machine.cores, _room(n_gpus, gpus_per_worker)) if gpus_per_worker else machine.cores
+    workers = most if workers is None else workers
+    if not 1 <= workers <= most:
         where = f"{machine.cores} cores" + (f" and {n_gpus} CUDA devices" if gpus_per_worker else "")
-        allowed = min(room, machine.cores)
-        raise PlanError(f"--workers: got {workers}, allowed: 1 to {allowed} on this machine with {where}")
+        raise PlanError(f"--workers: got {workers}, allowed: 1 to {most} on this machine with {where}")
     if gpus_per_worker:
         memory = int(0.9 * min(size for _, size in machine.gpus) * min(1.0, gpus_per_worker))
         return Resources(
@@ -103,6 +107,11 @@ def share_out(machine: Machine, workers: int | None = None, gpus_per_worker: flo
         )
     cores = machine.cores // workers
     return Resources(workers, cores, 0.0, int(0.7 * machine.memory / workers), cost.FLOPS_PER_CORE * cores)
+
+
+def _room(n_gpus: int, each: float) -> int:
+    """How many workers find a place; a fraction of a device can't be put together from two devices."""
+    return n_gpus // int(each) if each >= 1 else n_gpus * int(1 / each + 1e-9)
 
 
 def save_plan(plan: Plan, path: Path) -> None:

@@ -48,16 +48,20 @@ class Storage:
 
     def __init__(self, url: str, create: bool = False) -> None:
         self.url = _parse(url)
-        self._name = self.url.render_as_string(hide_password=True)
-        if self.url.get_backend_name() == "sqlite":
-            self._prepare_file(create)
+        self._name = self.url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
         try:
-            self._reader = _engine(self.url, create)
+            self._reader = _engine(self.url)
         except ImportError as error:
             raise StorageError(f"{self._name}: needs the Python package {error.name}") from None
+        if self.url.get_backend_name() == "sqlite":
+            self._prepare_file(create)
         self._writer = self._reader.execution_options(writes=True)
-        with self._clear_errors():
-            self._check_version(create)
+        try:
+            with self._clear_errors():
+                self._check_version(create)
+        except StorageError:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._reader.dispose()
@@ -148,21 +152,24 @@ class Storage:
             this = tables.sweeps.c.sweep_id == sweep_id
             connection.execute(update(tables.sweeps).where(this).values(finished_at=_now()))
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Trials by family and state."""
-        family, state = tables.trials.c.family, tables.trials.c.state
+    def counts(self, spaces: Sequence[str] | None = None) -> dict[str, dict[str, int]]:
+        """Trials by family and state, of these search spaces or of all."""
+        trials = tables.trials.c
+        query = select(trials.family, trials.state, func.count()).group_by(trials.family, trials.state)
+        if spaces is not None:
+            query = query.where(trials.space.in_(spaces))
+        counts: dict[str, dict[str, int]] = {}
         with self._clear_errors(), self._reader.connect() as connection:
-            rows = connection.execute(select(family, state, func.count()).group_by(family, state).order_by(family))
-            counts: dict[str, dict[str, int]] = {}
-            for name, reached, n in rows:
-                counts.setdefault(name, dict.fromkeys(tables.STATES, 0))[reached] = n
-            return counts
+            for family, state, n in connection.execute(query.order_by(trials.family)):
+                counts.setdefault(family, dict.fromkeys(tables.STATES, 0))[state] = n
+        return counts
 
     def results(self) -> pd.DataFrame:
         """The view `results`: one row per trial."""
         with self._clear_errors(), self._reader.connect() as connection:
             frame = pd.read_sql(text("SELECT * FROM results ORDER BY sweep_id, position"), connection)
-        return frame.astype({"dropout_d": bool})
+        times = {name: pd.to_datetime(frame[name]) for name in ("started_at", "finished_at")}
+        return frame.astype({"dropout_d": bool}).assign(**times)
 
     def sweeps(self) -> pd.DataFrame:
         """What was run into this database: one row per execution."""
@@ -179,22 +186,19 @@ class Storage:
         if not self.url.database or self.url.database == ":memory:":
             raise StorageError(f"{self._name}: allowed: a file, as in sqlite:///runs/mnist/results.db")
         path = Path(self.url.database)
-        if path.exists() or not create:
-            if not path.is_file():
-                raise StorageError(f"{path}: no such results database")
-            return
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            if create and not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+            elif not path.is_file():
+                raise StorageError(f"{path}: no such results database")
         except OSError as error:
-            raise StorageError(f"{path}: can't be written: {error.strerror}") from None
+            raise StorageError(f"{path}: can't be opened: {error.strerror}") from None
 
     def _check_version(self, create: bool) -> None:
         found = set(inspect(self._reader).get_table_names())
         if not found and create:
-            with self._writer.begin() as connection:
-                tables.metadata.create_all(connection)
-                connection.execute(insert(tables.version).values(version_num=tables.VERSION))
+            self._create_tables()
             return
         if not {"alembic_version", "sweeps", "trials", "scores", "attempts"} <= found:
             raise StorageError(f"{self._name}: not a results database of this project")
@@ -204,6 +208,15 @@ class Storage:
             raise StorageError(
                 f"{self._name}: written by a newer version of this project: schema {version}, allowed: {tables.VERSION}"
             )
+
+    def _create_tables(self) -> None:
+        if self.url.get_backend_name() == "sqlite":
+            raw = self._reader.raw_connection()
+            raw.cursor().execute("PRAGMA journal_mode=WAL")  # readers never wait for the writer; the file keeps this
+            raw.close()
+        with self._writer.begin() as connection:
+            tables.metadata.create_all(connection)
+            connection.execute(insert(tables.version).values(version_num=tables.VERSION))
 
     @contextmanager
     def _clear_errors(self) -> Any:
@@ -236,7 +249,7 @@ def _parse(url: str) -> URL:
     return parsed
 
 
-def _engine(url: URL, create: bool) -> Engine:
+def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(url)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
@@ -245,8 +258,6 @@ def _engine(url: URL, create: bool) -> Engine:
     def _settings(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # BEGIN is sent below, not by the driver
         connection.execute("PRAGMA foreign_keys=ON")
-        if create:
-            connection.execute("PRAGMA journal_mode=WAL")  # readers never wait for the writer
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

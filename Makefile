@@ -1,0 +1,47 @@
+# Thin wrappers. Each target makes what it needs; `make help` lists them.
+PYTHON ?= python3
+MINUTES ?=
+DB ?= sqlite:///runs/mnist/results.db
+START := $(shell date +%s)
+REPORT_SECONDS := 20
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help sweep-mnist report test lint format clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+sweep-mnist: .venv/main  ## run the MNIST grids and make the report (MINUTES=60 for longer)
+	@$(BIN)/python -m sweep run --db $(DB) $(if $(MINUTES),--minutes $(MINUTES)) \
+	    --since $$(( $(START) - $(REPORT_SECONDS) )); code=$$?; \
+	    [ $$code -gt 1 ] && exit $$code; $(BIN)/python -m reports --db $(DB) && exit $$code
+
+report: .venv/main  ## make the report again from the database
+	@$(BIN)/python -m reports --db $(DB)
+
+test: .venv/test  ## run the tests
+	@$(BIN)/python -m pytest
+
+lint: .venv/test  ## check style and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: .venv/test  ## put the code into the project's style
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+clean:  ## remove the environment, keep results
+	rm -rf .venv
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	    { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1), allowed: Python 3.11 to 3.13 (say make PYTHON=python3.12)" >&2; exit 2; }
+	@$(PYTHON) -m venv .venv && touch $@
+
+.venv/main: .venv/python setup.cfg constraints.txt
+	@echo "Setting up .venv, once: about 90 seconds, longer where packages still have to be downloaded ..."
+	@$(PIP) --editable . && touch $@
+
+.venv/test: .venv/main
+	@echo "Adding what the tests need ..."
+	@$(PIP) --editable '.[test]' && $(PIP) --no-deps torch-fidelity && touch $@

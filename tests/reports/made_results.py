@@ -1,0 +1,111 @@
+"""Made results: rows of the view `results` as plain values, and a small database with the same kind of rows."""
+
+import io
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from metrics.identity import ScoreIdentity
+from search_spaces.space import expand, load_space
+from search_spaces.trial import Trial
+from sweep.records import Record
+from sweep.storage import Reference, Storage
+
+REAL_SCORE = 15.0
+GRIDS = [f"laptop/mnist_{name}" for name in ("gan", "ebgan", "ebgan_pt")]
+_SCORES = ("score", "inception_score", "coverage", "entropy", "frechet", "score_fraction", "real_score")
+_IDENTITY = ("formula", "classifier", "n_samples", "z_seed")
+_COURSE = ("duration_s", "device", "started_at", "finished_at")
+_MISSING: dict[str, Any] = dict.fromkeys((*_SCORES, *_IDENTITY, *_COURSE))
+_CELL: dict[str, Any] = {
+    "family": "gan",
+    "n_layer_g": 2,
+    "n_layer_d": 2,
+    "size_g": 50,
+    "size_d": 16,
+    "dropout_d": False,
+    "optim_g": "adam",
+    "optim_d": "adam",
+    "lr": 1e-3,
+    "margin": None,
+    "pt_weight": None,
+    "seed": 0,
+    "steps": 300,
+    "data": "mnist",
+    "batch_size": 64,
+    "z_dim": 100,
+    "beta1": 0.5,
+    "beta2": 0.999,
+    "dropout_rate": 0.5,
+    "state": "WAITING",
+    "attempts": 0,
+    "sweep_id": 1,
+}
+
+
+def cell(score: float | None = None, **values: Any) -> dict[str, Any]:
+    """One row: complete where it has a score, else waiting; `values` replaces columns."""
+    row = _MISSING | _CELL | values
+    row.setdefault("space", f"laptop/mnist_{row['family']}")
+    if score is None:
+        return row
+    scored = {"formula": "kl", "classifier": "c" * 64, "n_samples": 1000, "z_seed": 0, "real_score": REAL_SCORE}
+    scored |= {"inception_score": 2.0, "coverage": 7, "entropy": 1.5, "frechet": 9.0, "device": "cpu"}
+    scored |= {"score": score, "score_fraction": score / REAL_SCORE, "finished_at": "2026-01-02 03:04:05"}
+    return row | {"state": "COMPLETE"} | scored | values
+
+
+def results(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """The rows in order, with trial ids and positions where they have none."""
+    return pd.DataFrame([{"trial_id": f"{n:016x}", "position": n} | row for n, row in enumerate(rows)])
+
+
+@cache
+def full_results() -> pd.DataFrame:
+    """All 7,168 cells of the laptop grids, scored at random."""
+    rng = np.random.default_rng(0)
+    return results(cell(float(rng.gamma(1.5)), trial_id=t.trial_id, **_settings(t)) for t in _trials())
+
+
+def sheet(shade: int = 255) -> bytes:
+    """A sheet of 8 x 12 samples: sample n has one pixel of brightness n, the others are `shade`."""
+    tiles = np.full((8, 32, 12, 32), shade, dtype=np.uint8)
+    tiles[:, 0, :, 0] = np.arange(96).reshape(8, 12)
+    buffer = io.BytesIO()
+    Image.fromarray(tiles.reshape(256, 384)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def fill_database(file: Path, finished: int) -> None:
+    """The laptop grids, their first `finished` cells done: every tenth diverged or failed, the others scored."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    storage = Storage(f"sqlite:///{file}", create=True)
+    trials = _trials()
+    settings = {"workers": 2, "versions": {"torch": "2.13.0"}, "device": "cpu"}
+    sweep = storage.declare("made", {name: {"family": "x"} for name in GRIDS}, settings, "abc1234")
+    storage.add_trials(sweep, trials)
+    storage.start([trial.trial_id for trial in trials[:finished]])
+    storage.record([_record(n, t) for n, t in enumerate(trials[:finished])], Reference(REAL_SCORE, 9.8, 0.99))
+    storage.close()
+
+
+def _record(n: int, trial: Trial) -> Record:
+    if n % 10 == 9:
+        return Record(trial.trial_id, "DIVERGED" if n % 20 == 9 else "FAILED", 1.0, "cpu")
+    scores = {"score": 0.1 + n % 14, "inception_score": 2.0, "coverage": 7.0, "entropy": 1.0, "frechet": 3.0}
+    identity = ScoreIdentity("kl", "c" * 64, 1000, 0)
+    return Record(trial.trial_id, "COMPLETE", 1.0, "cpu", trial.training.steps, identity, scores, sheet())
+
+
+@cache
+def _trials() -> list[Trial]:
+    return expand([load_space(name) for name in GRIDS])
+
+
+def _settings(trial: Trial) -> dict[str, Any]:
+    return {"family": trial.family} | {name: getattr(trial, name) for name in _CELL if hasattr(trial, name)}

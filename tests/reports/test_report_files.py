@@ -1,0 +1,53 @@
+"""Files of a report: the figures' numbers beside them, all at once or not at all, soon enough."""
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports.folder import staging
+from reports.report import Section
+
+Report = tuple[list[Section], dict[str, bytes], float]
+
+
+def test_a_full_grid_is_reported_in_time(full_report: Report) -> None:
+    assert full_report[2] < 20
+
+
+def test_every_figure_has_its_three_files(full_report: Report) -> None:
+    files = full_report[1]
+    expected = {f"figure{number}.{ending}" for number in (2, 3, 4) for ending in ("svg", "png", "csv")}
+    assert set(files) == expected | {"shares.csv", "index.html"}
+    assert list(files)[-1] == "index.html"
+    assert all(files[name].startswith(b"\x89PNG") for name in files if name.endswith("png"))
+
+
+def test_csv_files_equal_the_tables(full_report: Report) -> None:
+    sections, files, _ = full_report
+    for plate in sections[0].plates:
+        types = {name: plate.table[name].dtype for name in {"trial_id", "cells"} & set(plate.table)}
+        written = pd.read_csv(io.BytesIO(files[f"{plate.name}.csv"]), dtype=types)
+        pd.testing.assert_frame_equal(written, plate.table, check_dtype=False, rtol=0, atol=0)
+
+
+def test_a_crash_leaves_the_former_report(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("former")
+    with pytest.raises(ZeroDivisionError), staging(tmp_path) as stage:
+        (stage / "figure2.svg").write_text("half")
+        (stage / "index.html").write_text("half")
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+    assert (tmp_path / "index.html").read_text() == "former"
+
+
+def test_a_report_replaces_only_its_own_files(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "index.html").write_text("former")
+    with staging(tmp_path) as stage:
+        (stage / "index.html").write_text("new")
+    assert sorted((path.name, path.read_text()) for path in tmp_path.iterdir()) == [
+        ("index.html", "new"),
+        ("notes.txt", "mine"),
+    ]

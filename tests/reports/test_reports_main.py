@@ -1,0 +1,81 @@
+"""The real command line, by subprocess."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.summary import query_lines
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if name != "SWEEP_DB"}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=clean | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_report_lies_beside_the_database_and_is_summed_up(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs").mkdir()
+    shutil.copy(database, tmp_path / "runs" / "results.db")
+    done = run("-m", "reports", cwd=tmp_path, SWEEP_DB="sqlite:///runs/results.db")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    page = tmp_path / "runs" / "report" / "index.html"
+    assert lines[0] == f"report: {page}"
+    assert page.stat().st_size > 50_000
+    words = [line.split() for line in lines]
+    families = [word[0] for word in words if word and word[0] in ("GAN", "EBGAN", "EBGAN-PT")]
+    assert families == ["GAN", "EBGAN", "EBGAN-PT"]
+    assert any("above 1/3 of real (5.00)" in line and "above 2/3 of real (10.00)" in line for line in lines)
+    query = [line.strip() for line in lines[lines.index("query it:") + 1 :]]
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, Any] = {}
+    exec("\n".join(query), scope)
+    assert len(query) == 3 and len(scope["results"]) == 7168
+
+
+def test_a_missing_database_is_one_line(tmp_path: Path) -> None:
+    done = run("-m", "reports", "--db", "sqlite:///nowhere.db", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: nowhere.db: no such results database\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_can_not_be_written_is_one_line(database: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("-m", "reports", "--db", f"sqlite:///{database}", "--out", "file/report", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: --out file/report: can't be written: Not a directory\n"
+
+
+def test_help_and_imports_are_light(tmp_path: Path) -> None:
+    modules = sorted(path.stem for path in (ROOT / "reports").glob("*.py") if path.stem not in ("__init__", "__main__"))
+    walk = "".join(f"import reports.{name}\n" for name in modules)
+    unwanted = "print(sorted({'torch', 'ray', 'sweep', 'matplotlib.pyplot'} & set(sys.modules)))"
+    done = run("-c", f"import sys\n{walk}{unwanted}", cwd=tmp_path)
+    assert done.stdout == "[]\n", done.stderr
+    light = "sys.argv = ['reports', '--help']\ntry:\n runpy.run_module('reports', run_name='__main__')\nfinally:\n"
+    light += " print(sorted({'torch', 'ray', 'pandas', 'matplotlib'} & set(sys.modules)))"
+    done = run("-c", f"import runpy, sys\n{light}", cwd=tmp_path)
+    assert done.stdout.endswith("[]\n") and "--out DIR" in done.stdout
+
+
+@pytest.mark.parametrize("url", ["sqlite:///runs/mnist/results.db", "postgresql+psycopg://me:***@host/db"])
+def test_the_query_is_three_lines_of_python(url: str) -> None:
+    lines = query_lines(url)
+    assert len(lines) == 3 and f'"{url}"' in lines[1]
+    compile("\n".join(lines), "query", "exec")

@@ -1,0 +1,124 @@
+"""A trial's identity: fixed for ever, the same however it is declared, another for every other setting."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from search_spaces.space import load_space
+from search_spaces.trial import AXES, Scoring, Training, Trial
+
+TRIAL = Trial(
+    space="anywhere",
+    family="ebgan_pt",
+    n_layer_g=3,
+    n_layer_d=2,
+    size_g=400,
+    size_d=128,
+    dropout_d=True,
+    optim_g="adam",
+    optim_d="sgd",
+    lr=0.001,
+    margin=10.0,
+    pt_weight=0.1,
+    seed=0,
+    training=Training("mnist", 4690, 128, 100, 0.5, 0.999, 0.5),
+    scoring=Scoring(10000, 0),
+)
+OTHER_AXES = {
+    "n_layer_g": 2,
+    "n_layer_d": 3,
+    "size_g": 128,
+    "size_d": 400,
+    "dropout_d": False,
+    "optim_g": "sgd",
+    "optim_d": "adam",
+    "lr": 0.0010000000000000002,
+    "margin": 0.1,
+    "pt_weight": 10.0,
+    "seed": 1,
+}
+OTHER_TRAINING = {
+    "data": "other",
+    "steps": 4691,
+    "batch_size": 100,
+    "z_dim": 128,
+    "beta1": 0.999,
+    "beta2": 0.5,
+    "dropout_rate": 0.25,
+}
+SPACE = """
+family: ebgan
+axes: {{n_layer_g: [2], n_layer_d: [2], size_g: [8], size_d: [8], lr: [{lr}], margin: [{margin}]}}
+fixed: {{dropout_d: false, optim_g: adam, optim_d: adam{seed}}}
+training: {{steps: 5, batch_size: 4, betas: {betas}}}
+"""
+
+
+# A database is worthless once these change: everything in it would count as missing.
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("paper/mnist_gan", "4c8710f31cf4cd26", "29d58bb5150a2824"),
+        ("paper/mnist_ebgan", "6013ce32507f4d87", "7d80307dcf3c75e7"),
+        ("paper/mnist_ebgan_pt", "8acc16dce503c4fe", "d400b0f272a0de1d"),
+        ("paper/mnist_margin", "1c6bae01b277147d", "a3af155f442624ca"),
+    ],
+)
+def test_identity_is_golden(name: str, first: str, last: str) -> None:
+    ids = [trial.trial_id for trial in load_space(name).trials()]
+    assert (ids[0], ids[-1]) == (first, last)
+
+
+def test_identity_ignores_who_declares_it_and_how_it_is_scored() -> None:
+    assert replace(TRIAL, space="elsewhere").trial_id == TRIAL.trial_id
+    assert replace(TRIAL, scoring=Scoring(500, 7)).trial_id == TRIAL.trial_id
+
+
+def test_the_cases_below_are_all_there_are() -> None:
+    assert set(OTHER_AXES) == set(AXES)
+    assert set(OTHER_TRAINING) == {field.name for field in fields(Training)}
+    declared = {field.name for field in fields(Trial)}
+    assert declared == {"space", "family", "training", "scoring", *AXES}
+
+
+def test_every_axis_and_every_training_setting_changes_identity() -> None:
+    changed = [replace(TRIAL, **{name: value}) for name, value in OTHER_AXES.items()]
+    changed += [replace(TRIAL, training=replace(TRIAL.training, **{k: v})) for k, v in OTHER_TRAINING.items()]
+    changed += [replace(TRIAL, family="ebgan"), replace(TRIAL, margin=None), TRIAL]
+    assert len({trial.trial_id for trial in changed}) == len(changed)
+
+
+@pytest.mark.parametrize("axis", ["n_layer_g", "n_layer_d", "size_g", "size_d"])
+def test_shape_axes_change_the_shape(axis: str) -> None:
+    assert replace(TRIAL, **{axis: OTHER_AXES[axis]}).shape != TRIAL.shape
+
+
+@pytest.mark.parametrize("axis", ["dropout_d", "optim_g", "optim_d", "lr", "margin", "pt_weight", "seed"])
+def test_stackable_axes_do_not_change_the_shape(axis: str) -> None:
+    assert replace(TRIAL, **{axis: OTHER_AXES[axis]}).shape == TRIAL.shape
+
+
+def test_only_auto_encoders_share_a_program() -> None:
+    assert replace(TRIAL, family="ebgan").shape == TRIAL.shape
+    assert replace(TRIAL, family="gan").shape != TRIAL.shape
+    assert replace(TRIAL, scoring=Scoring(500, 0)).shape != TRIAL.shape
+    assert replace(TRIAL, training=replace(TRIAL.training, steps=1)).shape != TRIAL.shape
+
+
+def test_a_number_written_in_another_way_is_the_same_trial(tmp_path: Path) -> None:
+    plain = {"lr": "0.001", "margin": "10", "betas": "[0, 0.999]", "seed": ""}
+    ids = set()
+    for change in (
+        {},
+        {"lr": "1e-3"},
+        {"lr": "1.0E-3"},
+        {"margin": "10.0"},
+        {"betas": "[0.0, 0.999]"},
+        {"seed": ", seed: 0"},
+    ):
+        file = tmp_path / "space.yaml"
+        file.write_text(SPACE.format(**plain | change))
+        (trial,) = load_space(str(file)).trials()
+        ids.add(trial.trial_id)
+    assert len(ids) == 1
