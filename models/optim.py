@@ -51,7 +51,7 @@ class StackedOptimizer:
         """Apply the gradients [K, ...], in the order of the parameters."""
         for part, slices in self._slices:
             for param, grad in zip(slices, grads, strict=True):
-                param.grad = grad[part]
+                param.grad = grad[part].contiguous()  # the fused kernels read memory in order, whatever the strides
         for optimizer in self._optimizers:
             optimizer.step()
             optimizer.zero_grad()

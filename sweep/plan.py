@@ -16,7 +16,7 @@ from sweep.devices import Machine
 
 
 class PlanError(Exception):
-    """Resources that the machine does not have; the message is one line."""
+    """Something a plan can't have, such as more than the machine has; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,16 @@ def _room(n_gpus: int, each: float) -> int:
 
 
 def save_plan(plan: Plan, path: Path) -> None:
-    """Write every missing trial with its cohort as CSV."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    """Write every missing trial with its cohort as CSV.
+
+    Raises:
+        PlanError: the file can't be written.
+    """
+    try:
+        file = path.open("w", newline="", encoding="utf-8")
+    except OSError as error:
+        raise PlanError(f"--save: got {path}, allowed: a file that can be written ({error.strerror})") from None
+    with file:
         writer = csv.writer(file)
         writer.writerow(["cohort", "trial_id", "family", *AXES])
         for number, cohort in enumerate(plan.cohorts):

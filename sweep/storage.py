@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, inspect, select, text, update
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from metrics.identity import ScoreIdentity
 from search_spaces.trial import AXES, Trial
@@ -193,7 +193,7 @@ class Storage:
             elif not path.is_file():
                 raise StorageError(f"{path}: no such results database")
         except OSError as error:
-            raise StorageError(f"{path}: can't be opened: {error.strerror}") from None
+            raise StorageError(f"{path}: can't be opened: {error.strerror}: {error.filename}") from None
 
     def _check_version(self, create: bool) -> None:
         found = set(inspect(self._reader).get_table_names())
@@ -223,11 +223,10 @@ class Storage:
         """Turn what the database library raises into one line."""
         try:
             yield
-        except DBAPIError as error:
-            reason = str(error.orig).splitlines()[0]
-            raise StorageError(f"{self._name}: {reason}") from error
-        except SQLAlchemyError as error:
-            raise StorageError(f"{self._name}: {str(error).splitlines()[0]}") from error
+        except (SQLAlchemyError, pd.errors.DatabaseError) as error:
+            cause = error.__cause__ if isinstance(error, pd.errors.DatabaseError) else error  # pandas wraps it
+            reason = getattr(cause, "orig", None) or cause
+            raise StorageError(f"{self._name}: {str(reason).splitlines()[0]}") from error
 
 
 def load_results(url: str) -> pd.DataFrame:

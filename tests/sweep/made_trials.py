@@ -1,0 +1,82 @@
+"""Made trials and the records and databases that go with them, small enough to run in a blink."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from metrics.identity import ScoreIdentity
+from search_spaces.trial import Scoring, Training, Trial
+from sweep.records import Record
+from sweep.storage import Reference
+
+REFERENCE = Reference(real_score=14.0, real_inception_score=9.8, classifier_accuracy=0.995)
+IDENTITY = ScoreIdentity("kl", "c" * 64, 500, 0)
+SCORES = {"score": 7.0, "inception_score": 2.5, "coverage": 6.0, "entropy": 1.5, "frechet": 20.0}
+TRIAL = Trial(
+    space="tiny",
+    family="gan",
+    n_layer_g=2,
+    n_layer_d=2,
+    size_g=8,
+    size_d=8,
+    dropout_d=False,
+    optim_g="adam",
+    optim_d="adam",
+    lr=0.001,
+    margin=None,
+    pt_weight=None,
+    seed=0,
+    training=Training("mnist", 3, 8, 4, 0.5, 0.999, 0.5),
+    scoring=Scoring(500, 0),
+)
+SPACE = """\
+family: gan
+axes:
+  n_layer_g: {layers}
+  lr: {rates}
+fixed: {{n_layer_d: 2, size_g: {size}, size_d: 16, dropout_d: true, optim_g: adam, optim_d: adam}}
+training: {{steps: {steps}, batch_size: 16, z_dim: 10}}
+scoring: {{n_samples: 500}}
+"""
+
+
+def trial(**changes: Any) -> Trial:
+    """A GAN, or with family="ebgan" or "ebgan_pt" an auto-encoder with margin 10; `steps` is a training setting."""
+    training = replace(TRIAL.training, **{name: changes.pop(name) for name in ("steps", "z_dim") if name in changes})
+    own = {"gan": (None, None), "ebgan": (10.0, 0.0), "ebgan_pt": (10.0, 0.1)}[changes.get("family", "gan")]
+    return replace(TRIAL, training=training, **dict(zip(("margin", "pt_weight"), own, strict=True)) | changes)
+
+
+def trials(n: int, **changes: Any) -> list[Trial]:
+    return [trial(seed=seed, **changes) for seed in range(n)]
+
+
+def complete(trial: Trial, identity: ScoreIdentity = IDENTITY, **scores: float) -> Record:
+    values = SCORES | scores
+    return Record(trial.trial_id, "COMPLETE", 1.5, "some CPU", trial.training.steps, identity, values, b"a sheet")
+
+
+def diverged(trial: Trial) -> Record:
+    return Record(trial.trial_id, "DIVERGED", 1.5, "some CPU", trial.training.steps, IDENTITY, None, b"grey")
+
+
+def failed(trial: Trial) -> Record:
+    return Record(trial.trial_id, "FAILED", error="Traceback ...\nValueError: it broke")
+
+
+def write_space(
+    file: Path, layers: Sequence[int] = (2, 3), rates: Sequence[float] = (0.01, 0.001), size: int = 16, steps: int = 3
+) -> str:
+    file.write_text(SPACE.format(layers=list(layers), rates=list(rates), size=size, steps=steps))
+    return str(file)
+
+
+def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
+    """What plain SQLite reads from a database, none of our code between."""
+    connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()

@@ -1,0 +1,226 @@
+"""The command line: what it prints, how it ends, and that bad input costs one line and changes nothing."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from made_trials import REFERENCE, complete, failed, rows, trials, write_space
+
+from sweep.__main__ import main
+from sweep.devices import this_machine
+from sweep.storage import Storage
+
+THREE_TRIALS = trials(3)
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> str:
+    return write_space(tmp_path / "tiny.yaml")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Three trials: one complete, one failed, one waiting."""
+    file = tmp_path / "results.db"
+    storage = Storage(f"sqlite:///{file}", create=True)
+    storage.add_trials(storage.declare("tiny", {}, {}, "1"), THREE_TRIALS)
+    storage.start([t.trial_id for t in THREE_TRIALS[:2]])
+    storage.record([complete(THREE_TRIALS[0]), failed(THREE_TRIALS[1])], REFERENCE)
+    storage.close()
+    return file
+
+
+def broken(old: str, new: str) -> Callable[[Path], list[str]]:
+    def arguments(folder: Path) -> list[str]:
+        file = folder / "broken.yaml"
+        write_space(file)
+        file.write_text(file.read_text().replace(old, new))
+        return [str(file)]
+
+    return arguments
+
+
+def twice(folder: Path) -> list[str]:
+    return [write_space(folder / "one.yaml"), write_space(folder / "two.yaml", rates=(0.001,), layers=(3, 4))]
+
+
+def good(folder: Path, *options: str) -> list[str]:
+    return [write_space(folder / "good.yaml"), *options]
+
+
+BAD: dict[str, tuple[Callable[[Path], list[str]], list[str]]] = {
+    "unknown axis": (broken("n_layer_g", "nLayerG"), ["broken.yaml: axes.nLayerG: unknown key", "did you mean n_lay"]),
+    "unknown family": (broken("gan", "wgan"), ["broken.yaml: family: got 'wgan', allowed: 'gan', 'ebgan' or"]),
+    "width 0": (broken("size_g: 16", "size_g: 0"), ["broken.yaml: fixed.size_g: got 0, allowed: greater than or eq"]),
+    "negative rate": (broken("0.01", "-1e-2"), ["broken.yaml: axes.lr[0]: got -0.01, allowed: greater than 0"]),
+    "syntax error": (broken("[0.01, 0.001]", "[0.01"), ["broken.yaml: not valid YAML: "]),
+    "python object": (
+        broken("[0.01, 0.001]", "!!python/name:os.system"),
+        ["broken.yaml: not valid YAML", "python/name"],
+    ),
+    "missing file": (lambda folder: [str(folder / "nothing.yaml")], ["nothing.yaml: no such search space, allowed: "]),
+    "duplicate cells": (twice, ["two.yaml: duplicate cell, also in", "one.yaml: n_layer_g 3", "lr 0.001"]),
+    "too many workers": (lambda folder: good(folder, "--workers", "9999"), ["--workers: got 9999, allowed: 1 to "]),
+    "0 workers": (lambda folder: good(folder, "--workers", "0"), ["--workers: got 0, allowed: a whole number from 1"]),
+    "workers in words": (
+        lambda folder: good(folder, "--workers", "two"),
+        ["--workers", "two", "a whole number from 1"],
+    ),
+    "limit 0": (lambda folder: good(folder, "--limit", "0"), ["--limit: got 0, allowed: a whole number from 1"]),
+    "negative seed": (lambda folder: good(folder, "--seed", "-1"), ["--seed: got -1, allowed: a whole number from 0"]),
+    "share in words": (
+        lambda folder: good(folder, "--gpus-per-worker", "half"),
+        ["--gpus-per-worker", "half", "allowed"],
+    ),
+    "unknown option": (lambda folder: good(folder, "--wokers", "1"), ["unrecognized arguments: --wokers 1"]),
+}
+
+
+def one_line(stderr: str) -> str:
+    (line,) = stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+def run_here(arguments: list[str]) -> int:
+    """The command in this process; argparse ends it by SystemExit."""
+    try:
+        return main(arguments)
+    except SystemExit as end:
+        assert isinstance(end.code, int)
+        return end.code
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_line_and_makes_no_database(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, command: str
+) -> None:
+    make, fragments = BAD[name]
+    missing = tmp_path / "new" / "results.db"
+    database = ["--db", f"sqlite:///{missing}"] if command == "run" else []
+    assert run_here([command, *make(tmp_path), *database]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    line = one_line(output.err)
+    assert all(fragment in line for fragment in fragments), line
+    assert not missing.parent.exists()
+
+
+@pytest.mark.skipif(bool(this_machine().gpus), reason="this machine has a GPU")
+def test_a_gpu_where_there_is_none(space: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", space, "--gpus-per-worker", "0.5"]) == 2
+    line = one_line(capsys.readouterr().err)
+    assert line == "error: --gpus-per-worker: got 0.5, allowed: 0, for no CUDA device is found here"
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "ten"])
+def test_minutes_are_above_0(space: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], minutes: str) -> None:
+    assert run_here(["run", space, "--db", f"sqlite:///{tmp_path}/x.db", f"--minutes={minutes}"]) == 2
+    line = one_line(capsys.readouterr().err)
+    assert "--minutes" in line
+    assert minutes in line
+    assert "allowed: a number above 0" in line
+    assert not (tmp_path / "x.db").exists()
+
+
+def test_a_plan_that_cant_be_saved_is_one_line(space: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "nowhere" / "plan.csv"
+    assert main(["plan", space, "--save", str(file)]) == 2
+    assert str(file) in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("case", "command"),
+    [("unknown axis", "run"), ("duplicate cells", "run"), ("too many workers", "run"), ("syntax error", "plan")],
+)
+def test_the_real_command_leaves_a_database_as_it_was(tmp_path: Path, database: Path, case: str, command: str) -> None:
+    make, fragments = BAD[case]
+    before = database.read_bytes()
+    arguments = [command, *make(tmp_path), "--db", f"sqlite:///{database}"]
+    done = subprocess.run([sys.executable, "-m", "sweep", *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    line = one_line(done.stderr)
+    assert all(fragment in line for fragment in fragments), line
+    assert database.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database at all\n" * 100], ids=["empty", "text"])
+def test_a_file_that_is_no_database_stays_as_it_was(
+    tmp_path: Path, space: str, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_bytes(content)
+    for arguments in (["plan", space], ["status"], ["retry"]):
+        assert main([*arguments, "--db", f"sqlite:///{file}"]) == 2
+        assert str(file) in one_line(capsys.readouterr().err)
+        assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "status", "retry"])
+def test_unusable_databases(space: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    spaces = [space] if command in ("plan", "run") else []
+    for url in (f"sqlite:///{tmp_path}/file/x.db", "cassandra://me:secret@host/db", f"sqlite:///{tmp_path}"):
+        assert main([command, *spaces, "--db", url]) == 2
+        line = one_line(capsys.readouterr().err)
+        assert url.removeprefix("sqlite:///").removeprefix("cassandra://me:secret@") in line
+        assert "secret" not in line
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_status_counts_what_there_is(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--db", f"sqlite:///{database}", "--json"]) == 0
+    counts = {"WAITING": 1, "RUNNING": 0, "COMPLETE": 1, "DIVERGED": 0, "FAILED": 1}
+    assert json.loads(capsys.readouterr().out) == {"gan": counts}
+    assert main(["status", "--db", f"sqlite:///{database}"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.split() == ["gan", "3", "cells:", "1", "waiting,", "1", "complete,", "1", "failed"]
+
+
+def test_retry_says_how_many(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for n in (1, 0):
+        assert main(["retry", "--db", f"sqlite:///{database}"]) == 0
+        assert capsys.readouterr().out == f"{n} failed trials put back to waiting\n"
+    assert rows(database, "SELECT state FROM trials ORDER BY seed") == [("COMPLETE",), ("WAITING",), ("WAITING",)]
+
+
+def test_the_database_may_come_from_the_environment(
+    database: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEP_DB", f"sqlite:///{database}")
+    assert main(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["gan"]["COMPLETE"] == 1
+
+
+def test_limit_takes_the_first_cohorts(space: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    files = [tmp_path / f"{n}.csv" for n in (1, 2)]
+    for n, file in enumerate(files, start=1):
+        assert main(["plan", space, "--json", "--limit", str(n), "--save", str(file)]) == 0
+        plan = json.loads(capsys.readouterr().out)
+        assert (plan["cells"], plan["cohorts"], plan["missing"]) == (4, n, 2 * n)
+    one, two = (file.read_text() for file in files)
+    assert two.startswith(one)
+    assert len(two) > len(one)
+
+
+def test_the_seed_changes_the_order_and_nothing_else(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    orders = []
+    for seed in ("0", "0", "1"):
+        assert main(["plan", "laptop/mnist_ebgan", "--seed", seed, "--save", str(tmp_path / "plan.csv")]) == 0
+        orders.append([line.split(",")[1] for line in (tmp_path / "plan.csv").read_text().splitlines()[1:]])
+    assert orders[0] == orders[1] != orders[2]
+    assert sorted(orders[0]) == sorted(orders[2])
+    first, _, other = capsys.readouterr().out.split("512 cells")[1:]
+    assert first == other
+
+
+def test_plan_without_a_space_says_which_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--json"]) == 0
+    output = capsys.readouterr()
+    assert json.loads(output.out)["by_family"] == {"gan": 6144, "ebgan": 512, "ebgan_pt": 512}
+    assert ("laptop" in output.err) != ("paper" in output.err)

@@ -1,0 +1,184 @@
+"""Plans: what is missing, how a machine is shared out, and the real command at its real size."""
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_trials import write_space
+
+from search_spaces.space import SearchSpace, load_space
+from search_spaces.trial import AXES
+from sweep import cost
+from sweep.devices import Machine, this_machine
+from sweep.plan import Plan, PlanError, Resources, make_plan, save_plan, share_out
+
+GIB = 2**30
+THREE_GRIDS = ["paper/mnist_gan", "paper/mnist_ebgan", "paper/mnist_ebgan_pt"]
+
+
+def machine(cores: int = 16, gpus: int = 0) -> Machine:
+    return Machine(cores, 100 * GIB, tuple(("a GPU", 80 * GIB) for _ in range(gpus)))
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> SearchSpace:
+    return load_space(write_space(tmp_path / "tiny.yaml"))
+
+
+class TestShareOut:
+    @pytest.mark.parametrize(
+        ("cores", "gpus", "workers", "each", "expected"),
+        [
+            (16, 0, None, None, (16, 1, 0.0)),
+            (16, 0, 4, None, (4, 4, 0.0)),
+            (16, 0, 3, 0.0, (3, 5, 0.0)),
+            (16, 1, None, None, (1, 16, 1.0)),
+            (16, 1, 2, None, (2, 8, 0.5)),
+            (16, 1, 3, None, (3, 5, 1 / 3)),
+            (16, 1, None, 0.25, (4, 4, 0.25)),
+            (16, 1, 4, 0.0, (4, 4, 0.0)),
+            (16, 4, None, None, (4, 4, 1.0)),
+            (16, 4, 3, None, (3, 5, 1.0)),
+            (16, 4, 6, None, (6, 2, 0.5)),
+            (16, 4, 8, None, (8, 2, 0.5)),
+            (16, 4, None, 2.0, (2, 8, 2.0)),
+            (16, 4, None, 0.4, (8, 2, 0.4)),
+            (16, 8, None, None, (8, 2, 1.0)),
+            (4, 8, None, None, (4, 1, 1.0)),
+            (1, 0, None, None, (1, 1, 0.0)),
+        ],
+    )
+    def test_division(
+        self, cores: int, gpus: int, workers: int | None, each: float | None, expected: tuple[int, int, float]
+    ) -> None:
+        resources = share_out(machine(cores, gpus), workers, each)
+        assert (resources.workers, resources.cores, resources.gpus) == (expected[0], expected[1], expected[2])
+        assert resources.workers * resources.cores <= cores
+        assert resources.workers * resources.gpus <= gpus + 1e-9
+        assert resources.flops > 0
+
+    @pytest.mark.parametrize(
+        ("cores", "gpus", "workers", "each", "message"),
+        [
+            (2, 0, 3, None, "--workers: got 3, allowed: 1 to 2 on this machine with 2 cores"),
+            (2, 0, None, 1.0, "--gpus-per-worker: got 1, allowed: 0, for no CUDA device is found here"),
+            (2, 0, 1, 0.1, "--gpus-per-worker: got 0.1, allowed: 0, for no CUDA device is found here"),
+            (16, 1, 2, 1.0, "--workers: got 2, allowed: 1 to 1 on this machine with 16 cores and 1 CUDA devices"),
+            (16, 1, None, 2.0, "--gpus-per-worker: got 2, allowed: 0 to 1, or a whole number up to 1"),
+            (16, 4, None, 1.5, "--gpus-per-worker: got 1.5, allowed: 0 to 1, or a whole number up to 4"),
+            (16, 4, 3, 2.0, "--workers: got 3, allowed: 1 to 2 on this machine with 16 cores and 4 CUDA devices"),
+            (16, 4, 9, 0.4, "--workers: got 9, allowed: 1 to 8 on this machine with 16 cores and 4 CUDA devices"),
+            (4, 8, 5, None, "--workers: got 5, allowed: 1 to 4 on this machine with 4 cores and 8 CUDA devices"),
+            (16, 8, 17, 0.0, "--workers: got 17, allowed: 1 to 16 on this machine with 16 cores"),
+        ],
+    )
+    def test_more_than_there_is(
+        self, cores: int, gpus: int, workers: int | None, each: float | None, message: str
+    ) -> None:
+        with pytest.raises(PlanError) as caught:
+            share_out(machine(cores, gpus), workers, each)
+        assert str(caught.value) == message
+
+    def test_workers_divide_the_memory(self) -> None:
+        one, four = share_out(machine(), 1), share_out(machine(), 4)
+        assert one.memory < 100 * GIB
+        assert four.memory == pytest.approx(one.memory / 4)
+        whole, half = share_out(machine(gpus=1)), share_out(machine(gpus=1), 2)
+        assert 70 * GIB < whole.memory < 80 * GIB
+        assert half.memory == pytest.approx(whole.memory / 2)
+        assert share_out(machine(gpus=2), None, 2.0).memory == whole.memory  # a cohort lives on one device
+
+    def test_this_machine_can_be_shared_out(self) -> None:
+        here = this_machine()
+        assert here.cores >= 1
+        assert here.memory > GIB
+        assert share_out(here).workers >= 1
+
+
+class TestMakePlan:
+    resources = Resources(workers=2, cores=1, gpus=0, memory=8 * GIB, flops=1e9)
+
+    def test_everything_is_missing_at_first(self, space: SearchSpace) -> None:
+        plan = make_plan([space], self.resources)
+        assert plan.missing == len(plan.trials) == 4
+        assert len(plan.cohorts) == 2
+        assert {i for cohort in plan.cohorts for i in cohort.trial_ids} == {t.trial_id for t in space.trials()}
+
+    def test_what_is_finished_is_left_out_and_nothing_else(self, space: SearchSpace) -> None:
+        finished = {trial.trial_id for trial in space.trials() if trial.lr == 0.01}
+        plan = make_plan([space], self.resources, finished)
+        assert len(plan.trials) == 4
+        assert {t.lr for cohort in plan.cohorts for t in cohort.trials} == {0.001}
+        assert plan.missing == 2
+        done = make_plan([space], self.resources, {trial.trial_id for trial in space.trials()})
+        assert (done.missing, done.cohorts, len(done.trials)) == (0, (), 4)
+
+    def test_what_is_finished_elsewhere_changes_nothing(self, space: SearchSpace) -> None:
+        assert make_plan([space], self.resources, {"0" * 16}) == make_plan([space], self.resources)
+
+    def test_cohorts_follow_the_order_of_the_trials(self) -> None:
+        plan = make_plan([load_space("laptop/mnist_gan")], self.resources, order_seed=3)
+        shapes = list(dict.fromkeys(trial.shape for trial in plan.trials))
+        assert list(dict.fromkeys(cohort.trials[0].shape for cohort in plan.cohorts)) == shapes
+
+    def test_summary(self, space: SearchSpace) -> None:
+        plan = make_plan([space], replace(self.resources, flops=1000))
+        flops = sum(cost.training_flops(trial) for trial in plan.trials)
+        summary = plan.summary()
+        assert summary["cells"] == summary["missing"] == 4
+        assert summary["by_family"] == {"gan": 4}
+        assert (summary["cohorts"], summary["workers"]) == (2, 2)
+        assert summary["hours"] == round(flops / 1000 / 2 / 3600, 2) > 1
+        assert 0.3 < summary["memory_per_worker_gib"] < 1
+        assert summary["disk_mib"] == round(cost.disk_bytes(4) / 2**20, 1)
+
+    def test_summary_of_nothing(self, space: SearchSpace) -> None:
+        empty = Plan((space,), tuple(space.trials()), (), self.resources).summary()
+        assert (empty["cells"], empty["missing"], empty["hours"], empty["memory_per_worker_gib"]) == (4, 0, 0, 0)
+
+    def test_plan_can_be_saved_as_csv(self, space: SearchSpace, tmp_path: Path) -> None:
+        plan = make_plan([space], self.resources)
+        save_plan(plan, tmp_path / "plan.csv")
+        with (tmp_path / "plan.csv").open(newline="") as file:
+            saved = list(csv.DictReader(file))
+        assert list(saved[0]) == ["cohort", "trial_id", "family", *AXES]
+        expected = [(str(n), t.trial_id, str(t.lr)) for n, c in enumerate(plan.cohorts) for t in c.trials]
+        assert [(row["cohort"], row["trial_id"], row["lr"]) for row in saved] == expected
+        assert {(row["family"], row["dropout_d"], row["margin"], row["size_g"]) for row in saved} == {
+            ("gan", "True", "", "16")
+        }
+
+
+class TestTheCommand:
+    def test_the_papers_three_grids_are_planned_within_3_seconds(self) -> None:
+        seconds = []
+        for _ in range(3):
+            start = time.perf_counter()
+            command = [sys.executable, "-m", "sweep", "plan", *THREE_GRIDS, "--json"]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            seconds.append(time.perf_counter() - start)
+            if seconds[-1] < 3:
+                break
+        assert min(seconds) < 3, seconds
+        assert done.stderr == ""
+        plan = json.loads(done.stdout)
+        assert plan["cells"] == plan["missing"] == 7168
+        assert plan["by_family"] == {"gan": 6144, "ebgan": 512, "ebgan_pt": 512}
+        assert plan["cohorts"] >= 512
+        assert min(plan["memory_per_worker_gib"], plan["hours"], plan["disk_mib"]) > 0
+
+    def test_planning_loads_neither_torch_nor_ray(self, tmp_path: Path) -> None:
+        script = (
+            "import sys; from sweep.__main__ import main; code = main(sys.argv[1:]);"
+            "heavy = {'torch', 'ray', 'matplotlib'} & set(sys.modules); sys.exit(f'{code} {heavy}')"
+        )
+        command = [sys.executable, "-c", script, "plan", "laptop/mnist_margin", "--save", str(tmp_path / "plan.csv")]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.stderr.strip() == "0 set()"
+        assert done.stdout.startswith("8 cells: 8 ebgan; 8 to run in 1 cohorts\n")
+        assert len((tmp_path / "plan.csv").read_text().splitlines()) == 9

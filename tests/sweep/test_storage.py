@@ -1,0 +1,346 @@
+"""The contract of a results database, the same for every backend; plain pandas and SQL look at what was stored."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_trials import IDENTITY, REFERENCE, complete, diverged, failed, trial, trials
+from sqlalchemy import create_engine, text
+
+from search_spaces.trial import Trial
+from sweep.storage import Storage, StorageError, load_results
+
+PROMISED = [
+    *("trial_id", "family", "n_layer_g", "n_layer_d", "size_g", "size_d", "dropout_d", "optim_g", "optim_d", "lr"),
+    *("margin", "pt_weight", "seed", "steps", "state", "score", "inception_score", "coverage", "entropy", "frechet"),
+    *("duration_s", "device"),
+]
+TABLES = ("sweeps", "trials", "scores", "score_identities", "attempts", "samples", "results")
+Query = Callable[[str], pd.DataFrame]
+
+
+@pytest.fixture(params=["sqlite"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return {"sqlite": f"sqlite:///{tmp_path}/runs/results.db"}[request.param]
+
+
+@pytest.fixture
+def storage(url: str) -> Iterator[Storage]:
+    opened = Storage(url, create=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def query(url: str) -> Iterator[Query]:
+    """Reads with plain pandas; none of the package is between."""
+    engine = create_engine(url)
+    yield lambda sql: pd.read_sql(text(sql), engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def four(storage: Storage) -> list[Trial]:
+    """Four trials, declared."""
+    grid = trials(4)
+    storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
+    return grid
+
+
+def states(query: Query) -> dict[int, str]:
+    frame = query("SELECT seed, state FROM trials")
+    return dict(zip(frame["seed"], frame["state"], strict=True))
+
+
+class TestDeclaring:
+    def test_a_new_database_is_empty(self, storage: Storage, query: Query) -> None:
+        assert storage.counts() == {}
+        assert storage.finished([IDENTITY]) == set()
+        assert all(query(f"SELECT * FROM {table}").empty for table in TABLES)
+        assert storage.results().empty
+
+    def test_a_sweep_is_recorded_with_what_it_was(self, storage: Storage, query: Query) -> None:
+        first = storage.declare("tiny", {"tiny": {"axes": {"lr": [0.1]}}}, {"workers": 2}, "0.1 abc")
+        second = storage.declare("tiny", {}, {}, "0.1 abc")
+        storage.finish(first)
+        assert first != second
+        sweeps = storage.sweeps()
+        assert list(sweeps["sweep_id"]) == [first, second]
+        assert list(sweeps["name"]) == ["tiny", "tiny"]
+        assert sweeps["spaces"][0] == {"tiny": {"axes": {"lr": [0.1]}}}
+        assert sweeps["settings"][0] == {"workers": 2}
+        assert list(sweeps["finished_at"].notna()) == [True, False]
+        assert json.loads(query("SELECT spaces FROM sweeps WHERE sweep_id = 1")["spaces"][0])["tiny"]["axes"]
+
+    def test_every_setting_of_a_trial_comes_back(self, storage: Storage, query: Query) -> None:
+        grid = [trial(family="ebgan_pt", dropout_d=True, lr=1e-4), trial(optim_d="sgd", seed=3)]
+        storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
+        frame = query("SELECT * FROM results ORDER BY position")
+        for row, one in zip(frame.to_dict("records"), grid, strict=True):
+            for name in ("trial_id", "space", "family", "n_layer_g", "size_d", "dropout_d", "optim_d", "lr", "seed"):
+                assert row[name] == getattr(one, name), name
+            for name in ("data", "steps", "batch_size", "z_dim", "beta1", "beta2", "dropout_rate"):
+                assert row[name] == getattr(one.training, name), name
+        assert (frame["margin"][0], frame["pt_weight"][0]) == (10.0, 0.1)
+        assert frame.loc[1, ["margin", "pt_weight", "score"]].isna().all()
+        assert list(frame["state"]) == ["WAITING", "WAITING"]
+
+    def test_adding_again_adds_nothing_and_resets_nothing(self, storage: Storage, query: Query) -> None:
+        grid = trials(3)
+        first = storage.declare("tiny", {}, {}, "1")
+        storage.add_trials(first, grid)
+        storage.start([grid[0].trial_id])
+        storage.record([complete(grid[0])], REFERENCE)
+        before = query("SELECT * FROM trials ORDER BY trial_id")
+        storage.add_trials(storage.declare("tiny", {}, {}, "1"), [*grid[::-1], trial(seed=9)])
+        after = query("SELECT * FROM trials ORDER BY trial_id")
+        old = after[after["seed"] != 9].reset_index(drop=True)
+        pd.testing.assert_frame_equal(old, before)
+        assert list(after[after["seed"] == 9]["sweep_id"]) == [2]
+
+    def test_reopening_finds_what_was_stored(self, storage: Storage, url: str, four: list[Trial]) -> None:
+        storage.close()
+        for create in (False, True):
+            again = Storage(url, create=create)
+            assert again.counts()["gan"]["WAITING"] == 4
+            again.close()
+
+
+class TestRunning:
+    def test_a_cohort_from_start_to_end(self, storage: Storage, query: Query, four: list[Trial]) -> None:
+        storage.start([t.trial_id for t in four[:3]])
+        assert states(query) == {0: "RUNNING", 1: "RUNNING", 2: "RUNNING", 3: "WAITING"}
+        assert query("SELECT * FROM attempts WHERE outcome IS NULL")["trial_id"].nunique() == 3
+        storage.record([complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
+        assert states(query) == {0: "COMPLETE", 1: "DIVERGED", 2: "FAILED", 3: "WAITING"}
+        expected = {"WAITING": 1, "RUNNING": 0, "COMPLETE": 1, "DIVERGED": 1, "FAILED": 1}
+        assert storage.counts() == {"gan": expected}
+        attempts = query("SELECT * FROM attempts").set_index("trial_id")
+        assert list(attempts.loc[[t.trial_id for t in four[:3]], "outcome"]) == ["COMPLETE", "DIVERGED", "FAILED"]
+        assert attempts["ended_at"].notna().all()
+        assert attempts.loc[four[2].trial_id, "error"].endswith("ValueError: it broke")
+        assert attempts["error"].notna().sum() == 1
+
+    def test_a_result_is_one_flat_row(self, storage: Storage, query: Query, four: list[Trial]) -> None:
+        storage.start([four[0].trial_id])
+        storage.record([complete(four[0], score=3.5)], REFERENCE)
+        row = query("SELECT * FROM results WHERE seed = 0").iloc[0]
+        assert (row["score"], row["inception_score"], row["coverage"], row["entropy"]) == (3.5, 2.5, 6, 1.5)
+        assert (row["frechet"], row["duration_s"], row["device"]) == (20.0, 1.5, "some CPU")
+        assert (row["score_fraction"], row["real_score"]) == (0.25, 14.0)
+        assert (row["formula"], row["classifier"], row["n_samples"], row["z_seed"]) == ("kl", "c" * 64, 500, 0)
+        assert row["attempts"] == 1
+
+    def test_a_trial_that_diverged_has_no_score(self, storage: Storage, query: Query, four: list[Trial]) -> None:
+        storage.record([diverged(four[0]), complete(four[1])], REFERENCE)
+        frame = query("SELECT * FROM results WHERE state = 'DIVERGED'")
+        assert list(frame["seed"]) == [0]
+        assert frame.loc[0, ["score", "inception_score", "coverage", "entropy", "frechet"]].isna().all()
+        assert len(query("SELECT * FROM scores")) == 1
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+    def test_a_value_that_is_not_finite_is_null(
+        self, storage: Storage, query: Query, four: list[Trial], value: float
+    ) -> None:
+        storage.record([complete(four[0], frechet=value)], REFERENCE)
+        frame = query("SELECT frechet IS NULL AS is_null, score FROM scores")
+        assert list(frame["is_null"]) == [1]
+        assert list(frame["score"]) == [7.0]
+
+    def test_a_record_is_kept_whole_or_not_at_all(self, storage: Storage, query: Query, four: list[Trial]) -> None:
+        storage.start([t.trial_id for t in four])
+        before = {table: query(f"SELECT * FROM {table}") for table in TABLES}
+        records = [complete(four[0]), diverged(four[1]), replace(complete(four[2]), state="EXPLODED")]
+        with pytest.raises(StorageError) as caught:
+            storage.record(records, REFERENCE)
+        assert "\n" not in str(caught.value)
+        for table, frame in before.items():
+            pd.testing.assert_frame_equal(query(f"SELECT * FROM {table}"), frame)
+        storage.record(records[:2], REFERENCE)
+        assert states(query) == {0: "COMPLETE", 1: "DIVERGED", 2: "RUNNING", 3: "RUNNING"}
+
+    def test_recording_twice_keeps_one_score(self, storage: Storage, query: Query, four: list[Trial]) -> None:
+        storage.record([complete(four[0])], REFERENCE)
+        storage.record([complete(four[0], score=8.0)], REFERENCE)
+        assert list(query("SELECT score FROM scores")["score"]) == [8.0]
+        assert len(query("SELECT * FROM score_identities")) == 1
+        assert len(query("SELECT * FROM results")) == 4
+
+    def test_sheets(self, storage: Storage, four: list[Trial]) -> None:
+        storage.record([complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
+        ids = [t.trial_id for t in four]
+        assert storage.sheets(ids) == {ids[0]: b"a sheet", ids[1]: b"grey"}
+        assert storage.sheets(ids[1:2]) == {ids[1]: b"grey"}
+        assert storage.sheets([]) == {}
+
+
+class TestComingBack:
+    def test_finished_is_complete_under_this_identity_or_ended_otherwise(
+        self, storage: Storage, four: list[Trial]
+    ) -> None:
+        storage.start([t.trial_id for t in four])
+        storage.record([complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
+        ids = [t.trial_id for t in four]
+        assert storage.finished([IDENTITY]) == {ids[0], ids[1], ids[2]}
+        for other in (
+            replace(IDENTITY, formula="other"),
+            replace(IDENTITY, classifier="d" * 64),
+            replace(IDENTITY, n_samples=1000),
+            replace(IDENTITY, z_seed=1),
+        ):
+            assert storage.finished([other]) == {ids[1], ids[2]}
+            assert storage.finished([other, IDENTITY]) == {ids[0], ids[1], ids[2]}
+
+    def test_a_score_of_an_earlier_step_finishes_nothing(self, storage: Storage, four: list[Trial]) -> None:
+        storage.record([replace(complete(four[0]), step=1)], REFERENCE)
+        assert storage.finished([IDENTITY]) == set()
+
+    def test_the_view_shows_the_latest_identity(self, storage: Storage, query: Query, four: list[Trial]) -> None:
+        other = replace(IDENTITY, classifier="d" * 64)
+        storage.record([complete(four[0], score=1.0), complete(four[1], score=2.0)], REFERENCE)
+        unfinished = replace(complete(four[1], other, score=0.5), step=1)
+        storage.record([complete(four[0], other, score=5.0), unfinished], replace(REFERENCE, real_score=10.0))
+        frame = query("SELECT * FROM results ORDER BY position")
+        assert list(frame["score"][:2]) == [5.0, 2.0]
+        assert list(frame["classifier"][:2]) == ["d" * 64, "c" * 64]
+        assert list(frame["score_fraction"][:2]) == [0.5, 2.0 / 14]
+        assert len(frame) == 4
+        assert sorted(query("SELECT score FROM scores")["score"]) == [0.5, 1.0, 2.0, 5.0]
+
+    def test_release_puts_back_what_was_running(self, storage: Storage, query: Query, four: list[Trial]) -> None:
+        storage.start([t.trial_id for t in four[:3]])
+        storage.record([complete(four[0])], REFERENCE)
+        assert storage.release() == 2
+        assert states(query) == {0: "COMPLETE", 1: "WAITING", 2: "WAITING", 3: "WAITING"}
+        outcomes = query("SELECT outcome FROM attempts ORDER BY attempt_id")["outcome"]
+        assert sorted(outcomes) == ["COMPLETE", "INTERRUPTED", "INTERRUPTED"]
+        assert storage.release() == 0
+
+    def test_starting_again_closes_the_attempt_that_was_lost(
+        self, storage: Storage, query: Query, four: list[Trial]
+    ) -> None:
+        storage.start([four[0].trial_id])
+        storage.start([four[0].trial_id])
+        storage.record([complete(four[0])], REFERENCE)
+        frame = query("SELECT outcome FROM attempts ORDER BY attempt_id")
+        assert list(frame["outcome"]) == ["INTERRUPTED", "COMPLETE"]
+        assert list(query("SELECT attempts FROM trials WHERE seed = 0")["attempts"]) == [2]
+
+    def test_retry_puts_back_what_failed_and_nothing_else(
+        self, storage: Storage, query: Query, four: list[Trial]
+    ) -> None:
+        storage.start([t.trial_id for t in four[:3]])
+        storage.record([complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
+        assert storage.retry() == 1
+        assert states(query) == {0: "COMPLETE", 1: "DIVERGED", 2: "WAITING", 3: "WAITING"}
+        assert four[2].trial_id not in storage.finished([IDENTITY])
+        assert query("SELECT error FROM attempts WHERE outcome = 'FAILED'")["error"][0].endswith("it broke")
+        assert storage.retry() == 0
+
+    def test_counts_go_by_family(self, storage: Storage) -> None:
+        grid = [*trials(3), *trials(2, family="ebgan"), trial(family="ebgan_pt")]
+        storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
+        storage.start([grid[0].trial_id, grid[3].trial_id])
+        storage.record([complete(grid[3])], REFERENCE)
+        shown = {family: {s: n for s, n in counts.items() if n} for family, counts in storage.counts().items()}
+        expected = {"ebgan": {"COMPLETE": 1, "WAITING": 1}, "ebgan_pt": {"WAITING": 1}}
+        assert shown == expected | {"gan": {"RUNNING": 1, "WAITING": 2}}
+
+
+class TestReading:
+    def test_plain_pandas_gets_the_promised_columns_in_their_types(
+        self, storage: Storage, url: str, four: list[Trial]
+    ) -> None:
+        storage.start([t.trial_id for t in four])
+        storage.record([complete(t, score=1.0 + t.seed) for t in four[:3]] + [diverged(four[3])], REFERENCE)
+        frame = pd.read_sql("select * from results", url)
+        assert list(frame.columns[: len(PROMISED)]) == PROMISED
+        kinds = {name: frame[name].dtype.kind for name in PROMISED}
+        assert {name for name, kind in kinds.items() if kind == "f"} >= {"lr", "score", "inception_score", "frechet"}
+        assert all(kinds[name] == "i" for name in ("n_layer_g", "n_layer_d", "size_g", "size_d", "seed", "steps"))
+        assert kinds["dropout_d"] in "bi"
+        assert all(type(value) is str for name in ("trial_id", "family", "state", "device") for value in frame[name])
+        assert sorted(frame["score"].dropna()) == [1.0, 2.0, 3.0]
+        assert np.isnan(frame.set_index("seed").loc[3, "score"])
+        assert frame["trial_id"].is_unique
+
+    def test_results_come_in_the_order_of_the_grid(self, storage: Storage, url: str, four: list[Trial]) -> None:
+        storage.record([complete(t, score=1.0 + t.seed) for t in four[::-1]], REFERENCE)
+        frame = load_results(url)
+        assert list(frame["seed"]) == [0, 1, 2, 3]
+        assert list(frame["score"]) == [1.0, 2.0, 3.0, 4.0]
+        assert frame["dropout_d"].dtype == bool
+
+    def test_a_reader_does_not_wait_for_a_long_write(self, storage: Storage, url: str, four: list[Trial]) -> None:
+        storage.record([complete(four[0])], REFERENCE)
+        writer = create_engine(url)
+        with writer.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.exec_driver_sql("UPDATE trials SET state = 'FAILED'")
+            start = time.perf_counter()
+            assert storage.counts()["gan"] == dict.fromkeys(("RUNNING", "DIVERGED", "FAILED"), 0) | {
+                "COMPLETE": 1,
+                "WAITING": 3,
+            }
+            assert list(load_results(url)["state"]) == ["COMPLETE", "WAITING", "WAITING", "WAITING"]
+            assert time.perf_counter() - start < 2
+            connection.exec_driver_sql("ROLLBACK")
+        writer.dispose()
+
+    def test_a_writer_does_not_wait_for_a_long_reading(self, storage: Storage, url: str, four: list[Trial]) -> None:
+        reader = create_engine(url)
+        with reader.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            before = list(connection.exec_driver_sql("SELECT state FROM trials"))
+            start = time.perf_counter()
+            storage.record([complete(t) for t in four], REFERENCE)
+            assert time.perf_counter() - start < 2
+            assert list(connection.exec_driver_sql("SELECT state FROM trials")) == before
+            connection.exec_driver_sql("ROLLBACK")
+        reader.dispose()
+        assert storage.counts()["gan"]["COMPLETE"] == 4
+
+    def test_two_writers_take_turns(self, storage: Storage, url: str) -> None:
+        def write(first: int) -> None:
+            writer = Storage(url)
+            sweep_id = writer.declare(str(first), {}, {}, "1")
+            for seed in range(first, first + 25):
+                writer.add_trials(sweep_id, [trial(seed=seed)])
+                writer.release()
+            writer.close()
+
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(write, first) for first in (0, 100)]:
+                done.result()
+        assert storage.counts()["gan"]["WAITING"] == 50
+
+    def test_readers_meet_whole_cohorts_while_a_writer_works(self, storage: Storage, url: str) -> None:
+        grid = trials(60)
+        storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
+        seen: list[int] = []
+        over = threading.Event()
+
+        def read() -> None:
+            reader = Storage(url)
+            while not over.is_set():
+                seen.append(reader.counts()["gan"]["COMPLETE"])
+            seen.append(reader.counts()["gan"]["COMPLETE"])
+            reader.close()
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        for i in range(0, 60, 6):
+            storage.start([t.trial_id for t in grid[i : i + 6]])
+            storage.record([complete(t) for t in grid[i : i + 6]], REFERENCE)
+        over.set()
+        thread.join()
+        assert seen == sorted(seen)
+        assert seen[-1] == 60
+        assert all(n % 6 == 0 for n in seen)

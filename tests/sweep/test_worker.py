@@ -1,0 +1,136 @@
+"""A worker in this process: what it sends back, and what it does when memory, numbers or code fail."""
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+import torch
+from made_trials import trial, trials
+from PIL import Image
+
+from metrics.card import classifier_card
+from models.training import CohortTraining
+from search_spaces.trial import Trial
+from sweep import worker
+from sweep.cohorts import Cohort
+from sweep.records import Record
+from sweep.worker import Progress, run_cohort, score_identity
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def run(members: Sequence[Trial]) -> list[Record]:
+    *progress, records = run_cohort(Cohort(tuple(members)))
+    assert all(isinstance(item, Progress) for item in progress)
+    assert isinstance(records, list)
+    assert [record.trial_id for record in records] == [member.trial_id for member in members]
+    return records
+
+
+def values(record: Record) -> list[float]:
+    assert record.scores is not None
+    return list(record.scores.values())
+
+
+@pytest.mark.parametrize("family", ["gan", "ebgan", "ebgan_pt"])
+def test_every_member_comes_back_with_its_score_and_sheet(family: str) -> None:
+    members = trials(3, family=family)
+    for record in run(members):
+        assert (record.state, record.step, record.error) == ("COMPLETE", 3, None)
+        assert record.identity == score_identity(members[0].scoring)
+        assert record.identity.classifier == classifier_card().sha256
+        assert record.identity.n_samples == 500
+        assert record.scores is not None
+        assert set(record.scores) == {"score", "inception_score", "coverage", "entropy", "frechet"}
+        assert record.scores["score"] >= 0
+        assert 1 <= record.scores["inception_score"] <= 10
+        assert 1 <= record.scores["coverage"] <= 10
+        assert record.duration_s is not None
+        assert 0 < record.duration_s < 60
+        assert record.device
+        assert record.sheet is not None
+        assert Image.open(io.BytesIO(record.sheet)).size == (12 * 32, 8 * 32)
+
+
+def test_the_same_cohort_gives_the_same_scores_and_another_seed_others() -> None:
+    first, again, other = (run([trial(seed=seed)])[0] for seed in (0, 0, 1))
+    assert values(first) == values(again)
+    assert first.sheet == again.sheet
+    assert values(first) != values(other)
+
+
+def test_a_long_cohort_tells_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "PROGRESS_S", 0.0)
+    *progress, _ = run_cohort(Cohort(tuple(trials(2, steps=5))))
+    assert progress == [Progress(2 * step, 10) for step in range(1, 6)]
+
+
+class OutOfMemory:
+    """Stands before `new_training` and lets only cohorts pass that are small enough."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.sizes = most, list[int]()
+        self._new_training = worker.new_training
+
+    def __call__(self, cohort: Cohort, images: torch.Tensor) -> CohortTraining:
+        self.sizes.append(len(cohort.trials))
+        if len(cohort.trials) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return self._new_training(cohort, images)
+
+
+def test_out_of_memory_halves_the_cohort_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run(trials(5))
+    memory = OutOfMemory(most=2)
+    monkeypatch.setattr(worker, "new_training", memory)
+    records = run(trials(5))
+    assert memory.sizes == [5, 2, 3, 1, 2]
+    assert [record.state for record in records] == ["COMPLETE"] * 5
+    for halved, together in zip(records, whole, strict=True):
+        assert values(halved) == pytest.approx(values(together), rel=1e-3)
+
+
+def test_one_trial_that_does_not_fit_fails_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = OutOfMemory(most=0)
+    monkeypatch.setattr(worker, "new_training", memory)
+    records = run(trials(2))
+    assert memory.sizes == [2, 1, 1]
+    assert [record.state for record in records] == ["FAILED", "FAILED"]
+    assert all("CUDA out of memory" in str(record.error) for record in records)
+
+
+def test_an_error_in_the_code_fails_the_cohort_with_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(self: CohortTraining) -> None:
+        raise ZeroDivisionError("a slip of the pen")
+
+    monkeypatch.setattr(CohortTraining, "step", step)
+    for record in run(trials(3)):
+        assert (record.state, record.scores, record.sheet, record.identity) == ("FAILED", None, None, None)
+        assert record.error is not None
+        assert record.error.startswith("Traceback (most recent call last):")
+        assert record.error.endswith("ZeroDivisionError: a slip of the pen\n")
+        assert "test_worker.py" in record.error
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("settings", [{"family": "gan"}, {"family": "ebgan"}], ids=lambda s: s["family"])
+def test_a_member_that_explodes_leaves_its_neighbours_alone(settings: dict[str, Any], place: int) -> None:
+    good = [trial(seed=seed, optim_g="sgd", optim_d="sgd", **settings) for seed in (0, 1)]
+    bad = trial(seed=2, optim_g="sgd", optim_d="sgd", lr=1e38, **settings)
+    alone = run(good)
+    members = [*good[:place], bad, *good[place:]]
+    records = dict(zip(members, run(members), strict=True))
+    assert records[bad].state == "DIVERGED"
+    assert records[bad].scores is None
+    assert records[bad].error is None
+    assert records[bad].sheet is not None
+    for member, before in zip(good, alone, strict=True):
+        assert records[member].state == "COMPLETE"
+        assert values(records[member]) == pytest.approx(values(before), rel=1e-4)

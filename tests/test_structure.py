@@ -1,0 +1,136 @@
+"""The layout: who may import whom, what each heavy dependency's one home is, and how tests are laid out."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("search_spaces", "data", "models", "metrics", "sweep", "reports")
+# What each package may use of the others; nobody uses an entry point.
+MAY_USE = {
+    "search_spaces": set(),
+    "data": set(),
+    "models": set(),
+    "metrics": set(),
+    "sweep": {"search_spaces", "data", "models", "metrics"},
+    "reports": set(),
+}
+# Entry points bring together what the packages keep apart.
+ENTRY_POINTS = {
+    "metrics/__main__.py": {"data"},
+    "reports/__main__.py": {"sweep.storage"},
+}
+HOMES = {
+    "ray": {"sweep/driver.py"},
+    "sqlalchemy": {"sweep/tables.py", "sweep/storage.py"},
+    "matplotlib": {"reports/figures.py"},
+    "argparse": {f"{package}/__main__.py" for package in PACKAGES},
+    "pydantic": {"search_spaces/space.py"},
+    "yaml": {"search_spaces/space.py"},
+}
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+LIGHT = (
+    *("search_spaces.space", "data.mnist", "metrics.card", "metrics.identity", "sweep.plan", "sweep.storage"),
+    *("sweep.__main__", "reports", "reports.__main__"),
+)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full names of what a file imports, wherever in the file: `from a import b` gives a.b."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(imported: str, module: str) -> bool:
+    return imported == module or imported.startswith(f"{module}.")
+
+
+def test_the_packages_are_these() -> None:
+    found = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert found == set(PACKAGES)
+    assert len(FILES) > 30
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_run_one_way(path: Path) -> None:
+    own = name_of(path).split("/")[0]
+    allowed = MAY_USE[own] | ENTRY_POINTS.get(name_of(path), set()) | {own}
+    for imported in imports(path):
+        if imported.split(".")[0] in PACKAGES:
+            assert any(within(imported, module) for module in allowed), imported
+            assert ".__main__" not in imported
+        assert imported.split(".")[0] not in ("tests", "benchmarks")
+
+
+@pytest.mark.parametrize("dependency", HOMES)
+def test_a_heavy_dependency_has_one_home(dependency: str) -> None:
+    users = {name_of(path) for path in FILES if any(within(name, dependency) for name in imports(path))}
+    assert users <= HOMES[dependency]
+    assert users
+
+
+def test_entry_points_are_used_as_allowed() -> None:
+    for name, modules in ENTRY_POINTS.items():
+        for module in modules:
+            assert any(within(imported, module) for imported in imports(ROOT / name)), (name, module)
+
+
+def test_planning_and_reporting_load_neither_torch_nor_ray() -> None:
+    script = (
+        "import importlib, json, sys\n"
+        "found = {}\n"
+        "for name in sys.argv[1:]:\n"
+        "    importlib.import_module(name)\n"
+        "    found[name] = sorted({'torch', 'ray'} & set(sys.modules))\n"
+        "print(json.dumps(found))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *LIGHT], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert json.loads(done.stdout) == {name: [] for name in LIGHT}
+
+
+def test_every_file_says_what_it_is_for() -> None:
+    silent = [name_of(path) for path in FILES if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
+    assert silent == []
+
+
+def test_no_file_is_a_catch_all() -> None:
+    names = {"utils", "util", "helpers", "helper", "manager", "misc", "common"}
+    assert [name_of(path) for path in FILES if path.stem in names] == []
+
+
+class TestTests:
+    files = sorted((ROOT / "tests").rglob("*.py"))
+
+    def test_basenames_are_unique(self) -> None:
+        counts = Counter(path.name for path in self.files if path.name != "conftest.py")
+        assert [name for name, n in counts.items() if n > 1] == []
+
+    def test_folders_are_no_packages(self) -> None:
+        assert [name_of(path) for path in self.files if path.name == "__init__.py"] == []
+
+    def test_they_mirror_the_tree(self) -> None:
+        folders = {path.relative_to(ROOT / "tests").parts[0] for path in self.files if path.parent.name != "tests"}
+        assert folders <= {*PACKAGES, "benchmarks"}
+
+    def test_they_catch_no_assertion_errors(self) -> None:
+        for path in self.files:
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ExceptHandler):
+                    assert node.type is not None, name_of(path)
+                    caught = ast.unparse(node.type)
+                    assert "AssertionError" not in caught, name_of(path)
+                    assert caught not in ("Exception", "BaseException"), name_of(path)
