@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NoReturn
@@ -16,7 +16,7 @@ from metrics.card import ClassifierError, classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
 from search_spaces.space import SearchSpace, SpaceError, load_space
 from sweep.devices import Machine, this_machine
-from sweep.plan import Plan, PlanError, Resources, cohort_flops, make_plan, save_plan, share_out
+from sweep.plan import Plan, PlanError, cohort_flops, make_plan, save_plan, share_out
 from sweep.provenance import code_version, environment
 from sweep.storage import Storage, StorageError
 
@@ -90,10 +90,10 @@ def _add_db(parser: argparse.ArgumentParser) -> None:
 
 def _plan(options: argparse.Namespace) -> int:
     machine = this_machine()
-    spaces = _spaces(options, machine)
-    resources = share_out(machine, options.workers, options.gpus_per_worker)
-    storage = Storage(options.db) if options.db else None
-    plan = _missing(spaces, resources, storage, options)
+    plan = _whole_plan(options, machine)
+    if options.db:
+        plan = _missing(plan, Storage(options.db))
+    plan = replace(plan, cohorts=plan.cohorts[: options.limit])
     if options.save:
         save_plan(plan, options.save)
     print(json.dumps(plan.summary()) if options.json else _plan_text(plan))
@@ -102,19 +102,19 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     machine = this_machine()
-    spaces = _spaces(options, machine)
-    resources = share_out(machine, options.workers, options.gpus_per_worker)
+    plan = _whole_plan(options, machine)  # what is wrong in it shows before a database is made
     storage = Storage(options.db, create=True)
     storage.release()
-    plan = _missing(spaces, resources, storage, options)
+    plan = _missing(plan, storage)
+    plan = replace(plan, cohorts=plan.cohorts[: options.limit])
     print(_plan_text(plan))
     if not plan.cohorts:
         return 0
     ensure_mnist(print)
     sweep_id = storage.declare(
-        name=", ".join(space.name for space in spaces),
-        spaces={space.name: space.as_dict() for space in spaces},
-        settings=asdict(resources) | {"order_seed": options.seed} | environment(machine),
+        name=", ".join(space.name for space in plan.spaces),
+        spaces={space.name: space.as_dict() for space in plan.spaces},
+        settings=asdict(plan.resources) | {"order_seed": options.seed} | environment(machine),
         code_version=code_version(),
     )
     storage.add_trials(sweep_id, plan.trials)
@@ -129,7 +129,7 @@ def _run_plan(plan: Plan, storage: Storage, sweep_id: int, deadline: float | Non
     from sweep.panel import Panel
 
     print("Starting Ray ...", flush=True)
-    counts = storage.counts([space.name for space in plan.spaces])
+    counts = storage.counts({trial.trial_id for trial in plan.trials})
     panel = Panel(Console(), counts, sum(map(cohort_flops, plan.cohorts)), deadline)
     try:
         failed = run_sweep(plan, storage, panel, deadline)
@@ -172,15 +172,18 @@ def _spaces(options: argparse.Namespace, machine: Machine) -> list[SearchSpace]:
     return [load_space(name) for name in names]
 
 
-def _missing(
-    spaces: Sequence[SearchSpace], resources: Resources, storage: Storage | None, options: argparse.Namespace
-) -> Plan:
+def _whole_plan(options: argparse.Namespace, machine: Machine) -> Plan:
+    spaces = _spaces(options, machine)
+    return make_plan(spaces, share_out(machine, options.workers, options.gpus_per_worker), options.seed)
+
+
+def _missing(plan: Plan, storage: Storage) -> Plan:
     """The plan of what the database does not have yet."""
     classifier = classifier_card().sha256
-    identities = {ScoreIdentity(FORMULA, classifier, s.scoring.n_samples, s.scoring.z_seed) for s in spaces}
-    finished = storage.finished(identities) if storage else set()
-    plan = make_plan(spaces, resources, finished, options.seed)
-    return replace(plan, cohorts=plan.cohorts[: options.limit])
+    scorings = {space.scoring for space in plan.spaces}
+    return plan.without(
+        storage.finished(ScoreIdentity(FORMULA, classifier, scoring.n_samples, scoring.z_seed) for scoring in scorings)
+    )
 
 
 def _deadline(options: argparse.Namespace) -> float | None:
@@ -202,32 +205,25 @@ def _plan_text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"got {text}, allowed: a whole number from 1")
-    return value
+def _number(convert: Callable[[str], float], fits: Callable[[float], bool], allowed: str) -> Callable[[str], float]:
+    """A reader of numbers that says what is allowed."""
+
+    def read(text: str) -> float:
+        try:
+            value = convert(text)
+        except ValueError:
+            value = math.nan
+        if not fits(value):
+            raise argparse.ArgumentTypeError(f"got {text}, allowed: {allowed}")
+        return value
+
+    return read
 
 
-def _seed(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"got {text}, allowed: a whole number from 0")
-    return value
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"got {text}, allowed: a number above 0")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"got {text}, allowed: a number from 0")
-    return value
+_count = _number(int, lambda number: number >= 1, "a whole number from 1")
+_seed = _number(int, lambda number: number >= 0, "a whole number from 0")
+_positive = _number(float, lambda number: 0 < number < math.inf, "a number above 0")
+_share = _number(float, lambda number: 0 <= number < math.inf, "a number from 0")
 
 
 if __name__ == "__main__":

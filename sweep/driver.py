@@ -52,14 +52,14 @@ class Interrupted(Exception):
 class CohortTrainable(Trainable):
     """Runs one cohort after another in a process that stays."""
 
-    def setup(self, config: dict[str, Any], cohorts: Sequence[Cohort] = ()) -> None:
-        self._cohorts = cohorts
+    def setup(self, config: dict[str, Any], cohorts: Sequence[Cohort] = (), device: str = "cpu") -> None:
+        self._cohorts, self._device = cohorts, device
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         from sweep.worker import run_cohort  # torch belongs to the workers
 
-        self._work = run_cohort(self._cohorts[new_config["cohort"]])
+        self._work = run_cohort(self._cohorts[new_config["cohort"]], self._device)
         return True
 
     def step(self) -> dict[str, Any]:
@@ -220,9 +220,10 @@ def run_sweep(plan: Plan, storage: Storage, panel: Panel, deadline: float | None
         StorageError: results could not be stored.
     """
     sweep = Sweep(plan, storage, panel, deadline)
+    device = "cuda" if plan.resources.gpus else "cpu"
     with _ray(plan.resources), tempfile.TemporaryDirectory(prefix="sweep-") as scratch, _interrupts(sweep), panel:
         trainable = tune.with_resources(
-            tune.with_parameters(CohortTrainable, cohorts=plan.cohorts),
+            tune.with_parameters(CohortTrainable, cohorts=plan.cohorts, device=device),
             {"cpu": plan.resources.cores, "gpu": plan.resources.gpus},
         )
         tune.Tuner(

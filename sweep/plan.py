@@ -4,7 +4,7 @@ import csv
 import math
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,13 @@ class Plan:
     def missing(self) -> int:
         return sum(len(cohort.trials) for cohort in self.cohorts)
 
+    def without(self, finished: Collection[str]) -> "Plan":
+        """The plan of the trials that are not among these."""
+        if not finished:
+            return self
+        missing = [trial for trial in self.trials if trial.trial_id not in finished]
+        return replace(self, cohorts=tuple(partition(missing, self.resources.memory)))
+
     def summary(self) -> dict[str, Any]:
         """The plan in numbers; estimates are for what is missing."""
         bytes_needed = [_cohort_bytes(cohort) for cohort in self.cohorts]
@@ -67,17 +74,14 @@ class Plan:
         }
 
 
-def make_plan(
-    spaces: Sequence[SearchSpace], resources: Resources, finished: Collection[str] = (), order_seed: int = 0
-) -> Plan:
-    """Expand the spaces, leave out what is finished and group the rest into cohorts.
+def make_plan(spaces: Sequence[SearchSpace], resources: Resources, order_seed: int = 0) -> Plan:
+    """Expand the spaces and group their trials into cohorts.
 
     Raises:
         SpaceError: two spaces declare the same cell.
     """
     trials = expand(spaces, order_seed)
-    missing = [trial for trial in trials if trial.trial_id not in finished] if finished else trials
-    return Plan(tuple(spaces), tuple(trials), tuple(partition(missing, resources.memory)), resources)
+    return Plan(tuple(spaces), tuple(trials), tuple(partition(trials, resources.memory)), resources)
 
 
 def share_out(machine: Machine, workers: int | None = None, gpus_per_worker: float | None = None) -> Resources:

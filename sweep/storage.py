@@ -1,7 +1,7 @@
 """The results database: what is declared, what ran, what came out. The driver is its only writer."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, inspect, select, text, update
+from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, inspect, select, text, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -152,16 +152,15 @@ class Storage:
             this = tables.sweeps.c.sweep_id == sweep_id
             connection.execute(update(tables.sweeps).where(this).values(finished_at=_now()))
 
-    def counts(self, spaces: Sequence[str] | None = None) -> dict[str, dict[str, int]]:
-        """Trials by family and state, of these search spaces or of all."""
-        trials = tables.trials.c
-        query = select(trials.family, trials.state, func.count()).group_by(trials.family, trials.state)
-        if spaces is not None:
-            query = query.where(trials.space.in_(spaces))
+    def counts(self, trial_ids: Collection[str] | None = None) -> dict[str, dict[str, int]]:
+        """Trials by family and state, of these or of all."""
+        table = tables.trials.c
+        query = select(table.trial_id, table.family, table.state).order_by(table.family)
         counts: dict[str, dict[str, int]] = {}
         with self._clear_errors(), self._reader.connect() as connection:
-            for family, state, n in connection.execute(query.order_by(trials.family)):
-                counts.setdefault(family, dict.fromkeys(tables.STATES, 0))[state] = n
+            for trial_id, family, state in connection.execute(query):
+                if trial_ids is None or trial_id in trial_ids:
+                    counts.setdefault(family, dict.fromkeys(tables.STATES, 0))[state] += 1
         return counts
 
     def results(self) -> pd.DataFrame:

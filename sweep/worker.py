@@ -34,14 +34,14 @@ class Progress:
     total: int
 
 
-def run_cohort(cohort: Cohort) -> Iterator[Progress | list[Record]]:
-    """Train and score a cohort on this process's device, telling its progress; the records come last.
+def run_cohort(cohort: Cohort, device: str = "cpu") -> Iterator[Progress | list[Record]]:
+    """Train and score a cohort on "cpu" or "cuda", telling its progress; the records come last.
 
     A cohort that does not fit in memory is halved and its halves run one after the other. Any other error fails
     the trials of the cohort: their records carry the traceback.
     """
     try:
-        yield from _train_and_score(cohort)
+        yield from _train_and_score(cohort, torch.device(device))
     except (torch.OutOfMemoryError, MemoryError) as error:
         if len(cohort.trials) == 1:
             yield _failures(cohort, error)
@@ -49,7 +49,7 @@ def run_cohort(cohort: Cohort) -> Iterator[Progress | list[Record]]:
         _free_memory(error)
         records: list[Record] = []
         for half in cohort.halves():
-            for item in run_cohort(half):
+            for item in run_cohort(half, device):
                 if isinstance(item, list):
                     records += item
                 else:
@@ -64,8 +64,8 @@ def score_identity(scoring: Scoring) -> ScoreIdentity:
     return ScoreIdentity(FORMULA, classifier_card().sha256, scoring.n_samples, scoring.z_seed)
 
 
-def _train_and_score(cohort: Cohort) -> Iterator[Progress | list[Record]]:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def _train_and_score(cohort: Cohort, device: torch.device) -> Iterator[Progress | list[Record]]:
+    torch.backends.cudnn.allow_tf32 = False  # the classifier's convolutions: scores are float32 on every device
     start = time.perf_counter()
     training = new_training(cohort, _training_images(device))
     k, steps = len(cohort.trials), training.schedule.steps

@@ -158,18 +158,13 @@ class TestStoring:
         running.check_saved()
         assert states(file) == ["COMPLETE"] * 2 + ["WAITING"] * 6
 
-    def test_cells_that_another_space_declared_first_are_shown_as_well(self, plan: Plan, storage: Storage) -> None:
-        panel = Panel(Console(file=io.StringIO()), storage.counts(["another name"]), 1.0)
-        running = Sweep(plan, storage, panel, None)
-        running.started(0)
-        running.ended(0, [complete(t) for t in members(plan, 0)])
-        assert storage.counts()["ebgan"]["COMPLETE"] == 2
-
 
 class TestPanel:
     def test_the_last_line_counts_and_names_the_best(self, plan: Plan, storage: Storage) -> None:
         output = io.StringIO()
-        panel = Panel(Console(file=output, width=200), storage.counts(), sum(map(cohort_flops, plan.cohorts)))
+        storage.add_trials(storage.declare("more", {}, {}, "1"), trials(5, space="more"))
+        counts = storage.counts({trial.trial_id for trial in plan.trials})
+        panel = Panel(Console(file=output, width=200), counts, sum(map(cohort_flops, plan.cohorts)))
         running = Sweep(plan, storage, panel, None)
         with panel:
             running.started(0)
@@ -178,6 +173,7 @@ class TestPanel:
             running.ended(1, [complete(t, score=3.0) for t in members(plan, 1)])
         (line,) = output.getvalue().splitlines()
         assert "ebgan 3/8, 1 failed, best 9.12" in line
+        assert "gan 0/5" not in line
         assert "cells/min" in line
 
     def test_progress_is_measured_in_operations(self, plan: Plan, storage: Storage) -> None:

@@ -111,15 +111,15 @@ class TestMakePlan:
 
     def test_what_is_finished_is_left_out_and_nothing_else(self, space: SearchSpace) -> None:
         finished = {trial.trial_id for trial in space.trials() if trial.lr == 0.01}
-        plan = make_plan([space], self.resources, finished)
+        plan = make_plan([space], self.resources).without(finished)
         assert len(plan.trials) == 4
         assert {t.lr for cohort in plan.cohorts for t in cohort.trials} == {0.001}
         assert plan.missing == 2
-        done = make_plan([space], self.resources, {trial.trial_id for trial in space.trials()})
+        done = make_plan([space], self.resources).without({trial.trial_id for trial in space.trials()})
         assert (done.missing, done.cohorts, len(done.trials)) == (0, (), 4)
 
     def test_what_is_finished_elsewhere_changes_nothing(self, space: SearchSpace) -> None:
-        assert make_plan([space], self.resources, {"0" * 16}) == make_plan([space], self.resources)
+        assert make_plan([space], self.resources).without({"0" * 16}) == make_plan([space], self.resources)
 
     def test_cohorts_follow_the_order_of_the_trials(self) -> None:
         plan = make_plan([load_space("laptop/mnist_gan")], self.resources, order_seed=3)

@@ -253,6 +253,14 @@ class TestComingBack:
         expected = {"ebgan": {"COMPLETE": 1, "WAITING": 1}, "ebgan_pt": {"WAITING": 1}}
         assert shown == expected | {"gan": {"RUNNING": 1, "WAITING": 2}}
 
+    def test_counts_of_some_trials_go_by_the_trials_whoever_declared_them(self, storage: Storage) -> None:
+        grid = [*trials(3, space="./tiny.yaml"), *trials(2, family="ebgan")]
+        storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
+        storage.record([failed(grid[0])], None)
+        again = [trial(seed=seed, space="tiny.yaml") for seed in (0, 1)]
+        counts = storage.counts({one.trial_id for one in again})
+        assert counts == {"gan": dict.fromkeys(("RUNNING", "COMPLETE", "DIVERGED"), 0) | {"WAITING": 1, "FAILED": 1}}
+
 
 class TestReading:
     def test_plain_pandas_gets_the_promised_columns_in_their_types(

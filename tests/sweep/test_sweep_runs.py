@@ -24,7 +24,7 @@ from sweep.devices import this_machine
 PATIENCE_S = 120.0
 LAYERS = (2, 3, 4, 5, 6)
 CELLS, MORE_CELLS = 2 * len(LAYERS), 3 * len(LAYERS)  # with two rates, and with one more
-MINUTES = 0.25
+MINUTES = 0.2
 ALL_STATES = "SELECT trial_id, state, attempts, lr FROM trials ORDER BY position"
 pytestmark = pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
 
@@ -130,7 +130,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def interrupted(folder: Path) -> tuple[Ended, float]:
     """Ctrl-C once the first cohort is stored; and the seconds it then took to end."""
-    space = write_space(folder / "grid.yaml", LAYERS, steps=300)
+    space = write_space(folder / "grid.yaml", LAYERS, steps=150)
     with sweeping(space, folder / "results.db") as running:
         running.wait_for(lambda: running.states()["COMPLETE"] > 0)
         os.killpg(running.process.pid, signal.SIGINT)
@@ -142,7 +142,7 @@ def interrupted(folder: Path) -> tuple[Ended, float]:
 @pytest.fixture(scope="module")
 def resumed(folder: Path, interrupted: tuple[Ended, float]) -> tuple[Ended, int]:
     """The same command on a grid with one more rate; a worker is killed on the way."""
-    space = write_space(folder / "grid.yaml", LAYERS, rates=(0.01, 0.001, 0.0001), steps=300)
+    space = write_space(folder / "grid.yaml", LAYERS, rates=(0.01, 0.001, 0.0001), steps=150)
     with sweeping(space, folder / "results.db", "--workers", "1") as running:
         running.wait_for(lambda: running.states()["RUNNING"] > 0 and bool(running.workers()))
         victim = running.workers()[0]
