@@ -5,39 +5,10 @@ they hold batches that are normalised apart, such as real and generated images.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
-
-
-class _MemberMatmul(torch.autograd.Function):
-    """x [R, K, I] times weight [K, I, O] -> [R, K, O], by member.
-
-    `torch.bmm` alone would return the members outermost and every layer would pay a transposing copy;
-    writing through a transposed `out` keeps the layout that batch norm wants.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        out = x.new_empty(x.shape[0], *weight.shape[::2])
-        torch.bmm(x.transpose(0, 1), weight, out=out.transpose(0, 1))
-        return out
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        x, weight = ctx.saved_tensors
-        grad_x = grad_weight = None
-        if ctx.needs_input_grad[0]:
-            grad_x = x.new_empty(x.shape)
-            torch.bmm(grad.transpose(0, 1), weight.transpose(1, 2), out=grad_x.transpose(0, 1))
-        if ctx.needs_input_grad[1]:
-            grad_weight = torch.bmm(x.permute(1, 2, 0), grad.transpose(0, 1))
-        return grad_x, grad_weight
 
 
 class StackedLinear(nn.Module):
@@ -55,9 +26,12 @@ class StackedLinear(nn.Module):
         self.bias = nn.Parameter(weight.new_zeros(weight.shape[0], weight.shape[2])) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = x.reshape(-1, *x.shape[-2:])
-        out: Tensor = _MemberMatmul.apply(rows, self.weight).view(*x.shape[:-1], -1)
-        return out if self.bias is None else out + self.bias
+        rows = x.reshape(-1, *x.shape[-2:]).transpose(0, 1)
+        if self.bias is None:
+            out = torch.bmm(rows, self.weight)
+        else:
+            out = torch.baddbmm(self.bias[:, None], rows, self.weight)
+        return out.transpose(0, 1).unflatten(0, x.shape[:-2])
 
 
 class StackedBatchNorm(nn.Module):
