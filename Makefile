@@ -1,31 +1,35 @@
 # Thin wrappers. Each target makes what it needs; `make help` lists them.
 PYTHON ?= python3
 MINUTES ?=
-DB ?= sqlite:///runs/mnist/results.db
+DB ?=
 START := $(shell date +%s)
 REPORT_SECONDS := 20
+URL := $(if $(DB),--db "$(DB)")
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep-mnist report test lint format clean
+.PHONY: help sweep-mnist report test lint bench format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 sweep-mnist: .venv/main  ## run the MNIST grids and make the report (MINUTES=60 for longer)
-	@$(BIN)/python -m sweep run --db $(DB) $(if $(MINUTES),--minutes $(MINUTES)) \
+	@$(BIN)/python -m sweep run $(URL) $(if $(MINUTES),--minutes $(MINUTES)) \
 	    --since $$(( $(START) - $(REPORT_SECONDS) )); code=$$?; \
-	    [ $$code -gt 1 ] && exit $$code; $(BIN)/python -m reports --db $(DB) && exit $$code
+	    [ $$code -gt 1 ] && exit $$code; $(BIN)/python -m reports $(URL) && exit $$code
 
 report: .venv/main  ## make the report again from the database
-	@$(BIN)/python -m reports --db $(DB)
+	@$(BIN)/python -m reports $(URL)
 
 test: .venv/test  ## run the tests
 	@$(BIN)/python -m pytest
 
 lint: .venv/test  ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: .venv/main  ## measure the throughput beside other ways, under 15 minutes on 2 cores
+	@$(BIN)/python -m benchmarks.throughput
 
 format: .venv/test  ## put the code into the project's style
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -60,7 +60,7 @@ def ensure_mnist(report: Report = _log.info) -> Path:
     """Make sure that a verified copy is on this machine.
 
     Args:
-        report: receives progress, a short line at a time.
+        report: receives progress, a short line at a time; none if a copy is there.
 
     Returns:
         The absolute path of the folder that holds it: SWEEP_DATA's, else the cache.
@@ -69,7 +69,6 @@ def ensure_mnist(report: Report = _log.info) -> Path:
         DataError: SWEEP_DATA's folder is incomplete or damaged, or no source could deliver.
     """
     folder, _ = _obtain(FILES, report)
-    report(f"MNIST: ready in {folder}")
     return folder
 
 

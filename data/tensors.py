@@ -29,8 +29,3 @@ def load_mnist(split: Split) -> tuple[Tensor, Tensor]:
 def scale(images: Tensor) -> Tensor:
     """Bytes to float32 in [-1, 1], any shape: 0 is -1 and 255 is 1."""
     return images.to(torch.float32) / 127.5 - 1
-
-
-def unscale(images: Tensor) -> Tensor:
-    """Finite model values to the nearest bytes, any shape; values outside [-1, 1] are clamped."""
-    return ((images.to(torch.float32) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -20,14 +20,24 @@ def parse_arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train-classifier", help="train on the 60,000 digits, test on the 10,000")
     train.add_argument("--out", type=Path, default=SHIPPED, help="folder to write to (default: the package)")
-    train.add_argument("--epochs", type=int, default=24, help="passes over the training set (default: 24)")
-    train.add_argument("--seed", type=int, default=1, help="of weights, order and augmentation (default: 1)")
-    train.add_argument("--threads", type=int, default=1, help="of PyTorch (default: 1)")
-    return parser.parse_args()
+    train.add_argument("--epochs", type=_count, default=24, help="passes over the training set (default: 24)")
+    train.add_argument("--seed", type=_count, default=1, help="of weights, order and augmentation (default: 1)")
+    train.add_argument("--threads", type=_count, default=1, help="of PyTorch (default: 1)")
+    arguments = parser.parse_args()
+    if arguments.out == SHIPPED and (arguments.epochs, arguments.seed) != (24, 1):
+        parser.error("--out: needed with other epochs or another seed, so that the shipped classifier stays as it is")
+    return arguments
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 2**31:
+        raise argparse.ArgumentTypeError(f"got {text}, allowed: a whole number from 1")
+    return int(text)
 
 
 def make_classifier(out: Path, epochs: int, seed: int, threads: int) -> ClassifierCard:
     """Train, test once, and write the weights and their card to `out`."""
+    out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(threads)
     images, labels = load_mnist("train")
     test_images, test_labels = load_mnist("test")
@@ -38,7 +48,6 @@ def make_classifier(out: Path, epochs: int, seed: int, threads: int) -> Classifi
 
     classifier = train_classifier(scale(images), labels, epochs, seed, report)
     logits = store_reference(classifier, scale(test_images))
-    out.mkdir(parents=True, exist_ok=True)
     card = ClassifierCard(
         sha256=save_classifier(classifier, out),
         test_accuracy=(logits.argmax(1) == test_labels).double().mean().item(),
@@ -54,17 +63,19 @@ def make_classifier(out: Path, epochs: int, seed: int, threads: int) -> Classifi
     return card
 
 
-def main() -> None:
+def main() -> int:
     arguments = parse_arguments()
     try:
         card = make_classifier(arguments.out, arguments.epochs, arguments.seed, arguments.threads)
-    except DataError as error:
-        sys.exit(f"error: {error}")
+    except (DataError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     print(
         f"test accuracy {card.test_accuracy:.2%}, I' of the test digits {card.real_score:.3f} nats, "
         f"inception score {card.real_inception_score:.3f}; wrote {arguments.out}"
     )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -13,7 +13,10 @@ _LINES = (
     "Diverged cells count in the lowest bin. The dashed line is the score of real test digits; the light lines are "
     "its thirds."
 )
-_UNFINISHED = "The sweep is unfinished, and fast cells finish first: these bars lean towards fast cells."
+_UNFINISHED = (
+    "The sweep is unfinished. Its cells run in a random order, whole shapes at a time, so these bars are a sample of "
+    "the grid; only the cohorts still running are left out, and slow ones among them more often."
+)
 
 BEST = (
     "The cell with the highest score of each family, 96 of its samples, not selected. One run with one seed each: "

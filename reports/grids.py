@@ -57,7 +57,7 @@ class Grid:
 
 def split_grids(results: pd.DataFrame) -> list[Grid]:
     """The grids among the rows of the view `results`, the one with most finished trials first."""
-    folders = results["space"].map(lambda space: str(PurePosixPath(space).parent))
+    folders = results["space"].map(_folder)
     keys = [folders.rename("folder"), *(results[name] for name in TRAINING)]
     grids = [_grid(str(key[0]), rows) for key, rows in results.groupby(keys, sort=True)]
     return sorted(grids, key=lambda grid: -int(grid.declared["state"].isin(["COMPLETE", "DIVERGED"]).sum()))
@@ -89,6 +89,12 @@ def count_outcomes(cells: pd.DataFrame) -> pd.DataFrame:
     counts = pd.crosstab(cells["family"], cells["outcome"]).reindex(columns=outcomes, fill_value=0)
     counts["declared"] = counts.sum(axis=1)
     return counts.reindex(in_order(cells["family"])).rename_axis(columns=None)
+
+
+def _folder(space: str) -> str:
+    """ "laptop" of laptop/mnist_gan; a file that lies in no named folder stands for itself."""
+    path = PurePosixPath(space)
+    return path.parent.name or path.stem
 
 
 def _grid(folder: str, declared: pd.DataFrame) -> Grid:

@@ -95,14 +95,9 @@ class SearchSpace:
 
     def trials(self) -> Iterable[Trial]:
         """The cells of the grid, last axis fastest."""
-        for values in itertools.product(*(self.axes[name] for name in AXES)):
-            yield Trial(
-                self.name,
-                self.family,
-                **dict(zip(AXES, values, strict=True)),
-                training=self.training,
-                scoring=self.scoring,
-            )
+        axes = (self.axes[name] for name in AXES)
+        fields = itertools.product([self.name], [self.family], *axes, [self.training], [self.scoring])
+        return itertools.starmap(Trial, fields)
 
     def as_dict(self) -> dict[str, Any]:
         """The declaration in plain values, for the record."""

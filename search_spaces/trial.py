@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass, fields
 from functools import cached_property
+from operator import attrgetter
 from typing import Literal
 
 Family = Literal["gan", "ebgan", "ebgan_pt"]
@@ -20,6 +21,11 @@ class Training:
     beta1: float
     beta2: float
     dropout_rate: float
+
+    @cached_property
+    def text(self) -> str:
+        """Every setting in a line of its own; the part that all trials of a space have in common in their identity."""
+        return "\n".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
 
 
 @dataclass(frozen=True)
@@ -58,18 +64,20 @@ class Trial:
     @cached_property
     def trial_id(self) -> str:
         """16 hexadecimal digits from everything that the trained weights depend on."""
-        values = [f"{name}={getattr(self, name)!r}" for name in AXES]
-        values += [f"{field.name}={getattr(self.training, field.name)!r}" for field in fields(Training)]
-        text = "\n".join([f"family={self.family}", *values])
+        text = _IDENTITY % (self.family, *axis_values(self), self.training.text)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    @cached_property
+    @property
     def shape(self) -> tuple[object, ...]:
         """What trials must have in common to run as one batched program."""
         kind = "logit" if self.family == "gan" else "autoencoder"
-        return (kind, *(getattr(self, axis) for axis in SHAPE_AXES), self.training, self.scoring)
+        return (kind, *_shape_values(self), self.training, self.scoring)
 
 
 SHAPE_AXES = ("n_layer_g", "n_layer_d", "size_g", "size_d")
 STACKABLE_AXES = ("dropout_d", "optim_g", "optim_d", "lr", "margin", "pt_weight", "seed")
 AXES = SHAPE_AXES + STACKABLE_AXES
+
+axis_values = attrgetter(*AXES)  # of a trial, as a tuple
+_shape_values = attrgetter(*SHAPE_AXES)
+_IDENTITY = "\n".join(["family=%s", *(f"{axis}=%r" for axis in AXES), "%s"])

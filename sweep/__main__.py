@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,12 +16,13 @@ from data.mnist import DataError, ensure_mnist
 from metrics.card import ClassifierError, classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
 from search_spaces.space import SearchSpace, SpaceError, load_space
+from sweep.cluster import check_address
 from sweep.devices import Machine, this_machine
 from sweep.plan import Plan, PlanError, cohort_flops, make_plan, save_plan, share_out
 from sweep.provenance import code_version, environment
-from sweep.storage import Storage, StorageError
+from sweep.storage import DEFAULT_URL, Storage, StorageError, exists
+from sweep.tables import STATES
 
-DEFAULT_DB = "sqlite:///runs/mnist/results.db"
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
 LAPTOP_MINUTES = 10.0
 
@@ -38,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
         return 130
     return code
 
@@ -48,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
     plan = commands.add_parser("plan", help="cells, cohorts, memory, time and disk before anything runs")
     _add_plan_options(plan)
-    plan.add_argument("--db", metavar="URL", help="leave out what this results database has finished")
+    plan.add_argument("--db", metavar="URL", help="leave out what this database has finished (default: as run)")
     plan.add_argument("--json", action="store_true", help="print the plan as one JSON object")
     plan.add_argument("--save", type=Path, metavar="FILE", help="write every missing trial as CSV")
     plan.set_defaults(command=_plan)
@@ -84,15 +87,16 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_db(parser: argparse.ArgumentParser) -> None:
-    default = os.environ.get("SWEEP_DB", DEFAULT_DB)
+    default = os.environ.get("SWEEP_DB") or DEFAULT_URL
     parser.add_argument("--db", default=default, metavar="URL", help="results database (default: %(default)s)")
 
 
 def _plan(options: argparse.Namespace) -> int:
     machine = this_machine()
     plan = _whole_plan(options, machine)
-    if options.db:
-        plan = _missing(plan, Storage(options.db))
+    url = options.db or os.environ.get("SWEEP_DB") or DEFAULT_URL
+    if options.db or exists(url):
+        plan = _missing(plan, Storage(url))
     plan = replace(plan, cohorts=plan.cohorts[: options.limit])
     if options.save:
         save_plan(plan, options.save)
@@ -102,19 +106,22 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     machine = this_machine()
-    plan = _whole_plan(options, machine)  # what is wrong in it shows before a database is made
+    # What is wrong with the plan, the cluster or the data shows before a database is made.
+    plan = _whole_plan(options, machine)
+    check_address()
+    ensure_mnist(print)
     storage = Storage(options.db, create=True)
+    storage.claim()
     storage.release()
     plan = _missing(plan, storage)
     plan = replace(plan, cohorts=plan.cohorts[: options.limit])
     print(_plan_text(plan))
     if not plan.cohorts:
         return 0
-    ensure_mnist(print)
     sweep_id = storage.declare(
         name=", ".join(space.name for space in plan.spaces),
         spaces={space.name: space.as_dict() for space in plan.spaces},
-        settings=asdict(plan.resources) | {"order_seed": options.seed} | environment(machine),
+        settings={"order_seed": options.seed, "worker": asdict(plan.resources), "machine": environment(machine)},
         code_version=code_version(),
     )
     storage.add_trials(sweep_id, plan.trials)
@@ -129,7 +136,7 @@ def _run_plan(plan: Plan, storage: Storage, sweep_id: int, deadline: float | Non
     from sweep.panel import Panel
 
     print("Starting Ray ...", flush=True)
-    counts = storage.counts({trial.trial_id for trial in plan.trials})
+    counts = _counts_before(plan, storage)
     panel = Panel(Console(), counts, sum(map(cohort_flops, plan.cohorts)), deadline)
     try:
         failed = run_sweep(plan, storage, panel, deadline)
@@ -138,6 +145,15 @@ def _run_plan(plan: Plan, storage: Storage, sweep_id: int, deadline: float | Non
         return 130
     storage.finish(sweep_id)
     return 1 if failed else 0
+
+
+def _counts_before(plan: Plan, storage: Storage) -> dict[str, dict[str, int]]:
+    """Trials by family and state, in which whatever is going to run waits, whatever it did before."""
+    missing = {trial.trial_id: trial.family for cohort in plan.cohorts for trial in cohort.trials}
+    counts = storage.counts({trial.trial_id for trial in plan.trials} - missing.keys())
+    for family, n in Counter(missing.values()).items():
+        counts.setdefault(family, dict.fromkeys(STATES, 0))["WAITING"] += n
+    return counts
 
 
 def _status(options: argparse.Namespace) -> int:

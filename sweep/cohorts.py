@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from search_spaces.trial import Trial
 from sweep import cost
@@ -35,15 +36,15 @@ def partition(trials: Iterable[Trial], memory: int) -> list[Cohort]:
     cohorts = []
     for _, group in itertools.groupby(trials, key=lambda trial: trial.shape):
         members = sorted(group, key=_settings)
-        largest = max(1, (memory - cost.shared_bytes(members[0])) // cost.member_bytes(members[0]))
+        first = members[0]
+        largest = max(1, (memory - cost.shared_bytes(first)) // cost.member_bytes(first))
         parts = math.ceil(len(members) / largest)
         cohorts += [Cohort(tuple(part)) for part in _split_evenly(members, parts)]
     return cohorts
 
 
-def _settings(trial: Trial) -> tuple[object, ...]:
-    """The generator holds most weights, so its optimiser settings come first."""
-    return (trial.optim_g, trial.lr, trial.optim_d, trial.dropout_d, trial.family, trial.margin, trial.seed)
+# The generator holds most weights, so its optimiser settings come first.
+_settings = attrgetter("optim_g", "lr", "optim_d", "dropout_d", "family", "margin", "seed")
 
 
 def _split_evenly(members: Sequence[Trial], parts: int) -> list[Sequence[Trial]]:

@@ -11,7 +11,7 @@ ROW_BYTES = 1_000  # the rows of a trial in all tables, with their indices
 DATA_BYTES = 60_000 * PIXELS * FLOAT  # the training images
 PROCESS_BYTES = 400_000_000  # Python, torch and Ray in a worker
 # Sustained rates from which a first guess of the time is made; a running sweep measures its own.
-FLOPS_PER_CORE = 40e9
+FLOPS_PER_CORE = 25e9
 FLOPS_PER_GPU = 15e12
 
 

@@ -42,6 +42,7 @@ from sweep.plan import Plan, PlanError, Resources, cohort_flops  # noqa: E402
 from sweep.records import Record  # noqa: E402
 from sweep.storage import Reference, Storage, StorageError  # noqa: E402
 
+MAX_SCRATCH = 30  # characters; Ray's sockets lie deep below, and the path of a socket is short
 MAX_FAILURES = 2  # of a worker process; errors in a cohort's own code come back as records
 
 
@@ -92,7 +93,9 @@ class Sweep:
 
         Cohorts start in the plan's order, so what is finished is a first part of it and a fair sample of the grid.
         """
-        if self._next == len(self.plan.cohorts) or self.interrupted or self._too_late(self.plan.cohorts[self._next]):
+        if self._next == len(self.plan.cohorts) or self.interrupted:
+            return None
+        if self._next >= self.plan.resources.workers and self._too_late(self.plan.cohorts[self._next]):
             return None
         self._next += 1
         return self._next - 1
@@ -125,7 +128,9 @@ class Sweep:
             self._unsaved.pop(0)
 
     def must_stop(self) -> bool:
-        return self.interrupted or (self.deadline is not None and time.monotonic() > self.deadline)
+        """On Ctrl-C, or at the deadline; then a run that has finished nothing waits for its first cohort."""
+        late = self.deadline is not None and time.monotonic() > self.deadline
+        return self.interrupted or (late and bool(self._over))
 
     def _too_late(self, cohort: Cohort) -> bool:
         if self.deadline is None:
@@ -221,7 +226,8 @@ def run_sweep(plan: Plan, storage: Storage, panel: Panel, deadline: float | None
     """
     sweep = Sweep(plan, storage, panel, deadline)
     device = "cuda" if plan.resources.gpus else "cpu"
-    with _ray(plan.resources), tempfile.TemporaryDirectory(prefix="sweep-") as scratch, _interrupts(sweep), panel:
+    folder = tempfile.TemporaryDirectory(prefix="sweep-", ignore_cleanup_errors=True)
+    with folder as scratch, _ray(plan.resources, scratch), _interrupts(sweep), panel:
         trainable = tune.with_resources(
             tune.with_parameters(CohortTrainable, cohorts=plan.cohorts, device=device),
             {"cpu": plan.resources.cores, "gpu": plan.resources.gpus},
@@ -252,13 +258,19 @@ def run_sweep(plan: Plan, storage: Storage, panel: Panel, deadline: float | None
 
 
 @contextmanager
-def _ray(resources: Resources) -> Iterator[None]:
+def _ray(resources: Resources, scratch: str) -> Iterator[None]:
     """Ray for the length of a sweep: an existing cluster where RAY_ADDRESS names one, this machine otherwise."""
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
     logging.getLogger("ray").setLevel(logging.CRITICAL)  # what goes wrong is told by the database and the panel
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(**quiet)
+        try:
+            ray.init(**quiet)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise PlanError(f"RAY_ADDRESS: got {os.environ['RAY_ADDRESS']}, can't join it: {reason}") from None
     else:
+        if len(scratch) <= MAX_SCRATCH:
+            quiet["_temp_dir"] = scratch  # otherwise Ray leaves its logs behind
         ray.init(num_cpus=int(resources.workers * resources.cores), include_dashboard=False, **quiet)
     try:
         _check_cluster(resources)

@@ -125,15 +125,14 @@ def save_plan(plan: Plan, path: Path) -> None:
         PlanError: the file can't be written.
     """
     try:
-        file = path.open("w", newline="", encoding="utf-8")
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["cohort", "trial_id", "family", *AXES])
+            for number, cohort in enumerate(plan.cohorts):
+                for trial in cohort.trials:
+                    writer.writerow([number, trial.trial_id, trial.family, *(getattr(trial, axis) for axis in AXES)])
     except OSError as error:
         raise PlanError(f"--save: got {path}, allowed: a file that can be written ({error.strerror})") from None
-    with file:
-        writer = csv.writer(file)
-        writer.writerow(["cohort", "trial_id", "family", *AXES])
-        for number, cohort in enumerate(plan.cohorts):
-            for trial in cohort.trials:
-                writer.writerow([number, trial.trial_id, trial.family, *(getattr(trial, axis) for axis in AXES)])
 
 
 def cohort_flops(cohort: Cohort) -> int:

@@ -1,25 +1,48 @@
 """The results database: what is declared, what ran, what came out. The driver is its only writer."""
 
+import fcntl
+import itertools
 import math
+import os
+import platform
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
-import pandas as pd
-from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, inspect, select, text, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    Select,
+    case,
+    create_engine,
+    delete,
+    event,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
+from sqlalchemy import exists as exists_row
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from metrics.identity import ScoreIdentity
-from search_spaces.trial import AXES, Trial
+from search_spaces.trial import AXES, Training, Trial
 from sweep import tables
 from sweep.records import Record
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_URL = "sqlite:///runs/mnist/results.db"
 FINISHED = ("COMPLETE", "DIVERGED", "FAILED")
 BUSY_TIMEOUT_S = 30
+ROWS_AT_ONCE = 10_000  # a row waiting to be inserted takes 2 kB, so a million of them would take 2 GB
 
 
 class StorageError(Exception):
@@ -48,6 +71,7 @@ class Storage:
 
     def __init__(self, url: str, create: bool = False) -> None:
         self.url = _parse(url)
+        self._lock: IO[str] | None = None
         self._name = self.url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
         try:
             self._reader = _engine(self.url)
@@ -65,6 +89,8 @@ class Storage:
 
     def close(self) -> None:
         self._reader.dispose()
+        if self._lock:
+            self._lock.close()
 
     def declare(self, name: str, spaces: Mapping[str, Any], settings: Mapping[str, Any], code_version: str) -> int:
         """Register a sweep and give back its number."""
@@ -77,13 +103,13 @@ class Storage:
         """Make sure that every trial is there, with its place in this order; those already known are left alone."""
         with self._clear_errors(), self._writer.begin() as connection:
             known = set(connection.scalars(select(tables.trials.c.trial_id)))
-            rows = [
+            rows = (
                 {"sweep_id": sweep_id, "position": position, "state": "WAITING"} | _columns(trial)
                 for position, trial in enumerate(trials)
                 if trial.trial_id not in known
-            ]
-            if rows:
-                connection.execute(insert(tables.trials), rows)
+            )
+            while part := list(itertools.islice(rows, ROWS_AT_ONCE)):
+                connection.execute(insert(tables.trials), part)
 
     def finished(self, identities: Iterable[ScoreIdentity]) -> set[str]:
         """Trials that need no more work: scored under one of these identities, diverged, or failed."""
@@ -98,7 +124,7 @@ class Storage:
                 .where(trials.c.state == "COMPLETE", scores.c.step == trials.c.steps, scores.c.identity_id.in_(same))
             )
             ended = select(trials.c.trial_id).where(trials.c.state.in_(("DIVERGED", "FAILED")))
-            return set(connection.scalars(scored)) | set(connection.scalars(ended))
+            return {*connection.scalars(scored), *connection.scalars(ended)}
 
     def start(self, trial_ids: Sequence[str]) -> None:
         """Mark the trials of a cohort as running; each gets an attempt."""
@@ -131,14 +157,37 @@ class Storage:
                 _put_scores(connection, record, reference)
                 _put_samples(connection, record)
 
+    def claim(self) -> None:
+        """Be the only sweep on this database until it is closed; only SQLite files are guarded.
+
+        Raises:
+            StorageError: another sweep is running on it.
+        """
+        if self.url.get_backend_name() != "sqlite":
+            return
+        lock = Path(f"{self.url.database}.lock").open("a+", encoding="utf-8")  # noqa: SIM115 (held until close)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise StorageError(f"{self._name}: a sweep is running on it: {lock.read().strip()}") from None
+        lock.truncate(0)
+        print(f"process {os.getpid()} on {platform.node()} since {_now():%Y-%m-%d %H:%M} UTC", file=lock, flush=True)
+        self._lock = lock
+
     def release(self) -> int:
-        """Put trials that a stopped driver left running back to waiting; returns how many."""
+        """Put trials that a stopped driver left running back to waiting; returns how many.
+
+        One that was being scored anew goes back to the scores it has.
+        """
         running = tables.trials.c.state == "RUNNING"
         with self._clear_errors(), self._writer.begin() as connection:
-            left = list(connection.scalars(select(tables.trials.c.trial_id).where(running)))
-            _close_attempts(connection, left, "INTERRUPTED", _now())
-            connection.execute(update(tables.trials).where(running).values(state="WAITING"))
-            return len(left)
+            _close_attempts(connection, select(tables.trials.c.trial_id).where(running), "INTERRUPTED", _now())
+            scored = exists_row().where(
+                tables.scores.c.trial_id == tables.trials.c.trial_id, tables.scores.c.step == tables.trials.c.steps
+            )
+            before = case((scored, "COMPLETE"), else_="WAITING")
+            return connection.execute(update(tables.trials).where(running).values(state=before)).rowcount
 
     def retry(self) -> int:
         """Put failed trials back to waiting; returns how many."""
@@ -163,17 +212,15 @@ class Storage:
                     counts.setdefault(family, dict.fromkeys(tables.STATES, 0))[state] += 1
         return counts
 
-    def results(self) -> pd.DataFrame:
+    def results(self) -> "pd.DataFrame":
         """The view `results`: one row per trial."""
-        with self._clear_errors(), self._reader.connect() as connection:
-            frame = pd.read_sql(text("SELECT * FROM results ORDER BY sweep_id, position"), connection)
-        times = {name: pd.to_datetime(frame[name]) for name in ("started_at", "finished_at")}
+        frame = self._frame(text("SELECT * FROM results ORDER BY sweep_id, position"))
+        times = {name: frame[name].astype("datetime64[us]") for name in ("started_at", "finished_at")}
         return frame.astype({"dropout_d": bool}).assign(**times)
 
-    def sweeps(self) -> pd.DataFrame:
+    def sweeps(self) -> "pd.DataFrame":
         """What was run into this database: one row per execution."""
-        with self._clear_errors(), self._reader.connect() as connection:
-            return pd.read_sql(select(tables.sweeps).order_by(tables.sweeps.c.sweep_id), connection)
+        return self._frame(select(tables.sweeps).order_by(tables.sweeps.c.sweep_id))
 
     def sheets(self, trial_ids: Sequence[str]) -> dict[str, bytes]:
         """Sample sheets (PNG) of these trials, as far as there are any."""
@@ -181,8 +228,15 @@ class Storage:
         with self._clear_errors(), self._reader.connect() as connection:
             return {r.trial_id: r.png for r in connection.execute(select(table).where(table.c.trial_id.in_(trial_ids)))}
 
+    def _frame(self, query: Executable) -> "pd.DataFrame":
+        import pandas as pd  # a second of loading that planning does without
+
+        with self._clear_errors(), self._reader.connect() as connection:
+            rows = connection.execute(query)
+            return pd.DataFrame.from_records(rows.all(), columns=list(rows.keys()), coerce_float=True)
+
     def _prepare_file(self, create: bool) -> None:
-        if not self.url.database or self.url.database == ":memory:":
+        if not self.url.database or self.url.database == ":memory:" or self.url.query:
             raise StorageError(f"{self._name}: allowed: a file, as in sqlite:///runs/mnist/results.db")
         path = Path(self.url.database)
         try:
@@ -222,13 +276,18 @@ class Storage:
         """Turn what the database library raises into one line."""
         try:
             yield
-        except (SQLAlchemyError, pd.errors.DatabaseError) as error:
-            cause = error.__cause__ if isinstance(error, pd.errors.DatabaseError) else error  # pandas wraps it
-            reason = getattr(cause, "orig", None) or cause
+        except SQLAlchemyError as error:
+            reason = getattr(error, "orig", None) or error
             raise StorageError(f"{self._name}: {str(reason).splitlines()[0]}") from error
 
 
-def load_results(url: str) -> pd.DataFrame:
+def exists(url: str) -> bool:
+    """Whether there is a database at `url`, as far as its name tells: an SQLite file may be missing."""
+    parsed = _parse(url)
+    return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
+
+
+def load_results(url: str) -> "pd.DataFrame":
     """One row per trial of the database at `url`, as the view `results` gives it."""
     storage = Storage(url)
     try:
@@ -269,11 +328,16 @@ def _engine(url: URL) -> Engine:
 def _columns(trial: Trial) -> dict[str, Any]:
     values = {axis: getattr(trial, axis) for axis in AXES}
     own = {"trial_id": trial.trial_id, "space": trial.space, "family": trial.family}
-    return own | values | asdict(trial.training)
+    training = {field.name: getattr(trial.training, field.name) for field in fields(Training)}  # asdict is slow
+    return own | values | training
 
 
 def _close_attempts(
-    connection: Connection, trial_ids: Sequence[str], outcome: str, now: datetime, error: str | None = None
+    connection: Connection,
+    trial_ids: Sequence[str] | Select[tuple[str]],
+    outcome: str,
+    now: datetime,
+    error: str | None = None,
 ) -> None:
     table = tables.attempts
     running = table.c.trial_id.in_(trial_ids) & table.c.outcome.is_(None)

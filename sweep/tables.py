@@ -127,7 +127,7 @@ SELECT t.trial_id, t.family, t.n_layer_g, t.n_layer_d, t.size_g, t.size_d, t.dro
        t.space, t.position, t.data, t.batch_size, t.z_dim, t.beta1, t.beta2, t.dropout_rate,
        t.attempts, t.started_at, t.finished_at, t.sweep_id
 FROM trials t
-LEFT JOIN scores s ON s.trial_id = t.trial_id AND s.step = t.steps
+LEFT JOIN scores s ON t.state = 'COMPLETE' AND s.trial_id = t.trial_id AND s.step = t.steps
      AND s.identity_id = (
          SELECT max(x.identity_id) FROM scores x WHERE x.trial_id = t.trial_id AND x.step = t.steps)
 LEFT JOIN score_identities i ON i.identity_id = s.identity_id

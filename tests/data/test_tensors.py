@@ -7,7 +7,7 @@ import pytest
 import torch
 from made_mnist import Digits
 
-from data.tensors import IMAGE_SIZE, load_mnist, scale, unscale
+from data.tensors import IMAGE_SIZE, load_mnist, scale
 
 
 def test_pads_with_two_zeros_on_each_side(tmp_path: Path, digits: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,18 +35,6 @@ def test_scale_maps_bytes_onto_minus_one_to_one() -> None:
     assert torch.allclose(scaled, torch.tensor([-1.0, -0.6, -0.2, 1.0]))
     assert scaled[0] == -1
     assert scaled[-1] == 1
-
-
-def test_unscale_is_the_inverse() -> None:
-    levels = torch.arange(256, dtype=torch.uint8).reshape(16, 16)
-    assert torch.equal(unscale(scale(levels)), levels)
-
-
-def test_unscale_rounds_and_clamps() -> None:
-    step = 1 / 127.5
-    values = torch.tensor([-7.0, -1 - step, -1 + 0.4 * step, -1 + 0.6 * step, 1 + step, 7.0])
-    assert unscale(values).tolist() == [0, 0, 0, 1, 255, 255]
-    assert unscale(values.to(torch.bfloat16)).dtype == torch.uint8
 
 
 def test_the_real_splits(real_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,9 +94,12 @@ class TestHandingOut:
         monkeypatch.setattr(Panel, "operations_per_second", 5 * plan.resources.flops)
         assert [running.hand_out() for _ in range(2)] == [2, 3]
 
-    def test_nothing_starts_after_the_deadline(self, plan: Plan, storage: Storage) -> None:
+    def test_a_run_that_is_late_from_the_start_still_finishes_something(self, plan: Plan, storage: Storage) -> None:
         running = sweep(plan, storage, time.monotonic() - 1)
-        assert running.hand_out() is None
+        assert [running.hand_out() for _ in range(3)] == [0, 1, None]
+        assert not running.must_stop()
+        running.started(0)
+        running.ended(0, [complete(trial) for trial in members(plan, 0)])
         assert running.must_stop()
 
 

@@ -1,6 +1,7 @@
 """The contract of a results database, the same for every backend; plain pandas and SQL look at what was stored."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -213,6 +214,31 @@ class TestComingBack:
         assert list(frame["score_fraction"][:2]) == [0.5, 2.0 / 14]
         assert len(frame) == 4
         assert sorted(query("SELECT score FROM scores")["score"]) == [0.5, 1.0, 2.0, 5.0]
+
+    def test_an_interrupted_second_scoring_keeps_the_first(
+        self, storage: Storage, query: Query, four: list[Trial]
+    ) -> None:
+        scored = four[0]
+        storage.start([scored.trial_id])
+        storage.record([complete(scored)], REFERENCE)
+        storage.start([scored.trial_id])
+        running = query(f"SELECT state, score FROM results WHERE trial_id = '{scored.trial_id}'").iloc[0]
+        assert running["state"] == "RUNNING"
+        assert pd.isna(running["score"])
+        assert storage.release() == 1
+        assert states(query)[scored.seed] == "COMPLETE"
+        assert query("SELECT score FROM results")["score"].notna().sum() == 1
+        assert storage.finished([IDENTITY]) == {scored.trial_id}
+
+    def test_one_sweep_at_a_time(self, url: str, storage: Storage) -> None:
+        storage.claim()
+        other = Storage(url)
+        with pytest.raises(StorageError, match=f"a sweep is running on it: process {os.getpid()} on "):
+            other.claim()
+        assert other.counts() == {}
+        storage.close()
+        other.claim()
+        other.close()
 
     def test_release_puts_back_what_was_running(self, storage: Storage, query: Query, four: list[Trial]) -> None:
         storage.start([t.trial_id for t in four[:3]])

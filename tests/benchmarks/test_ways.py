@@ -1,0 +1,64 @@
+"""The ways compute the same: number by number in float64 when they are given the same draws."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from seeded_draws import SeededDraws, made_images
+
+from benchmarks.cohort_way import CohortWay
+from benchmarks.loop_way import LoopWay
+from benchmarks.sample import draw_sample
+from benchmarks.vmap_way import VmapWay
+from search_spaces.trial import Trial
+
+STEPS = 4
+SIZES = {"n_layer_g": 3, "n_layer_d": 3, "size_g": 7, "size_d": 6}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def tiny_cells(kind: str) -> list[Trial]:
+    """All settings of a cohort of the laptop grid, on a tiny shape."""
+    case = next(case for case in draw_sample("laptop", 1).cases if case.kind == kind)
+    training = replace(case.cells[0].training, batch_size=5, z_dim=4)
+    return [replace(cell, **SIZES, training=training) for cell in case.cells]
+
+
+@pytest.mark.parametrize("kind", ["gan", "ebgan"])
+def test_the_ways_train_the_same(kind: str) -> None:
+    cells, images = tiny_cells(kind), made_images()
+    z = torch.randn(9, 4, dtype=torch.float64)
+    loop = LoopWay(cells, images, [SeededDraws(cell, images) for cell in cells])
+    vmap = VmapWay(cells, images, SeededDraws(cells[0], images))
+    cohort = CohortWay(cells, images)
+    before = cohort.generate(z)
+    for way in (loop, vmap, cohort):
+        way.run(STEPS)
+    after = cohort.generate(z)
+    assert after.shape == (9, len(cells), 1024)
+    assert (after - before).abs().amax((0, 2)).min() > 1e-7  # every member has moved
+    torch.testing.assert_close(loop.generate(z), after, rtol=1e-7, atol=1e-9)
+    torch.testing.assert_close(vmap.generate(z), after, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["gan", "ebgan"])
+def test_members_of_the_test_differ(kind: str) -> None:
+    """Else a way that mixed members up would pass."""
+    cells, images = tiny_cells(kind), made_images()
+    cohort = CohortWay(cells, images)
+    cohort.run(STEPS)
+    made = cohort.generate(torch.randn(9, 4, dtype=torch.float64)).transpose(0, 1).flatten(1)
+    distances = torch.cdist(made, made) + torch.eye(len(made)) * 9
+    assert distances.min() > 1e-9
+
+
+@pytest.mark.parametrize("kind", ["gan", "ebgan"])
+def test_fresh_draws_train_too(kind: str) -> None:
+    cells, images = tiny_cells(kind)[:3], made_images()
+    for way in (LoopWay(cells, images), VmapWay(cells, images)):
+        way.run(12)  # more than an epoch
+        assert way.generate(torch.randn(9, 4, dtype=torch.float64)).isfinite().all()
