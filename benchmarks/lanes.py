@@ -146,7 +146,10 @@ class Lanes:
     def __init__(self, n: int, device: str, keep_memory: bool = True) -> None:
         context = multiprocessing.get_context("spawn")
         before = dict(os.environ)
-        os.environ.update(KEEP_MEMORY if keep_memory else {})
+        for name, value in KEEP_MEMORY.items():
+            os.environ.pop(name, None)  # Ray's file sets them too, and kept memory hides a peak
+            if keep_memory:
+                os.environ[name] = value
         self._pipes: list[Connection] = []
         self._processes = []
         for _ in range(n):
@@ -202,13 +205,15 @@ class Lanes:
 
 def _serve(pipe: Connection, device: str) -> None:
     bench: Bench | None = None
-    while (message := pipe.recv()) is not None:
-        action, arguments = message
-        try:
-            bench = bench or Bench(device)
-            pipe.send((False, getattr(bench, action)(*arguments)))
-        except Exception:
-            pipe.send((True, traceback.format_exc()))
+    with suppress(EOFError, BrokenPipeError):  # whoever asked has gone
+        while (message := pipe.recv()) is not None:
+            action, arguments = message
+            try:
+                bench = bench or Bench(device)
+                answer = (False, getattr(bench, action)(*arguments))
+            except Exception:
+                answer = (True, traceback.format_exc())
+            pipe.send(answer)
 
 
 def _process_memory(field: str) -> int:

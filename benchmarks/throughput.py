@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measure(options: argparse.Namespace, console: Console) -> Findings:
-    machine = this_machine()
+    machine, code = this_machine(), code_version()
     device = "cuda" if machine.gpus else "cpu"
     n = options.lanes or (1 if machine.gpus else machine.cores)
     room = machine.gpus[0][1] if machine.gpus else machine.memory
@@ -94,7 +94,7 @@ def _measure(options: argparse.Namespace, console: Console) -> Findings:
     return Findings(
         device=_device_name(machine),
         lanes=n,
-        environment=environment(machine) | {"code": code_version()},
+        environment=environment(machine) | {"code": code},
         settings={
             key: value if not isinstance(value, Path) else value.name
             for key, value in (vars(options) | {"device": device}).items()
