@@ -14,17 +14,23 @@ from metrics.classifier import save_classifier
 from metrics.inception_score import inception_score, reversed_inception_score
 from metrics.training import store_reference, train_classifier
 
+EPOCHS, SEED = 24, 1  # of the shipped classifier
+
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m metrics", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train-classifier", help="train on the 60,000 digits, test on the 10,000")
     train.add_argument("--out", type=Path, default=SHIPPED, help="folder to write to (default: the package)")
-    train.add_argument("--epochs", type=_count, default=24, help="passes over the training set (default: 24)")
-    train.add_argument("--seed", type=_count, default=1, help="of weights, order and augmentation (default: 1)")
+    train.add_argument(
+        "--epochs", type=_count, default=EPOCHS, help="passes over the training set (default: %(default)s)"
+    )
+    train.add_argument(
+        "--seed", type=_count, default=SEED, help="of weights, order and augmentation (default: %(default)s)"
+    )
     train.add_argument("--threads", type=_count, default=1, help="of PyTorch (default: 1)")
     arguments = parser.parse_args()
-    if arguments.out == SHIPPED and (arguments.epochs, arguments.seed) != (24, 1):
+    if arguments.out == SHIPPED and (arguments.epochs, arguments.seed) != (EPOCHS, SEED):
         parser.error("--out: needed with other epochs or another seed, so that the shipped classifier stays as it is")
     return arguments
 

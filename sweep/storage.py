@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_URL = "sqlite:///runs/mnist/results.db"
-FINISHED = ("COMPLETE", "DIVERGED", "FAILED")
 BUSY_TIMEOUT_S = 30
 ROWS_AT_ONCE = 10_000  # a row waiting to be inserted takes 2 kB, so a million of them would take 2 GB
 
