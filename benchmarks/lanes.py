@@ -15,10 +15,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from search_spaces.trial import Trial
+from sweep.devices import ALLOCATOR
 
 SCORING_BATCH = 500
-# As the sweep's workers have it: freed memory is used again instead of being handed back to the system.
-KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**34)}
 
 
 class LaneError(Exception):
@@ -48,12 +47,16 @@ class Bench:
 
         make: dict[str, Callable[[], Any]] = {
             "loop": lambda: LoopWay(cells, self._images),
+            "loops": lambda: LoopWay(cells, self._images),
             "vmap": lambda: VmapWay(cells, self._images),
             "cohort": lambda: CohortWay(cells, self._images, memory),
         }
         self._ways.clear()
         self._members = len(cells)
         for name in ways:
+            if name == "loops" and "loop" in self._ways:  # the same, measured in every lane at once
+                self._ways[name], self._estimates[name] = self._ways["loop"], self._estimates["loop"]
+                continue
             way = self._ways[name] = make[name]()
             self._estimates[name] = self._timed(way.run, 1)
             if self._estimates[name] < 0.5:  # the first step allocates; where it is short, the second tells the truth
@@ -146,7 +149,7 @@ class Lanes:
     def __init__(self, n: int, device: str, keep_memory: bool = True) -> None:
         context = multiprocessing.get_context("spawn")
         before = dict(os.environ)
-        for name, value in KEEP_MEMORY.items():
+        for name, value in ALLOCATOR.items():
             os.environ.pop(name, None)  # Ray's file sets them too, and kept memory hides a peak
             if keep_memory:
                 os.environ[name] = value

@@ -9,8 +9,8 @@ from benchmarks.sample import Case, Sample, thin
 from search_spaces.trial import Trial
 from sweep import cost
 
-WAYS = ("loop", "vmap", "cohort")  # in lanes; Ray Tune brings processes of its own
-Layout = Literal["processes", "threads"]
+WAYS = ("loop", "loops", "vmap", "cohort")  # in lanes; Ray Tune brings processes of its own
+Layout = Literal["alone", "processes", "threads"]  # one process of one thread, one a core, one with a thread a core
 _FEWEST = 2  # members of a thinned cohort
 _BYTES_PER_WEIGHT = 24  # weights, gradients, moments and copies of them under way
 
@@ -70,15 +70,12 @@ def affordable(case: Case, effort: Effort) -> tuple[Trial, ...]:
 def _measure_case(lanes: Lanes, case: Case, ways: Sequence[str], effort: Effort) -> CaseRates:
     cells = affordable(case, effort)
     lanes.all("prepare", cells, ways, effort.memory)
-    layouts: dict[str, Layout] = dict.fromkeys(ways, "processes")
+    layouts = {way: _layouts(way, len(lanes))[0] for way in ways}
     rates: dict[str, list[float]] = {way: [] for way in ways}
     for repeat in range(effort.repeats):
         for way in _rotated(ways, repeat):
-            if repeat == 0 and len(lanes) > 1:
-                tried: dict[Layout, float] = {
-                    "processes": _rate(lanes, way, "processes", effort.seconds),
-                    "threads": _rate(lanes, way, "threads", effort.seconds),
-                }
+            if repeat == 0:
+                tried = {layout: _rate(lanes, way, layout, effort.seconds) for layout in _layouts(way, len(lanes))}
                 layouts[way] = max(tried, key=lambda layout: tried[layout])
                 rates[way].append(tried[layouts[way]])
             else:
@@ -86,9 +83,16 @@ def _measure_case(lanes: Lanes, case: Case, ways: Sequence[str], effort: Effort)
     return CaseRates(case, cells, layouts, rates)
 
 
+def _layouts(way: str, lanes: int) -> tuple[Layout, ...]:
+    """How a way may use the cores: `loop` trains one configuration at a time, `loops` one in every core."""
+    if lanes == 1:
+        return ("alone",)
+    return {"loop": ("alone", "threads"), "loops": ("processes",)}.get(way, ("processes", "threads"))
+
+
 def _rate(lanes: Lanes, way: str, layout: Layout, seconds: float) -> float:
-    if layout == "threads":
-        rate: float = lanes.first("measure", way, len(lanes), seconds)
+    if layout != "processes":
+        rate: float = lanes.first("measure", way, len(lanes) if layout == "threads" else 1, seconds)
         return rate
     return sum(lanes.all("measure", way, 1, seconds))
 

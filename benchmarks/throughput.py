@@ -73,7 +73,7 @@ def _measure(options: argparse.Namespace, console: Console) -> Findings:
     n = options.lanes or (1 if machine.gpus else machine.cores)
     room = machine.gpus[0][1] if machine.gpus else machine.memory
     memory = int(0.6 * room / n)
-    ways = [way for way in WAYS if way in options.ways]
+    ways = [way for way in WAYS if way in options.ways and (way != "loops" or n > 1)]
     samples = [draw_sample(grid, options.shapes) for grid in options.grid]
     measured: dict[str, list[CaseRates]] = {}
     scoring: dict[str, dict[str, float]] = {sample.grid: {} for sample in samples}
@@ -162,6 +162,8 @@ def _memory(cases: Sequence[CaseRates], ways: Sequence[str], device: str) -> tup
     largest = max(cases, key=lambda r: len(r.measured) * cost.member_bytes(r.measured[0]))
     peaks = {}
     for way in ways:
+        if way == "loops":
+            continue  # a loop in each core
         with Lanes(1, device, keep_memory=False) as lane:
             peaks[way] = lane.first("memory", largest.measured, way)
     return f"{largest.case.name}, {len(largest.measured)} members", peaks

@@ -1,47 +1,95 @@
 """The stacked discriminators: a GAN's classifier and an EBGAN's auto-encoder (Zhao et al., 2016, 2.3 and appendix C).
 
-Both answer with one number an image. `masks` are dropout multipliers, one a hidden layer, or None.
+Both answer with one number an image. No batch norm after the first layer. `masks` are dropout multipliers, one a
+hidden layer, see `models.network`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from models.layers import HiddenLayers, StackedLinear
+from models.layers import Stack
+from models.network import Network, Pass
 
 INIT_STD = 0.002
 
 
-class LogitDiscriminator(nn.Module):
-    """K classifiers, real against generated."""
-
-    def __init__(self, weights: Sequence[Tensor]) -> None:
-        """`weights` are the initial weights of every layer, [K, in, out]."""
-        super().__init__()
-        self.hidden = HiddenLayers(weights[:-1], norm_first=False)
-        self.output = StackedLinear(weights[-1], bias=True)
-
-    def forward(self, images: Tensor, masks: Sequence[Tensor] | None) -> tuple[Tensor, Tensor]:
-        """images [N, ..., K, pixels] -> logit of being real [N, ..., K], last hidden layer [N, ..., K, size_d]."""
-        code = self.hidden(images, masks)
-        return self.output(code).squeeze(-1), code
+def make_discriminator(
+    weights: Sequence[Tensor], dropout: Sequence[bool], device: torch.device, dtype: torch.dtype
+) -> Network:
+    """K discriminators from the initial weights of every layer, [K, in, out]; `dropout` tells which members have it."""
+    return Network(weights, False, device, dtype, dropout)
 
 
-class AutoEncoder(nn.Module):
-    """K auto-encoders; the decoder is always a single linear layer. The energy is the reconstruction error."""
+class Judging(ABC):
+    """Discriminators at work on batches of images [H, N, K, pixels]."""
 
-    def __init__(self, weights: Sequence[Tensor]) -> None:
-        """`weights` are the initial weights of every layer, [K, in, out]; the last are the decoder's."""
-        super().__init__()
-        self.encoder = HiddenLayers(weights[:-1], norm_first=False)
-        self.decoder = StackedLinear(weights[-1], bias=True)
+    def __init__(self, network: Network, images: Stack) -> None:
+        self._pass = Pass(network, images)
 
-    def forward(self, images: Tensor, masks: Sequence[Tensor] | None) -> tuple[Tensor, Tensor]:
-        """images [N, ..., K, pixels] -> energy [N, ..., K] >= 0, code that the decoder receives [N, ..., K, size_d].
+    @property
+    def code(self) -> Tensor:
+        """What the output layer received, [H, N, K, size_d]."""
+        return self._pass.code.tensor
 
-        The energy is the l2 norm, not squared (eq. 13). The target is not detached: the gradient of a generated
-        image flows through both of its occurrences.
-        """
-        code = self.encoder(images, masks)
-        return torch.linalg.vector_norm(self.decoder(code) - images, dim=-1), code
+    @property
+    def d_images(self) -> Stack:
+        """Where `teach` leaves the gradient of the images."""
+        return self._pass.d_input
+
+    @abstractmethod
+    def judge(self, masks: Sequence[Tensor]) -> Tensor:
+        """The answers to the images, [H, N, K]."""
+
+    def learn(self, d_answer: Tensor, masks: Sequence[Tensor]) -> None:
+        """Fill in the gradients of all parameters from that of the last answers."""
+        self._set_gradient(d_answer)
+        self._pass.backward(masks, inputs=False)
+
+    def teach(self, d_answer: Tensor, masks: Sequence[Tensor], d_code: Tensor | None = None) -> None:
+        """Fill in `d_images` from the gradient of the last answers, and of the code if given."""
+        self._set_gradient(d_answer)
+        self._pass.backward(masks, d_code, own=False)
+
+    @abstractmethod
+    def _set_gradient(self, d_answer: Tensor) -> None: ...
+
+
+class Classifying(Judging):
+    """K classifiers; the answer is the logit of being real."""
+
+    def judge(self, masks: Sequence[Tensor]) -> Tensor:
+        self._pass.forward(masks)
+        return self._pass.output.tensor[..., 0]
+
+    def _set_gradient(self, d_answer: Tensor) -> None:
+        self._pass.d_output.tensor[..., 0] = d_answer
+
+
+class Rebuilding(Judging):
+    """K auto-encoders; the decoder is always a single linear layer. The answer is the energy >= 0.
+
+    The energy is the reconstruction error, an l2 norm that is not squared (eq. 13). The target is not detached: the
+    gradient of a generated image flows through both of its occurrences.
+    """
+
+    def __init__(self, network: Network, images: Stack) -> None:
+        super().__init__(network, images)
+        self._images = images.tensor
+
+    def judge(self, masks: Sequence[Tensor]) -> Tensor:
+        self._pass.forward(masks)
+        self._pass.output.tensor.sub_(self._images)  # reconstruction error
+        self._energy = torch.linalg.vector_norm(self._pass.output.tensor, dim=-1)
+        return self._energy
+
+    def teach(self, d_answer: Tensor, masks: Sequence[Tensor], d_code: Tensor | None = None) -> None:
+        super().teach(d_answer, masks, d_code)
+        self.d_images.tensor.sub_(self._pass.d_output.tensor)
+
+    def _set_gradient(self, d_answer: Tensor) -> None:
+        """The norm's gradient is the error over its length; 0 for an image rebuilt exactly."""
+        scale = torch.where(self._energy == 0, 0.0, d_answer / self._energy)
+        torch.mul(self._pass.output.tensor, scale[..., None], out=self._pass.d_output.tensor)

@@ -37,10 +37,10 @@ class Draws:
         self._batches = [stream(s, "batches", device) for s in distinct]
         self._order: list[Tensor] = [torch.empty(0, dtype=torch.long, device=device) for _ in distinct]
 
-    def noise(self, n: int, z_dim: int) -> Tensor:
-        """Standard normal inputs of the generator, [n, K, z_dim]."""
-        z = [torch.randn(n, z_dim, generator=g, device=self._device, dtype=self._dtype) for g in self._noise]
-        return self.to_members(torch.stack(z, 1))
+    def noise(self, shape: Sequence[int]) -> Tensor:
+        """Standard normal inputs of the generator, of shape [*shape[:-1], K, shape[-1]]."""
+        z = [torch.randn(*shape, generator=g, device=self._device, dtype=self._dtype) for g in self._noise]
+        return self.to_members(torch.stack(z, -2))
 
     def batch(self, n: int) -> Tensor:
         """Indices of the next n training images of each distinct seed, [n, S]; every epoch is a new permutation."""

@@ -1,24 +1,40 @@
-"""Optimisers over stacked parameters in which every member has its own rule and learning rate.
+"""Optimisers over K networks in which every member has its own rule and learning rate.
 
-Neighbouring members with equal settings form one slice of each parameter, and torch's fused optimisers run on the
-slices: no masked updates, and no Adam state for members that use SGD. Any order of members is right; one in
-which equal settings are neighbours is fast.
+Neighbouring members with equal settings are one slice of the parameters, and torch's fused kernels run on the slices:
+no masked updates, and no Adam state for members that use SGD. Any order of members is right; one in which equal
+settings are neighbours is fast. The kernels are those of torch.optim, called without its bookkeeping, which takes
+longer than they do on a small network.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import torch
 from torch import Tensor
 
 from models.architecture import Optimizer
+from models.parameters import Parameters
+
+_EPSILON = 1e-8  # of Adam, torch's default
+
+
+@dataclass
+class _Group:
+    """Slices that share a rule and a rate; the last three lists are empty for SGD."""
+
+    values: list[Tensor] = field(default_factory=list)
+    gradients: list[Tensor] = field(default_factory=list)
+    means: list[Tensor] = field(default_factory=list)
+    squares: list[Tensor] = field(default_factory=list)
+    steps: list[Tensor] = field(default_factory=list)
 
 
 class StackedOptimizer:
     """One optimiser step for K members.
 
     Args:
-        params: tensors [K, ...].
+        parameters: of K networks.
         rules: "adam" or "sgd" of each member.
         rates: learning rate of each member.
         betas: Adam's decay rates. SGD has neither momentum nor weight decay.
@@ -26,36 +42,57 @@ class StackedOptimizer:
 
     def __init__(
         self,
-        params: Iterable[Tensor],
+        parameters: Parameters,
         rules: Sequence[Optimizer],
         rates: Sequence[float],
         betas: tuple[float, float],
     ) -> None:
-        self._params = [p.detach() for p in params]
-        self._slices: list[tuple[slice, list[Tensor]]] = []
-        groups: dict[Optimizer, dict[float, list[Tensor]]] = {"adam": {}, "sgd": {}}
+        self._betas = betas
+        self._groups: dict[tuple[Optimizer, float], _Group] = {}
         settings = list(zip(rules, rates, strict=True))
-        for (rule, rate), run in groupby(range(len(settings)), key=settings.__getitem__):
+        if len(settings) != len(parameters.values):
+            raise ValueError(f"settings for {len(settings)} members, parameters of {len(parameters.values)}")
+        for setting, run in groupby(range(len(settings)), key=settings.__getitem__):
             members = list(run)
             part = slice(members[0], members[-1] + 1)
-            slices = [p[part] for p in self._params]
-            self._slices.append((part, slices))
-            groups[rule].setdefault(rate, []).extend(slices)
-        self._optimizers: list[torch.optim.Optimizer] = []
-        if groups["adam"]:
-            self._optimizers.append(torch.optim.Adam(_as_groups(groups["adam"]), betas=betas, fused=True))
-        if groups["sgd"]:
-            self._optimizers.append(torch.optim.SGD(_as_groups(groups["sgd"]), fused=True))
+            group = self._groups.setdefault(setting, _Group())
+            group.values.append(parameters.values[part])
+            group.gradients.append(parameters.gradients[part])
+            if setting[0] == "adam":
+                group.means.append(torch.zeros_like(group.values[-1]))
+                group.squares.append(torch.zeros_like(group.values[-1]))
+                group.steps.append(torch.zeros((), device=group.values[-1].device))
 
-    def step(self, grads: Sequence[Tensor]) -> None:
-        """Apply the gradients [K, ...], in the order of the parameters."""
-        for part, slices in self._slices:
-            for param, grad in zip(slices, grads, strict=True):
-                param.grad = grad[part].contiguous()  # the fused kernels read memory in order, whatever the strides
-        for optimizer in self._optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-
-
-def _as_groups(by_rate: dict[float, list[Tensor]]) -> list[dict[str, object]]:
-    return [{"params": params, "lr": rate} for rate, params in by_rate.items()]
+    def step(self) -> None:
+        """Apply the gradients that the parameters hold."""
+        for (rule, rate), group in self._groups.items():
+            if rule == "adam":
+                torch._foreach_add_(group.steps, 1)
+                torch._fused_adam_(
+                    group.values,
+                    group.gradients,
+                    group.means,
+                    group.squares,
+                    [],
+                    group.steps,
+                    lr=rate,
+                    beta1=self._betas[0],
+                    beta2=self._betas[1],
+                    weight_decay=0.0,
+                    eps=_EPSILON,
+                    amsgrad=False,
+                    maximize=False,
+                )
+            else:
+                torch._fused_sgd_(
+                    group.values,
+                    group.gradients,
+                    [],
+                    weight_decay=0.0,
+                    momentum=0.0,
+                    lr=rate,
+                    dampening=0.0,
+                    nesterov=False,
+                    maximize=False,
+                    is_first_step=False,
+                )

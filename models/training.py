@@ -5,7 +5,7 @@ same alone, in any cohort and in any order, up to floating-point rounding.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch import Tensor
 from models import discriminator, generator, losses
 from models.architecture import Architecture, Member, Schedule
 from models.draws import Draws, stream
+from models.layers import Stack
 from models.optim import StackedOptimizer
 
 
@@ -43,76 +44,107 @@ class CohortTraining:
 
         g_init = initial_weights(architecture.generator_widths(), seeds, "generator", generator.INIT_STD)
         d_init = initial_weights(architecture.discriminator_widths(), seeds, "discriminator", discriminator.INIT_STD)
-        self.generator = generator.Generator(g_init).to(device, dtype)
+        dropout = [m.dropout_d for m in members]
+        self.generator = generator.make_generator(g_init, device, dtype)
+        self.discriminator = discriminator.make_discriminator(d_init, dropout, device, dtype)
+        self._dropout = any(dropout)
         self._energy = architecture.discriminator == "autoencoder"
-        kind = discriminator.AutoEncoder if self._energy else discriminator.LogitDiscriminator
-        self.discriminator = kind(d_init).to(device, dtype)
+        judging = discriminator.Rebuilding if self._energy else discriminator.Classifying
+
+        # Slots: real images, generated ones for the discriminators, generated ones for the generators.
+        n = schedule.batch_size
+        self._slots = images.new_empty(3, n, len(members), architecture.pixels)
+        self._noise = images.new_empty(2, n, len(members), architecture.z_dim)
+        self._both = judging(self.discriminator, Stack(self._slots[:2]))
+        self._fooled = judging(self.discriminator, Stack(self._slots[2:]))
+        self._making = generator.Making(
+            self.generator, Stack(self._noise), Stack(self._slots[1:]), slice(1, 2), self._fooled.d_images
+        )
 
         betas = (schedule.beta1, schedule.beta2)
         rates = [m.lr for m in members]
-        self._optim_g = StackedOptimizer(self.generator.parameters(), [m.optim_g for m in members], rates, betas)
-        self._optim_d = StackedOptimizer(self.discriminator.parameters(), [m.optim_d for m in members], rates, betas)
+        self._optim_g = StackedOptimizer(self.generator.parameters, [m.optim_g for m in members], rates, betas)
+        self._optim_d = StackedOptimizer(self.discriminator.parameters, [m.optim_d for m in members], rates, betas)
 
         def column(values: Sequence[float]) -> Tensor:
             return torch.tensor(values, device=device, dtype=dtype)
 
-        self._dropout = column([m.dropout_d for m in members])[:, None] if any(m.dropout_d for m in members) else None
         self._margin = column([0.0 if m.margin is None else m.margin for m in members])
         self._pulled = torch.tensor(
             [k for k, m in enumerate(members) if m.pt_weight > 0], device=device, dtype=torch.long
         )
         self._pt_weight = column([m.pt_weight for m in members])[self._pulled]
 
+    @torch.no_grad()
     def step(self) -> None:
-        """One update of every discriminator, then, with fresh noise, one of every generator."""
+        """One update of every discriminator, then, with fresh noise, one of every generator.
+
+        The generators do not change in between, so both updates take their images from one pass of [2, N, K, pixels].
+        """
         n = self.schedule.batch_size
-        real = self._draws.to_members(self._images[self._draws.batch(n)])
-        with torch.no_grad():
-            fake = self.generator(self._draws.noise(n, self.architecture.z_dim))
-        self._optim_d.step(self._d_gradients(real, fake))
-        self._optim_g.step(self._g_gradients(n))
+        self._slots[0] = self._draws.to_members(self._images[self._draws.batch(n)])
+        self._noise.copy_(self._draws.noise((2, n, self.architecture.z_dim)))
+        self._making.make()
+        self._update_discriminator()
+        self._update_generator()
         self.steps_done += 1
 
     @torch.no_grad()
     def generate(self, z: Tensor) -> Tensor:
         """Images [N, K, pixels] in [-1, 1] from shared noise z [N, z_dim], with the batch statistics of these N."""
         members = len(self._margin)
-        images: Tensor = self.generator(z[:, None].expand(-1, members, -1))
-        return images
+        x = Stack(z[None, :, None].expand(-1, -1, members, -1))
+        return generator.Making(self.generator, x, learning=None).make()[0]
 
     @torch.no_grad()
     def diverged(self) -> Tensor:
         """Which members hold a NaN or an infinity in any weight, [K]."""
-        parameters = [*self.generator.parameters(), *self.discriminator.parameters()]
-        return ~torch.stack([p.isfinite().flatten(1).all(1) for p in parameters]).all(0)
+        blocks = [network.parameters.values for network in (self.generator, self.discriminator)]
+        return ~torch.stack([block.isfinite().all(1) for block in blocks]).all(0)
 
-    def _d_gradients(self, real: Tensor, fake: Tensor) -> Sequence[Tensor]:
-        # Real and generated images make one pass but keep their own batch statistics: [N, 2, K, pixels].
-        out, _ = self.discriminator(torch.stack([real, fake], 1), self._masks(len(real), 2))
-        if self._energy:
-            loss = losses.ebgan_d_loss(out[:, 0], out[:, 1], self._margin)
-        else:
-            loss = losses.gan_d_loss(out[:, 0], out[:, 1])
-        return torch.autograd.grad(loss.sum(), list(self.discriminator.parameters()))
+    def _update_discriminator(self) -> None:
+        masks = self._masks(2)
+        (d_answer,) = _gradients(self._d_loss, self._both.judge(masks))
+        self._both.learn(d_answer, masks)
+        self._optim_d.step()
 
-    def _g_gradients(self, n: int) -> Sequence[Tensor]:
-        fake = self.generator(self._draws.noise(n, self.architecture.z_dim))
-        self.discriminator.requires_grad_(False)
-        out, code = self.discriminator(fake, self._masks(n))
-        self.discriminator.requires_grad_(True)
-        loss = losses.ebgan_g_loss(out).sum() if self._energy else losses.gan_g_loss(out).sum()
+    def _update_generator(self) -> None:
+        masks = self._masks(1)
+        answer, d_code = self._fooled.judge(masks), None
         if len(self._pulled):
-            loss = loss + (self._pt_weight * losses.pull_away(code.index_select(1, self._pulled))).sum()
-        return torch.autograd.grad(loss, list(self.generator.parameters()))
+            d_answer, d_code = _gradients(self._g_loss, answer, self._fooled.code)
+        else:
+            (d_answer,) = _gradients(self._g_loss, answer)
+        self._fooled.teach(d_answer, masks, d_code)
+        self._making.learn()
+        self._optim_g.step()
 
-    def _masks(self, *rows: int) -> list[Tensor] | None:
-        """Dropout multipliers for each hidden layer of the discriminator; 1 for members without dropout."""
-        if self._dropout is None:
-            return None
-        shape = (*rows, self.architecture.size_d)
-        hidden = range(self.architecture.n_layer_d - 1)
-        keeps = (self._draws.keep(shape, self.schedule.dropout_rate) for _ in hidden)
-        return [1 + self._dropout * (keep - 1) for keep in keeps]
+    def _d_loss(self, answer: Tensor) -> Tensor:
+        real, generated = answer
+        if self._energy:
+            return losses.ebgan_d_loss(real, generated, self._margin)
+        return losses.gan_d_loss(real, generated)
+
+    def _g_loss(self, answer: Tensor, code: Tensor | None = None) -> Tensor:
+        loss = losses.ebgan_g_loss(answer[0]) if self._energy else losses.gan_g_loss(answer[0])
+        if code is None:
+            return loss
+        return loss.sum() + (self._pt_weight * losses.pull_away(code[0].index_select(1, self._pulled))).sum()
+
+    def _masks(self, batches: int) -> Sequence[Tensor]:
+        """Dropout multipliers [batches, N, K, size_d] for each hidden layer of the discriminator."""
+        if not self._dropout:
+            return ()
+        hidden = self.architecture.n_layer_d - 1
+        shape = (hidden, batches, self.schedule.batch_size, self.architecture.size_d)
+        return self._draws.keep(shape, self.schedule.dropout_rate).unbind()
+
+
+def _gradients(loss: Callable[..., Tensor], *values: Tensor) -> tuple[Tensor, ...]:
+    """Gradients of the members' losses with respect to what the discriminators answered."""
+    with torch.enable_grad():
+        leaves = [value.detach().requires_grad_() for value in values]
+        return torch.autograd.grad(loss(*leaves).sum(), leaves)
 
 
 def initial_weights(widths: Sequence[int], seeds: Sequence[int], purpose: str, std: float) -> list[Tensor]:

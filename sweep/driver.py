@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
+from sweep.devices import ALLOCATOR
+
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",
@@ -22,11 +24,8 @@ _QUIET = {
     "RAY_memory_monitor_refresh_ms": "0",  # it would end the whole sweep; workers mind their memory themselves
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no files per trial, no growing memory
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    # Reuse freed memory instead of handing it back to the system: faults cost a tenth of a step on the CPU.
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**34),
 }
-for _name, _value in _QUIET.items():
+for _name, _value in (_QUIET | ALLOCATOR).items():
     os.environ.setdefault(_name, _value)
 
 # Ray reads its settings when it is imported, so these imports come after them.

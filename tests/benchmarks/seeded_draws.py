@@ -15,11 +15,14 @@ class SeededDraws:
     def __init__(self, cell: Trial, images: Tensor) -> None:
         self._cell = cell
         self._draws = Draws([cell.seed], len(images), images.device, images.dtype)
-        self._waiting: deque[Tensor] = deque()
+        self._masks: deque[Tensor] = deque()
+        self._noise: deque[Tensor] = deque()
         self._passes = 2
 
     def noise(self, n: int, z_dim: int) -> Tensor:
-        return self._draws.noise(n, z_dim)[:, 0]
+        if not self._noise:  # that of a discriminator step and of the generator step after it
+            self._noise.extend(self._draws.noise((2, n, z_dim))[:, :, 0])
+        return self._noise.popleft()
 
     def batch(self, n: int) -> Tensor:
         return self._draws.batch(n)[:, 0]
@@ -28,13 +31,13 @@ class SeededDraws:
         return x * self.mask(*x.shape)
 
     def mask(self, n: int, width: int) -> Tensor:
-        if not self._waiting:
+        if not self._masks:
             hidden = range(self._cell.n_layer_d - 1)
-            shape = (n, self._passes, width)
+            shape = (self._passes, n, width)
             drawn = [self._draws.keep(shape, self._cell.training.dropout_rate)[..., 0, :] for _ in hidden]
-            self._waiting.extend(masks[:, i] for i in range(self._passes) for masks in drawn)
+            self._masks.extend(masks[i] for i in range(self._passes) for masks in drawn)
             self._passes = 3 - self._passes
-        return self._waiting.popleft()
+        return self._masks.popleft()
 
 
 def made_images(n: int = 40) -> Tensor:

@@ -60,10 +60,11 @@ class PlainTraining:
     def step(self) -> None:
         n = self.schedule.batch_size
         real = self.images[self._next_batch(n)]
-        fake = self._generate(n).detach()
-        masks = self._masks(n, 2)
-        energy_real, _ = self._judge(real, [mask[:, 0] for mask in masks])
-        energy_fake, _ = self._judge(fake, [mask[:, 1] for mask in masks])
+        z_discriminator, z_generator = self._noise(n)
+        fake = self._generate(z_discriminator).detach()
+        masks = self._masks(2, n)
+        energy_real, _ = self._judge(real, [mask[0] for mask in masks])
+        energy_fake, _ = self._judge(fake, [mask[1] for mask in masks])
         if self.autoencoder:
             hinges = [torch.clamp(self.member.margin - energy, min=0) for energy in energy_fake]
             d_loss = energy_real.mean() + sum(hinges) / n
@@ -74,7 +75,7 @@ class PlainTraining:
         d_loss.backward()
         self.optim_d.step()
 
-        fake = self._generate(n)
+        fake = self._generate(z_generator)
         out, code = self._judge(fake, self._masks(n))
         if self.autoencoder:
             g_loss = out.mean() + self.member.pt_weight * _slow_pull_away(code)
@@ -108,8 +109,10 @@ class PlainTraining:
         batch, self.waiting = self.waiting[:n], self.waiting[n:]
         return batch
 
-    def _generate(self, n: int) -> Tensor:
-        z = torch.randn(n, self.z_dim, generator=self.noise, dtype=self.images.dtype)
+    def _noise(self, n: int) -> Tensor:
+        return torch.randn(2, n, self.z_dim, generator=self.noise, dtype=self.images.dtype)
+
+    def _generate(self, z: Tensor) -> Tensor:
         out, _ = _forward(self.generator, z, None)
         return torch.tanh(out)
 

@@ -40,7 +40,7 @@ def test_global_seed_is_left_alone() -> None:
     expected = torch.rand(3)
     torch.manual_seed(5)
     draws = _draws(0, 1)
-    draws.noise(4, 2)
+    draws.noise((4, 2))
     draws.batch(4)
     draws.keep((4, 2), 0.5)
     assert torch.equal(torch.rand(3), expected)
@@ -48,11 +48,11 @@ def test_global_seed_is_left_alone() -> None:
 
 def test_shapes() -> None:
     draws = _draws(2, 1, 2)
-    assert draws.noise(4, 6).shape == (4, 3, 6)
+    assert draws.noise((4, 6)).shape == (4, 3, 6)
     assert draws.batch(4).shape == (4, 2)  # two distinct seeds
     assert draws.keep((4, 2, 5), 0.5).shape == (4, 2, 3, 5)
     assert draws.keep((4, 5), 0.5).shape == (4, 3, 5)
-    assert draws.noise(4, 6).dtype == torch.float64
+    assert draws.noise((4, 6)).dtype == torch.float64
 
 
 @pytest.mark.parametrize("n", [3, 7, 10, 23])
@@ -75,7 +75,7 @@ def _everything(draws: Draws) -> dict[str, list[Tensor]]:
     rounds: dict[str, list[Tensor]] = {"noise": [], "batch": [], "keep": []}
     for _ in range(3):
         rounds["batch"].append(draws.to_members(draws.batch(7)[..., None]))
-        rounds["noise"].append(draws.noise(4, 3))
+        rounds["noise"].append(draws.noise((4, 3)))
         rounds["keep"].append(draws.keep((4, 2, 8), 0.5))
     return rounds
 
@@ -98,15 +98,15 @@ def test_kinds_do_not_disturb_each_other() -> None:
     busy, calm = _draws(3), _draws(3)
     busy.batch(25)
     busy.keep((100, 4), 0.5)
-    assert torch.equal(busy.noise(6, 4), calm.noise(6, 4))
-    busy.noise(50, 4)
+    assert torch.equal(busy.noise((6, 4)), calm.noise((6, 4)))
+    busy.noise((50, 4))
     calm.keep((100, 4), 0.5)
     assert torch.equal(busy.keep((6, 4), 0.5), calm.keep((6, 4), 0.5))
 
 
 def test_noise_is_standard_normal_and_fresh() -> None:
     draws = _draws(0, 1)
-    first, second = draws.noise(500, 40), draws.noise(500, 40)
+    first, second = draws.noise((500, 40)), draws.noise((500, 40))
     assert not torch.equal(first, second)
     for k in range(2):
         values = first[:, k].flatten()
@@ -129,4 +129,4 @@ def test_dropout_keeps_its_share_and_its_mean(rate: float) -> None:
 
 def test_shared_draws_take_no_copy() -> None:
     # A cohort of one seed pays for one draw: its members look at the same memory.
-    assert _draws(*[0] * 24).noise(8, 5).untyped_storage().nbytes() == 8 * 5 * 8
+    assert _draws(*[0] * 24).noise((8, 5)).untyped_storage().nbytes() == 8 * 5 * 8

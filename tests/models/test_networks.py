@@ -1,35 +1,186 @@
-"""The three networks: layer counts and widths, where batch norm and biases sit, and what the energy is."""
+"""The networks: layer counts and widths, where batch norm and biases sit, what the energy is, and all gradients.
+
+Gradients are written out in `models`; here autograd finds them again, through plain layers.
+"""
 
 import itertools
+from collections.abc import Sequence
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.testing import assert_close
 
 from models.architecture import Architecture
-from models.discriminator import AutoEncoder, LogitDiscriminator
-from models.generator import Generator
-from models.layers import StackedBatchNorm, StackedLinear
+from models.discriminator import Classifying, Judging, Rebuilding, make_discriminator
+from models.generator import Making, make_generator
+from models.layers import Stack
+from models.network import Network, Pass
 from models.training import initial_weights
 
-K = 3
+K, N = 3, 10
+CPU, F64 = torch.device("cpu"), torch.float64
+EXACT = {"rtol": 1e-11, "atol": 1e-12}
 
 
 def _normal(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=F64)
 
 
-def _weights(widths: list[int], scale: float = 0.4) -> list[Tensor]:
+def _weights(widths: Sequence[int], scale: float = 0.4) -> list[Tensor]:
     return [scale * _normal(K, a, b, seed=i) for i, (a, b) in enumerate(itertools.pairwise(widths))]
 
 
-def _linears(network: nn.Module) -> list[StackedLinear]:
-    return [module for module in network.modules() if isinstance(module, StackedLinear)]
+def _network(widths: Sequence[int], norm_first: bool, dropout: Sequence[bool] = ()) -> Network:
+    """No parameter is left at its initial 0 or 1."""
+    network = Network(_weights(widths), norm_first, CPU, F64, dropout)
+    for i, tensor in enumerate(network.tensors()):
+        tensor.add_(0.3 * _normal(*tensor.shape, seed=90 + i))
+    return network
 
 
-def _norms(network: nn.Module) -> list[StackedBatchNorm]:
-    return [module for module in network.modules() if isinstance(module, StackedBatchNorm)]
+def _leaves(network: Network) -> list[Tensor]:
+    return [tensor.clone().requires_grad_() for tensor in network.tensors()]
+
+
+def _gradients(network: Network) -> list[Tensor]:
+    """Gradients in the order of `tensors`."""
+    found = []
+    for linear, norm in zip(network.linears, network.norms, strict=True):
+        others = (linear.bias,) if norm is None else (norm.scale, norm.shift)
+        found += [p.gradient.clone() for p in (linear.weight, *others)]
+    return found
+
+
+def _plain(
+    network: Network, leaves: Sequence[Tensor], x: Tensor, masks: Sequence[Tensor], on: Sequence[bool]
+) -> tuple[Tensor, Tensor]:
+    """Output and code of all members by formulas that autograd follows, x [H, N, K, C]."""
+    waiting = iter(leaves)
+    code = x
+    for i, norm in enumerate(network.norms):
+        code = x
+        x = torch.einsum("hnki,kio->hnko", x, next(waiting))
+        first = next(waiting)
+        if norm is None:
+            x = x + first
+        else:
+            centred = x - x.mean(1, keepdim=True)
+            x = centred / (centred.square().mean(1, keepdim=True) + 1e-5).sqrt() * first + next(waiting)
+        if i < len(network.norms) - 1:
+            x = x.relu()
+            if masks:
+                x = x * torch.where(torch.tensor(on)[:, None], masks[i], 1.0)
+    return x, code
+
+
+def _masks(batches: int, widths: Sequence[int]) -> list[Tensor]:
+    return [2.0 * (_normal(batches, N, K, c, seed=70 + i) > 0) for i, c in enumerate(widths)]
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+@pytest.mark.parametrize("with_masks", [False, True])
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_outputs_and_gradients_are_those_of_autograd(norm_first: bool, with_masks: bool, batches: int) -> None:
+    on = [True, False, True]
+    network = _network([4, 6, 5, 5, 7], norm_first, on)
+    masks = _masks(batches, [6, 5, 5]) if with_masks else []
+    x, d_out, d_code = (_normal(batches, N, K, c, seed=s) for s, c in ((1, 4), (2, 7), (3, 5)))
+    run = Pass(network, Stack(x.clone()))
+    run.forward(masks)
+    run.d_output.tensor.copy_(d_out)
+    run.backward(masks, d_code)
+
+    leaves, leaf = _leaves(network), x.clone().requires_grad_()
+    out, code = _plain(network, leaves, leaf, masks, on)
+    expected = torch.autograd.grad([out, code], [leaf, *leaves], [d_out, d_code])
+    assert_close(run.output.tensor, out.detach(), **EXACT)
+    assert_close(run.code.tensor, code.detach(), **EXACT)
+    assert_close(run.d_input.tensor, expected[0], **EXACT)
+    for gradient, other in zip(_gradients(network), expected[1:], strict=True):
+        assert_close(gradient, other, **EXACT)
+
+
+def test_a_pass_runs_again_on_new_contents() -> None:
+    network = _network([4, 6, 7], norm_first=True)
+    x = Stack(_normal(2, N, K, 4))
+    run, results = Pass(network, x), []
+    for seed in (5, 6, 5):
+        x.tensor.copy_(_normal(2, N, K, 4, seed=seed))
+        run.forward()
+        run.d_output.tensor.fill_(1)
+        run.backward()
+        results.append((run.output.tensor.clone(), run.d_input.tensor.clone(), *_gradients(network)))
+    assert all(torch.equal(a, b) for a, b in zip(results[0], results[2], strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(results[0][:3], results[1][:3], strict=True))
+
+
+def test_batches_side_by_side_equal_separate_passes_and_not_a_joint_one() -> None:
+    network = _network([4, 6, 5, 7], norm_first=True)
+    x = _normal(2, N, K, 4) + torch.tensor([0.0, 2.0])[:, None, None, None]
+    both = Pass(network, Stack(x))
+    both.forward()
+    for h in range(2):
+        alone = Pass(network, Stack(x[h : h + 1]))
+        alone.forward()
+        assert_close(both.output.tensor[h], alone.output.tensor[0], **EXACT)
+    joint = Pass(network, Stack(x.flatten(0, 1)[None]))
+    joint.forward()
+    assert (joint.output.tensor - both.output.tensor.flatten(0, 1)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("h", [0, 1])
+def test_a_pass_may_learn_from_one_batch_alone(h: int) -> None:
+    network, x, d_out = _network([4, 6, 5, 7], norm_first=True), _normal(2, N, K, 4), Stack(_normal(1, N, K, 7, seed=1))
+    out = Stack(torch.empty(2, N, K, 7, dtype=F64))
+    both = Pass(network, Stack(x), out, slice(h, h + 1), Stack(d_out.tensor.clone()))
+    both.forward()
+    both.backward()
+    gradients = _gradients(network)
+    alone = Pass(network, Stack(x[h : h + 1]), d_out=d_out)
+    alone.forward()
+    alone.backward()
+    assert torch.equal(both.output.tensor, out.tensor)
+    assert_close(both.d_input.tensor, alone.d_input.tensor, **EXACT)
+    for gradient, other in zip(gradients, _gradients(network), strict=True):
+        assert_close(gradient, other, **EXACT)
+
+
+def test_what_is_not_asked_for_is_left_alone() -> None:
+    network = _network([4, 6, 5, 7], norm_first=False)
+    run = Pass(network, Stack(_normal(1, N, K, 4)))
+    run.forward()
+    network.parameters.gradients.fill_(7)
+    run.d_output.tensor.fill_(1)
+    run.backward(own=False)
+    assert (network.parameters.gradients == 7).all()
+    run.d_input.tensor.fill_(7)
+    run.d_output.tensor.fill_(1)
+    run.backward(inputs=False)
+    assert (run.d_input.tensor == 7).all()
+    assert not any((gradient == 7).any() for gradient in _gradients(network))
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("where", ["input", "weight", "scale", "mask"])
+def test_nonfinite_member_leaves_neighbours_bit_identical(where: str, bad: float) -> None:
+    def run(broken: bool) -> list[Tensor]:
+        network = _network([4, 5, 6, 7], norm_first=False, dropout=[True] * K)
+        x, masks = _normal(2, N, K, 4), [torch.ones(2, N, K, c, dtype=F64) for c in (5, 6)]
+        places = {"input": x, "weight": network.tensors()[0], "scale": network.tensors()[3], "mask": masks[0]}
+        if broken:
+            places[where].movedim(-2 if where in ("input", "mask") else 0, 0)[1].fill_(bad)
+        both = Pass(network, Stack(x))
+        both.forward(masks)
+        both.d_output.tensor.copy_(_normal(2, N, K, 7, seed=3))
+        both.backward(masks)
+        by_member = [both.output.tensor.movedim(2, 0), both.d_input.tensor.movedim(2, 0), *_gradients(network)]
+        return [t.clone() for t in by_member]
+
+    clean, broken = run(False), run(True)
+    assert not broken[0][1].isfinite().all()
+    for a, b in zip(clean, broken, strict=True):
+        assert torch.equal(a[[0, 2]], b[[0, 2]])
 
 
 @pytest.mark.parametrize("kind", ["logit", "autoencoder"])
@@ -38,19 +189,12 @@ def test_depth_counts_weight_layers_and_size_is_every_hidden_width(depth: int, k
     shape = Architecture(kind, n_layer_g=depth, n_layer_d=7 - depth, size_g=8, size_d=6, z_dim=5, pixels=16)
     assert shape.generator_widths() == [5, *[8] * (depth - 1), 16]
     assert shape.discriminator_widths() == [16, *[6] * (6 - depth), 1 if kind == "logit" else 16]
-
-    generator = Generator(_weights(shape.generator_widths()))
-    judge = {"logit": LogitDiscriminator, "autoencoder": AutoEncoder}[kind]
-    discriminator = judge(_weights(shape.discriminator_widths()))
-    assert len(_linears(generator)) == depth
-    assert len(_linears(discriminator)) == 7 - depth
-    assert len(_norms(generator)) == depth - 1  # after all but the output
-    assert len(_norms(discriminator)) == 5 - depth  # after all but the first and the last
-    for network in (generator, discriminator):
-        assert all(p.shape[0] == K for p in network.parameters())
-        assert sum(linear.bias is not None for linear in _linears(network)) == len(_linears(network)) - len(
-            _norms(network)
-        )
+    generator = make_generator(_weights(shape.generator_widths()), CPU, F64)
+    discriminator = make_discriminator(_weights(shape.discriminator_widths()), [False] * K, CPU, F64)
+    for network, layers, norms in ((generator, depth, depth - 1), (discriminator, 7 - depth, 5 - depth)):
+        assert len(network.linears) == layers
+        assert sum(norm is not None for norm in network.norms) == norms
+        assert all(tensor.shape[0] == K for tensor in network.tensors())
 
 
 def test_defaults_are_the_papers() -> None:
@@ -59,72 +203,79 @@ def test_defaults_are_the_papers() -> None:
     assert shape.discriminator_widths() == [1024, 1024, 1024]
 
 
-@pytest.mark.parametrize("judge", [LogitDiscriminator, AutoEncoder])
-def test_no_bias_stands_before_a_batch_norm(judge: type[nn.Module]) -> None:
-    # Seen from outside: a shift of any linear layer's output either matters or does not exist.
-    last = 1 if judge is LogitDiscriminator else 16
-    for network, x in (
-        (Generator(_weights([5, 8, 8, 8, 16])), _normal(20, K, 5)),
-        (judge(_weights([16, 6, 6, 6, last])), _normal(20, K, 16)),
+def test_no_bias_stands_before_a_batch_norm() -> None:
+    for network, expected in (
+        (make_generator(_weights([5, 8, 8, 16]), CPU, F64), [True, True, False]),
+        (make_discriminator(_weights([16, 6, 6, 6, 1]), [False] * K, CPU, F64), [False, True, True, False]),
     ):
-        for name, parameter in network.named_parameters():
-            if name.endswith("linears.0.bias") or "output.bias" in name or "decoder.bias" in name:
-                out = network(x) if isinstance(network, Generator) else network(x, None)[0]
-                (grad,) = torch.autograd.grad(out.square().sum(), parameter)
-                assert grad.abs().max() > 1e-3
-        for module in network.modules():
-            for linear, norm in zip(getattr(module, "linears", []), getattr(module, "norms", []), strict=True):
-                assert (linear.bias is None) == isinstance(norm, StackedBatchNorm)
+        assert [norm is not None for norm in network.norms] == expected
+        assert [linear.bias is None for linear in network.linears] == expected
 
 
-def test_decoder_is_one_bare_linear_layer() -> None:
-    network = AutoEncoder(_weights([16, 6, 6, 6, 16]))
-    assert isinstance(network.decoder, StackedLinear)
-    x = _normal(10, K, 16)
-    energy, code = network(x, None)
-    for k in range(K):
-        rebuilt = code[:, k] @ network.decoder.weight[k] + network.decoder.bias[k]
-        assert_close(energy[:, k], (rebuilt - x[:, k]).square().sum(-1).sqrt(), rtol=1e-12, atol=0)
+def _judging(kind: type[Judging], widths: Sequence[int], images: Tensor, scale: float = 0.4) -> tuple[Network, Judging]:
+    network = make_discriminator(_weights(widths, scale), [True, False, True], CPU, F64)
+    return network, kind(network, Stack(images))
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+@pytest.mark.parametrize("kind", [Classifying, Rebuilding])
+def test_answers_and_their_gradients_are_those_of_autograd(kind: type[Judging], batches: int) -> None:
+    images, masks = _normal(batches, N, K, 16), _masks(batches, [6, 6])
+    network, judging = _judging(kind, [16, 6, 6, 1 if kind is Classifying else 16], images.clone())
+    d_answer, d_code = _normal(batches, N, K, seed=5), _normal(batches, N, K, 6, seed=6)
+    answer = judging.judge(masks).clone()
+
+    leaves, leaf = _leaves(network), images.clone().requires_grad_()
+    out, code = _plain(network, leaves, leaf, masks, [True, False, True])
+    expected = out[..., 0] if kind is Classifying else (out - leaf).square().sum(-1).sqrt()  # both images: not detached
+    assert_close(answer, expected.detach(), **EXACT)
+    assert_close(judging.code, code.detach(), **EXACT)
+    by_answer = torch.autograd.grad(expected, leaves, d_answer, retain_graph=True)
+    (d_images,) = torch.autograd.grad([expected, code], leaf, [d_answer, d_code])
+
+    judging.learn(d_answer, masks)
+    for gradient, other in zip(_gradients(network), by_answer, strict=True):
+        assert_close(gradient, other, **EXACT)
+    judging.teach(d_answer, masks, d_code)
+    assert_close(judging.d_images.tensor, d_images, **EXACT)
+    for gradient, other in zip(_gradients(network), by_answer, strict=True):
+        assert_close(gradient, other, **EXACT)  # teaching changes nothing of the discriminators' own
 
 
 def test_code_is_what_the_last_layer_receives() -> None:
-    masks = [torch.full((10, K, 6), 2.0, dtype=torch.float64) * (_normal(10, K, 6, seed=i) > 0) for i in range(2)]
-    for network in (AutoEncoder(_weights([16, 6, 6, 16])), LogitDiscriminator(_weights([16, 6, 6, 1]))):
-        _, code = network(_normal(10, K, 16), masks)
-        assert code.shape == (10, K, 6)
-        assert code.min() == 0.0  # after the ReLU
-        assert code.max() > 0.0
-        assert (code[masks[1] == 0] == 0).all()  # and after dropout
+    masks = _masks(1, [6, 6])
+    for kind, out in ((Rebuilding, 16), (Classifying, 1)):
+        _, judging = _judging(kind, [16, 6, 6, out], _normal(1, N, K, 16))
+        judging.judge(masks)
+        assert judging.code.shape == (1, N, K, 6)
+        assert judging.code.min() == 0.0  # after the ReLU
+        assert judging.code.max() > 0.0
+        assert (judging.code[:, :, [0, 2]][masks[1][:, :, [0, 2]] == 0] == 0).all()  # and after dropout
 
 
 def test_energy_is_the_norm_of_the_whole_image() -> None:
-    network = AutoEncoder(_weights([1024, 6, 1024], scale=0.0))  # rebuilds every image as 0
-    images = torch.stack([torch.full((K, 1024), v) for v in (1.0, -0.5, 0.0)]).double()
-    energy, _ = network(images, None)
-    assert_close(energy, torch.tensor([32.0, 16.0, 0.0]).double()[:, None].expand(3, K))
-    gradient = torch.autograd.grad(energy.sum(), list(network.parameters()))
-    assert all(g.isfinite().all() for g in gradient)  # though one image is rebuilt exactly
-
-
-def test_generators_gradient_flows_through_both_occurrences_of_an_image() -> None:
-    network = AutoEncoder(_weights([7, 5, 7]))
-    x = _normal(4, K, 7, seed=9).requires_grad_()
-    assert torch.autograd.gradcheck(lambda images: network(images, None)[0], x)  # a detached target would fail
-    (grad,) = torch.autograd.grad(network(x, None)[0].sum(), x)
-    rebuilt = network.decoder(network.encoder(x))
-    (one_way,) = torch.autograd.grad((rebuilt - x.detach()).norm(dim=-1).sum(), x)
-    assert (grad - one_way).abs().max() > 0.1
+    images = torch.stack([torch.full((K, 1024), v) for v in (1.0, -0.5, 0.0)]).double()[None]
+    network, judging = _judging(Rebuilding, [1024, 6, 1024], images, scale=0.0)  # rebuilds every image as 0
+    energy = judging.judge([])
+    assert_close(energy[0], torch.tensor([32.0, 16.0, 0.0]).double()[:, None].expand(3, K))
+    judging.learn(torch.ones_like(energy), [])
+    assert network.parameters.gradients.isfinite().all()  # though one image is rebuilt exactly
 
 
 def test_generator_ends_in_tanh() -> None:
-    network = Generator(_weights([5, 8, 8, 16], scale=3.0))
-    z = _normal(50, K, 5)
-    images = network(z)
-    assert images.shape == (50, K, 16)
-    assert images.abs().max() <= 1.0
+    network = make_generator(_weights([5, 8, 8, 16], scale=3.0), CPU, F64)
+    z, d_images = _normal(2, 50, K, 5), _normal(2, 50, K, 16, seed=1)
+    making = Making(network, Stack(z), d_out=Stack(d_images.clone()))
+    images = making.make().clone()
+    making.learn()
+    leaves = _leaves(network)
+    expected = torch.tanh(_plain(network, leaves, z, [], [])[0])
+    assert images.shape == (2, 50, K, 16)
     assert images.max() > 0.99
     assert images.min() < -0.99
-    assert_close(images, torch.tanh(network.output(network.hidden(z))), rtol=1e-13, atol=1e-15)
+    assert_close(images, expected.detach(), rtol=1e-11, atol=1e-13)
+    for gradient, other in zip(_gradients(network), torch.autograd.grad(expected, leaves, d_images), strict=True):
+        assert_close(gradient, other, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(("purpose", "std"), [("generator", 0.02), ("discriminator", 0.002)])

@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from models.architecture import Architecture, Member, Schedule
-from models.layers import StackedBatchNorm, StackedLinear
 from models.training import CohortTraining
 
 SCHEDULE = Schedule(steps=50, batch_size=16)
@@ -66,9 +65,13 @@ def _training(members: Sequence[Member], depth: int, dtype: torch.dtype = torch.
     return CohortTraining(_architecture(members, depth), members, SCHEDULE, _images(dtype))
 
 
+def _tensors(training: CohortTraining) -> list[Tensor]:
+    return [*training.generator.tensors(), *training.discriminator.tensors()]
+
+
 def _weights(training: CohortTraining) -> list[Tensor]:
     """A copy of every parameter, [K, ...]."""
-    return [p.detach().clone() for p in [*training.generator.parameters(), *training.discriminator.parameters()]]
+    return [tensor.clone() for tensor in _tensors(training)]
 
 
 Course = dict[int, list[Tensor]]  # weights after so many steps
@@ -142,9 +145,8 @@ def test_cohort_strays_no_further_than_a_rounding_error_at_the_start(cohort: str
 def _shaken(training: CohortTraining, seed: int) -> CohortTraining:
     """Every weight moved by less than one rounding error."""
     numbers = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for p in [*training.generator.parameters(), *training.discriminator.parameters()]:
-            p.mul_(1 + torch.finfo(p.dtype).eps * (2 * torch.rand(p.shape, generator=numbers, dtype=p.dtype) - 1))
+    for p in _tensors(training):
+        p.mul_(1 + torch.finfo(p.dtype).eps * (2 * torch.rand(p.shape, generator=numbers, dtype=p.dtype) - 1))
     return training
 
 
@@ -185,24 +187,17 @@ def test_solo_equals_plain_pytorch(member: Member, depth: int) -> None:
     for step in range(1, 13 if depth == 2 else 5):
         plain.step()
         training.step()
-        _assert_same_weights([w[0] for w in _weights(training)], _in_our_order(training, plain))
+        _assert_same_weights([w[0] for w in _weights(training)], _in_our_order(plain))
         assert training.steps_done == step
     assert _distance(_weights(training), start) > 1e-6
 
 
-def _in_our_order(training: CohortTraining, plain: PlainTraining) -> list[Tensor]:
-    """The plain weights, matched to ours: we list a network's linear layers before its batch norms."""
+def _in_our_order(plain: PlainTraining) -> list[Tensor]:
     weights = []
-    for network, twin in ((training.generator, plain.generator), (training.discriminator, plain.discriminator)):
-        ours = [m for m in network.modules() if isinstance(m, StackedLinear)]
-        theirs = [m for m in twin if isinstance(m, torch.nn.Linear)]
-        norms = [m for m in network.modules() if isinstance(m, StackedBatchNorm)]
-        twins = dict(zip([*ours, *norms], [*theirs, *[m for m in twin if m not in theirs]], strict=True))
-        for module in network.modules():
-            if module in twins:
-                weight, bias = twins[module].weight.detach(), twins[module].bias
-                weights.append(weight.T if weight.dim() == 2 else weight)
-                weights += [] if bias is None else [bias.detach()]
+    for layer in [*plain.generator, *plain.discriminator]:
+        weight = layer.weight.detach()
+        weights.append(weight.T if weight.dim() == 2 else weight)
+        weights += [] if layer.bias is None else [layer.bias.detach()]
     return weights
 
 
@@ -276,12 +271,11 @@ def test_runaway_member_diverges_alone(cohort: str) -> None:
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
 def test_diverged_looks_at_every_weight(bad: float) -> None:
     training = _training(EBGAN, 3)
-    for parameter in [*training.generator.parameters(), *training.discriminator.parameters()]:
-        with torch.no_grad():
-            kept = parameter[2].clone()
-            parameter[2].view(-1)[-1] = bad
-            assert training.diverged().tolist() == [False, False, True, False, False, False]
-            parameter[2] = kept
+    for tensor in _tensors(training):
+        kept = tensor[2].clone()
+        tensor[2, ..., -1] = bad
+        assert training.diverged().tolist() == [False, False, True, False, False, False]
+        tensor[2] = kept
     assert not training.diverged().any()
 
 
@@ -297,8 +291,7 @@ def test_generated_images_follow_from_shared_noise_and_its_batch_statistics() ->
     assert torch.equal(training.generate(z), images)
     assert_close(training.generate(z.flip(0)).flip(0), images, rtol=1e-10, atol=1e-10)
     assert (training.generate(z[:15]) - images[:15]).abs().max() > 1e-4  # other images, other statistics
-    with torch.no_grad():
-        training.generator.hidden.linears[0].weight[1:] = training.generator.hidden.linears[0].weight[:1]
+    training.generator.tensors()[0][1:] = training.generator.tensors()[0][:1]
     assert (training.generate(z)[:, 1] - images[:, 1]).abs().max() > 1e-6
 
 
@@ -324,24 +317,20 @@ def test_start_is_the_papers() -> None:
     training = CohortTraining(shape, EBGAN[:2], SCHEDULE, torch.zeros(4, 1024))
     assert training.steps_done == 0
     for network, std in ((training.generator, 0.02), (training.discriminator, 0.002)):
-        for module in network.modules():
-            if isinstance(module, StackedLinear):
-                assert module.weight.std().item() == pytest.approx(std, rel=0.03)
-                assert module.bias is None or not module.bias.any()
-            if isinstance(module, StackedBatchNorm):
-                assert (module.weight == 1).all()
-                assert not module.bias.any()
+        for linear, norm in zip(network.linears, network.norms, strict=True):
+            assert linear.weight.value.std().item() == pytest.approx(std, rel=0.03)
+            assert linear.bias is None or not linear.bias.value.any()
+            assert norm is None or ((norm.scale.value == 1).all() and not norm.shift.value.any())
 
 
 def test_rule_and_rate_reach_the_optimisers() -> None:
     # One step of Adam moves a weight by its rate, one of SGD by rate times gradient.
     members = [replace(GAN[0], lr=0.01), replace(GAN[0], lr=0.001, optim_g="sgd"), replace(GAN[0], lr=0.001)]
     training = _training(members, 2)
-    before = [p.detach().clone() for p in training.generator.parameters()]
+    before = [p.clone() for p in training.generator.tensors()]
     training.step()
     moved = [
-        (p.detach() - b).abs().amax(tuple(range(1, b.dim())))
-        for p, b in zip(training.generator.parameters(), before, strict=True)
+        (p - b).abs().amax(tuple(range(1, b.dim()))) for p, b in zip(training.generator.tensors(), before, strict=True)
     ]
     for m in moved:
         assert m[0].item() == pytest.approx(0.01, rel=0.1)

@@ -23,7 +23,7 @@ def noise_in_the_precision_of_the_weights(monkeypatch: pytest.MonkeyPatch) -> No
     """The worker scores in single precision; with this it takes a training in double too."""
     generate = CohortTraining.generate
     monkeypatch.setattr(
-        CohortTraining, "generate", lambda self, z: generate(self, z.to(next(self.generator.parameters()).dtype))
+        CohortTraining, "generate", lambda self, z: generate(self, z.to(self.generator.parameters.values.dtype))
     )
 
 
@@ -91,4 +91,4 @@ def test_scores_in_single_precision(spaces: list[str], size: int, images: Tensor
 
 
 def _weights(training: CohortTraining) -> list[Tensor]:
-    return [p.detach() for p in [*training.generator.parameters(), *training.discriminator.parameters()]]
+    return [*training.generator.tensors(), *training.discriminator.tensors()]
