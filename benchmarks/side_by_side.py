@@ -87,7 +87,9 @@ def _layouts(way: str, lanes: int) -> tuple[Layout, ...]:
     """How a way may use the cores: `loop` trains one configuration at a time, `loops` one in every core."""
     if lanes == 1:
         return ("alone",)
-    return {"loop": ("alone", "threads"), "loops": ("processes",)}.get(way, ("processes", "threads"))
+    if way == "loops":
+        return ("processes",)
+    return ("alone", "threads") if way == "loop" else ("processes", "threads")
 
 
 def _rate(lanes: Lanes, way: str, layout: Layout, seconds: float) -> float:

@@ -24,10 +24,17 @@ def make_discriminator(
 
 
 class Judging(ABC):
-    """Discriminators at work on batches of images [H, N, K, pixels]."""
+    """Discriminators at work on batches of images [H, N, K, pixels].
 
-    def __init__(self, network: Network, images: Stack) -> None:
-        self._pass = Pass(network, images)
+    Args:
+        network: K discriminators.
+        images: what they judge.
+        learns, teaches: what `backward` is to fill in, see `models.network.Pass`.
+    """
+
+    def __init__(self, network: Network, images: Stack, *, learns: bool = False, teaches: bool = False) -> None:
+        self._images, self._teaches = images, teaches
+        self._pass = Pass(network, images, learns=learns, teaches=teaches)
 
     @property
     def code(self) -> Tensor:
@@ -36,25 +43,16 @@ class Judging(ABC):
 
     @property
     def d_images(self) -> Stack:
-        """Where `teach` leaves the gradient of the images."""
+        """The gradient of the images, for one that teaches."""
         return self._pass.d_input
 
     @abstractmethod
     def judge(self, masks: Sequence[Tensor]) -> Tensor:
         """The answers to the images, [H, N, K]."""
 
-    def learn(self, d_answer: Tensor, masks: Sequence[Tensor]) -> None:
-        """Fill in the gradients of all parameters from that of the last answers."""
-        self._set_gradient(d_answer)
-        self._pass.backward(masks, inputs=False)
-
-    def teach(self, d_answer: Tensor, masks: Sequence[Tensor], d_code: Tensor | None = None) -> None:
-        """Fill in `d_images` from the gradient of the last answers, and of the code if given."""
-        self._set_gradient(d_answer)
-        self._pass.backward(masks, d_code, own=False)
-
     @abstractmethod
-    def _set_gradient(self, d_answer: Tensor) -> None: ...
+    def backward(self, d_answer: Tensor, masks: Sequence[Tensor], d_code: Tensor | None = None) -> None:
+        """Fill in gradients from that of the last answers, and of the code if given."""
 
 
 class Classifying(Judging):
@@ -64,8 +62,9 @@ class Classifying(Judging):
         self._pass.forward(masks)
         return self._pass.output.tensor[..., 0]
 
-    def _set_gradient(self, d_answer: Tensor) -> None:
+    def backward(self, d_answer: Tensor, masks: Sequence[Tensor], d_code: Tensor | None = None) -> None:
         self._pass.d_output.tensor[..., 0] = d_answer
+        self._pass.backward(masks, d_code)
 
 
 class Rebuilding(Judging):
@@ -75,21 +74,16 @@ class Rebuilding(Judging):
     gradient of a generated image flows through both of its occurrences.
     """
 
-    def __init__(self, network: Network, images: Stack) -> None:
-        super().__init__(network, images)
-        self._images = images.tensor
-
     def judge(self, masks: Sequence[Tensor]) -> Tensor:
         self._pass.forward(masks)
-        self._pass.output.tensor.sub_(self._images)  # reconstruction error
+        self._pass.output.tensor.sub_(self._images.tensor)  # reconstruction error
         self._energy = torch.linalg.vector_norm(self._pass.output.tensor, dim=-1)
         return self._energy
 
-    def teach(self, d_answer: Tensor, masks: Sequence[Tensor], d_code: Tensor | None = None) -> None:
-        super().teach(d_answer, masks, d_code)
-        self.d_images.tensor.sub_(self._pass.d_output.tensor)
-
-    def _set_gradient(self, d_answer: Tensor) -> None:
-        """The norm's gradient is the error over its length; 0 for an image rebuilt exactly."""
-        scale = torch.where(self._energy == 0, 0.0, d_answer / self._energy)
-        torch.mul(self._pass.output.tensor, scale[..., None], out=self._pass.d_output.tensor)
+    def backward(self, d_answer: Tensor, masks: Sequence[Tensor], d_code: Tensor | None = None) -> None:
+        # The norm's gradient is the error over its length; 0 for an image rebuilt exactly.
+        scale = (d_answer / self._energy).masked_fill_(self._energy == 0, 0)
+        d_error = torch.mul(self._pass.output.tensor, scale[..., None], out=self._pass.d_output.tensor)
+        self._pass.backward(masks, d_code)
+        if self._teaches:
+            self.d_images.tensor.sub_(d_error)

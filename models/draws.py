@@ -38,9 +38,9 @@ class Draws:
         self._order: list[Tensor] = [torch.empty(0, dtype=torch.long, device=device) for _ in distinct]
 
     def noise(self, shape: Sequence[int]) -> Tensor:
-        """Standard normal inputs of the generator, of shape [*shape[:-1], K, shape[-1]]."""
+        """Standard normal inputs of the generator, [*shape[:-1], S, shape[-1]]."""
         z = [torch.randn(*shape, generator=g, device=self._device, dtype=self._dtype) for g in self._noise]
-        return self.to_members(torch.stack(z, -2))
+        return torch.stack(z, -2)
 
     def batch(self, n: int) -> Tensor:
         """Indices of the next n training images of each distinct seed, [n, S]; every epoch is a new permutation."""
@@ -54,12 +54,12 @@ class Draws:
         return torch.stack(picks, 1)
 
     def keep(self, shape: Sequence[int], rate: float) -> Tensor:
-        """Dropout multipliers, 0 or 1 / (1 - rate), of shape [*shape[:-1], K, shape[-1]]."""
+        """Dropout multipliers, 0 or 1 / (1 - rate), [*shape[:-1], S, shape[-1]]."""
         masks = []
         for generator in self._dropout:
             kept = torch.rand(*shape, generator=generator, device=self._device, dtype=self._dtype) >= rate
-            masks.append(kept.to(self._dtype) / (1 - rate))
-        return self.to_members(torch.stack(masks, -2))
+            masks.append(kept.to(self._dtype).div_(1 - rate))
+        return torch.stack(masks, -2)
 
     def to_members(self, draws: Tensor) -> Tensor:
         """Spread what belongs to seeds over the members: [..., S, C] -> [..., K, C], no copy if all share one seed."""

@@ -28,7 +28,7 @@ class Making(Pass):
         return self.output.tensor.mul_(2).sigmoid_().mul_(2).sub_(1)
 
     def learn(self) -> None:
-        """Fill in the gradients of all parameters from `d_output`, that of the images."""
+        """Fill in the gradients of all parameters from `d_output`, that of the images, which is overwritten."""
         d_images = self.d_output.tensor
         torch.ops.aten.tanh_backward.grad_input(d_images, self._seen[-1].tensor, grad_input=d_images)
-        self.backward(inputs=False)
+        self.backward()

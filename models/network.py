@@ -57,19 +57,21 @@ class Network:
 
 
 class Pass:
-    """A network at work on batches of one size, forward and, if it learns, backward.
+    """A network at work on batches of one size, forward and, if it learns or teaches, backward.
 
     Args:
         network: the parameters.
         x: the input, [H, N, K, in].
         out: where the output goes, [H, N, K, out]; by default memory of its own.
-        learning: the batches that the backward pass is for; None for a pass that never goes back.
-        d_out: where the gradient of the output of these batches is found, by default memory of its own.
+        learns: whether the backward pass is to fill in the gradients of the parameters.
+        teaches: whether it is to fill in the gradient of the input.
+        backward: the batches that it is for.
+        d_out: where the gradient of their output is found, by default memory of its own.
 
     Attributes:
         output: [H, N, K, out].
         code: what the output layer receives, [H, N, K, C].
-        d_output, d_input: gradients for the learning batches.
+        d_output, d_input: gradients, of the batches of the backward pass alone.
     """
 
     def __init__(
@@ -77,34 +79,37 @@ class Pass:
         network: Network,
         x: Stack,
         out: Stack | None = None,
-        learning: slice | None = slice(None),
+        *,
+        learns: bool = False,
+        teaches: bool = False,
+        backward: slice = slice(None),
         d_out: Stack | None = None,
     ) -> None:
-        self._network = network
+        self._network, self._learns, self._teaches, self._backward = network, learns, teaches, backward
+        keeps = learns or teaches
         self._values = [x]  # before the first layer and after each
         self._products: list[Stack] = []  # of the linear layers
-        self._statistics: list[Statistics] = []
-        for linear, norm in zip(network.linears, network.norms, strict=True):
+        before: tuple[bool, int] | None = None
+        for i, (linear, norm) in enumerate(zip(network.linears, network.norms, strict=True)):
             channels = linear.weight.value.shape[2]
-            is_last = len(self._values) == len(network.linears)
-            self._values.append(out if out is not None and is_last else x.empty(channels))
-            self._products.append(self._values[-1] if norm is None else x.empty(channels))
-            self._statistics.append(Statistics(self._products[-1]))
-        self.output, self.code = self._values[-1], self._values[-2]
-        if learning is not None:
-            self._learning = learning
-            self._seen = [value.part(learning) for value in self._values]
-            self._seen_products = [product.part(learning) for product in self._products]
-            self._gradients = [seen.empty(seen.tensor.shape[3]) for seen in self._seen[:-1]]
-            self._gradients.append(self._seen[-1].empty(self._seen[-1].tensor.shape[3]) if d_out is None else d_out)
-
-    @property
-    def d_output(self) -> Stack:
-        return self._gradients[-1]
-
-    @property
-    def d_input(self) -> Stack:
-        return self._gradients[0]
+            if not keeps and before == (norm is not None, channels) == (True, channels):
+                value, product = self._values[-1], self._products[-1]  # the layer before is done with its memory
+            else:
+                value = out if out is not None and i == len(network.linears) - 1 else x.empty(channels)
+                product = value if norm is None else x.empty(channels)
+            self._values.append(value)
+            self._products.append(product)
+            before = norm is not None, channels
+        self.code, self.output = self._values[-2:]
+        self._statistics = [Statistics(product) for product in self._products]
+        if keeps:
+            self._seen = [value.part(backward) for value in self._values]
+            self._seen_products = [product.part(backward) for product in self._products]
+            self._gradients = [seen.empty(seen.tensor.shape[3]) for seen in self._seen[1:-1]]
+            self.d_output = self._seen[-1].empty(self.output.tensor.shape[3]) if d_out is None else d_out
+            self._gradients.append(self.d_output)
+        if teaches:
+            self.d_input = self._seen[0].empty(x.tensor.shape[3])
 
     def forward(self, masks: Sequence[Tensor] = ()) -> None:
         """From the input to the output.
@@ -122,20 +127,16 @@ class Pass:
                 if masks:
                     self._network.dropout.apply(self._values[i + 1], masks[i])
 
-    def backward(
-        self, masks: Sequence[Tensor] = (), d_code: Tensor | None = None, own: bool = True, inputs: bool = True
-    ) -> None:
-        """From `d_output`, which is overwritten, to the gradients of the parameters and to `d_input`.
+    def backward(self, masks: Sequence[Tensor] = (), d_code: Tensor | None = None) -> None:
+        """From `d_output`, which may be overwritten, to the gradients that are asked for; written, not added.
 
         Args:
             masks: those of the forward pass.
             d_code: gradient of the code beside the one that comes from the output, [H, N, K, C].
-            own: whether the parameters get their gradients; they are written, not added.
-            inputs: whether `d_input` is wanted.
         """
         last = len(self._products) - 1
         for i in range(last, -1, -1):
-            linear, norm, grad = self._network.linears[i], self._network.norms[i], self._gradients[i + 1]
+            linear, norm, grad = self._network.linears[i], self._network.norms[i], self._gradients[i]
             if i == last - 1 and d_code is not None:
                 grad.tensor += d_code
             if i < last:
@@ -145,11 +146,14 @@ class Pass:
                     grad.tensor, self._seen[i + 1].tensor, 0, grad_input=grad.tensor
                 )
             if norm is not None:
-                norm.backward(self._seen_products[i], self._statistics[i].of_batch[self._learning], grad, own)
-            if own:
+                statistics = self._statistics[i].of_batch[self._backward]
+                norm.backward(self._seen_products[i], statistics, grad, self._learns)
+            if self._learns:
                 linear.backward(self._seen[i], grad)
-            if i > 0 or inputs:
-                linear.input_gradient(grad, self._gradients[i])
+            if i > 0:
+                linear.input_gradient(grad, self._gradients[i - 1])
+            elif self._teaches:
+                linear.input_gradient(grad, self.d_input)
 
 
 def _stored(weight: Tensor) -> Tensor:

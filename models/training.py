@@ -15,6 +15,7 @@ from models.architecture import Architecture, Member, Schedule
 from models.draws import Draws, stream
 from models.layers import Stack
 from models.optim import StackedOptimizer
+from models.replay import Replay
 
 
 class CohortTraining:
@@ -47,18 +48,24 @@ class CohortTraining:
         dropout = [m.dropout_d for m in members]
         self.generator = generator.make_generator(g_init, device, dtype)
         self.discriminator = discriminator.make_discriminator(d_init, dropout, device, dtype)
-        self._dropout = any(dropout)
         self._energy = architecture.discriminator == "autoencoder"
         judging = discriminator.Rebuilding if self._energy else discriminator.Classifying
 
-        # Slots: real images, generated ones for the discriminators, generated ones for the generators.
+        # Three slots: real images, generated ones for the discriminators, generated ones for the generators.
         n = schedule.batch_size
         self._slots = images.new_empty(3, n, len(members), architecture.pixels)
         self._noise = images.new_empty(2, n, len(members), architecture.z_dim)
-        self._both = judging(self.discriminator, Stack(self._slots[:2]))
-        self._fooled = judging(self.discriminator, Stack(self._slots[2:]))
+        hidden = architecture.n_layer_d - 1 if any(dropout) else 0
+        self._kept = images.new_empty(hidden, 3, n, len(set(seeds)), architecture.size_d)  # dropout, of each slot
+        self._both = judging(self.discriminator, Stack(self._slots[:2]), learns=True)
+        self._fooled = judging(self.discriminator, Stack(self._slots[2:]), teaches=True)
         self._making = generator.Making(
-            self.generator, Stack(self._noise), Stack(self._slots[1:]), slice(1, 2), self._fooled.d_images
+            self.generator,
+            Stack(self._noise),
+            Stack(self._slots[1:]),
+            learns=True,
+            backward=slice(1, 2),
+            d_out=self._fooled.d_images,
         )
 
         betas = (schedule.beta1, schedule.beta2)
@@ -69,6 +76,7 @@ class CohortTraining:
         def column(values: Sequence[float]) -> Tensor:
             return torch.tensor(values, device=device, dtype=dtype)
 
+        self._advance = Replay(self._update, device)
         self._margin = column([0.0 if m.margin is None else m.margin for m in members])
         self._pulled = torch.tensor(
             [k for k, m in enumerate(members) if m.pt_weight > 0], device=device, dtype=torch.long
@@ -77,16 +85,13 @@ class CohortTraining:
 
     @torch.no_grad()
     def step(self) -> None:
-        """One update of every discriminator, then, with fresh noise, one of every generator.
-
-        The generators do not change in between, so both updates take their images from one pass of [2, N, K, pixels].
-        """
-        n = self.schedule.batch_size
+        """One update of every discriminator, then, with fresh noise, one of every generator."""
+        n, sizes = self.schedule.batch_size, self.architecture
         self._slots[0] = self._draws.to_members(self._images[self._draws.batch(n)])
-        self._noise.copy_(self._draws.noise((2, n, self.architecture.z_dim)))
-        self._making.make()
-        self._update_discriminator()
-        self._update_generator()
+        self._noise.copy_(self._draws.to_members(self._draws.noise((2, n, sizes.z_dim))))
+        if len(self._kept):
+            self._kept.copy_(self._draws.keep((len(self._kept), 3, n, sizes.size_d), self.schedule.dropout_rate))
+        self._advance()
         self.steps_done += 1
 
     @torch.no_grad()
@@ -94,7 +99,7 @@ class CohortTraining:
         """Images [N, K, pixels] in [-1, 1] from shared noise z [N, z_dim], with the batch statistics of these N."""
         members = len(self._margin)
         x = Stack(z[None, :, None].expand(-1, -1, members, -1))
-        return generator.Making(self.generator, x, learning=None).make()[0]
+        return generator.Making(self.generator, x).make()[0]
 
     @torch.no_grad()
     def diverged(self) -> Tensor:
@@ -102,20 +107,25 @@ class CohortTraining:
         blocks = [network.parameters.values for network in (self.generator, self.discriminator)]
         return ~torch.stack([block.isfinite().all(1) for block in blocks]).all(0)
 
-    def _update_discriminator(self) -> None:
-        masks = self._masks(2)
+    def _update(self) -> None:
+        """What follows from the draws. The generators change last, so one pass of them serves both updates."""
+        masks = self._draws.to_members(self._kept)
+        self._making.make()
+        self._update_discriminator([mask[:2] for mask in masks])
+        self._update_generator([mask[2:] for mask in masks])
+
+    def _update_discriminator(self, masks: Sequence[Tensor]) -> None:
         (d_answer,) = _gradients(self._d_loss, self._both.judge(masks))
-        self._both.learn(d_answer, masks)
+        self._both.backward(d_answer, masks)
         self._optim_d.step()
 
-    def _update_generator(self) -> None:
-        masks = self._masks(1)
+    def _update_generator(self, masks: Sequence[Tensor]) -> None:
         answer, d_code = self._fooled.judge(masks), None
         if len(self._pulled):
             d_answer, d_code = _gradients(self._g_loss, answer, self._fooled.code)
         else:
             (d_answer,) = _gradients(self._g_loss, answer)
-        self._fooled.teach(d_answer, masks, d_code)
+        self._fooled.backward(d_answer, masks, d_code)
         self._making.learn()
         self._optim_g.step()
 
@@ -130,14 +140,6 @@ class CohortTraining:
         if code is None:
             return loss
         return loss.sum() + (self._pt_weight * losses.pull_away(code[0].index_select(1, self._pulled))).sum()
-
-    def _masks(self, batches: int) -> Sequence[Tensor]:
-        """Dropout multipliers [batches, N, K, size_d] for each hidden layer of the discriminator."""
-        if not self._dropout:
-            return ()
-        hidden = self.architecture.n_layer_d - 1
-        shape = (hidden, batches, self.schedule.batch_size, self.architecture.size_d)
-        return self._draws.keep(shape, self.schedule.dropout_rate).unbind()
 
 
 def _gradients(loss: Callable[..., Tensor], *values: Tensor) -> tuple[Tensor, ...]:

@@ -10,14 +10,13 @@ from search_spaces.trial import Trial
 
 
 class SeededDraws:
-    """Draws of one cell's seed. A discriminator step draws masks of both its passes at once, real before generated."""
+    """Draws of one cell's seed; those of a whole step are drawn at once."""
 
     def __init__(self, cell: Trial, images: Tensor) -> None:
         self._cell = cell
         self._draws = Draws([cell.seed], len(images), images.device, images.dtype)
         self._masks: deque[Tensor] = deque()
         self._noise: deque[Tensor] = deque()
-        self._passes = 2
 
     def noise(self, n: int, z_dim: int) -> Tensor:
         if not self._noise:  # that of a discriminator step and of the generator step after it
@@ -32,11 +31,9 @@ class SeededDraws:
 
     def mask(self, n: int, width: int) -> Tensor:
         if not self._masks:
-            hidden = range(self._cell.n_layer_d - 1)
-            shape = (self._passes, n, width)
-            drawn = [self._draws.keep(shape, self._cell.training.dropout_rate)[..., 0, :] for _ in hidden]
-            self._masks.extend(masks[i] for i in range(self._passes) for masks in drawn)
-            self._passes = 3 - self._passes
+            shape = (self._cell.n_layer_d - 1, 3, n, width)
+            drawn = self._draws.keep(shape, self._cell.training.dropout_rate)[..., 0, :]
+            self._masks.extend(masks[i] for i in range(3) for masks in drawn)  # of three passes, layer by layer
         return self._masks.popleft()
 
 

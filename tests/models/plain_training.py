@@ -62,7 +62,7 @@ class PlainTraining:
         real = self.images[self._next_batch(n)]
         z_discriminator, z_generator = self._noise(n)
         fake = self._generate(z_discriminator).detach()
-        masks = self._masks(2, n)
+        masks = self._masks(3, n)
         energy_real, _ = self._judge(real, [mask[0] for mask in masks])
         energy_fake, _ = self._judge(fake, [mask[1] for mask in masks])
         if self.autoencoder:
@@ -76,7 +76,7 @@ class PlainTraining:
         self.optim_d.step()
 
         fake = self._generate(z_generator)
-        out, code = self._judge(fake, self._masks(n))
+        out, code = self._judge(fake, [mask[2] for mask in masks])
         if self.autoencoder:
             g_loss = out.mean() + self.member.pt_weight * _slow_pull_away(code)
         else:

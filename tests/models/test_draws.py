@@ -48,10 +48,11 @@ def test_global_seed_is_left_alone() -> None:
 
 def test_shapes() -> None:
     draws = _draws(2, 1, 2)
-    assert draws.noise((4, 6)).shape == (4, 3, 6)
+    assert draws.noise((4, 6)).shape == (4, 2, 6)
+    assert draws.to_members(draws.noise((4, 6))).shape == (4, 3, 6)
     assert draws.batch(4).shape == (4, 2)  # two distinct seeds
-    assert draws.keep((4, 2, 5), 0.5).shape == (4, 2, 3, 5)
-    assert draws.keep((4, 5), 0.5).shape == (4, 3, 5)
+    assert draws.keep((4, 2, 5), 0.5).shape == (4, 2, 2, 5)
+    assert draws.to_members(draws.keep((4, 5), 0.5)).shape == (4, 3, 5)
     assert draws.noise((4, 6)).dtype == torch.float64
 
 
@@ -75,8 +76,8 @@ def _everything(draws: Draws) -> dict[str, list[Tensor]]:
     rounds: dict[str, list[Tensor]] = {"noise": [], "batch": [], "keep": []}
     for _ in range(3):
         rounds["batch"].append(draws.to_members(draws.batch(7)[..., None]))
-        rounds["noise"].append(draws.noise((4, 3)))
-        rounds["keep"].append(draws.keep((4, 2, 8), 0.5))
+        rounds["noise"].append(draws.to_members(draws.noise((4, 3))))
+        rounds["keep"].append(draws.to_members(draws.keep((4, 2, 8), 0.5)))
     return rounds
 
 
@@ -129,4 +130,5 @@ def test_dropout_keeps_its_share_and_its_mean(rate: float) -> None:
 
 def test_shared_draws_take_no_copy() -> None:
     # A cohort of one seed pays for one draw: its members look at the same memory.
-    assert _draws(*[0] * 24).noise((8, 5)).untyped_storage().nbytes() == 8 * 5 * 8
+    draws = _draws(*[0] * 24)
+    assert draws.to_members(draws.noise((8, 5))).untyped_storage().nbytes() == 8 * 5 * 8

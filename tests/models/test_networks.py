@@ -86,7 +86,7 @@ def test_outputs_and_gradients_are_those_of_autograd(norm_first: bool, with_mask
     network = _network([4, 6, 5, 5, 7], norm_first, on)
     masks = _masks(batches, [6, 5, 5]) if with_masks else []
     x, d_out, d_code = (_normal(batches, N, K, c, seed=s) for s, c in ((1, 4), (2, 7), (3, 5)))
-    run = Pass(network, Stack(x.clone()))
+    run = Pass(network, Stack(x.clone()), learns=True, teaches=True)
     run.forward(masks)
     run.d_output.tensor.copy_(d_out)
     run.backward(masks, d_code)
@@ -104,7 +104,7 @@ def test_outputs_and_gradients_are_those_of_autograd(norm_first: bool, with_mask
 def test_a_pass_runs_again_on_new_contents() -> None:
     network = _network([4, 6, 7], norm_first=True)
     x = Stack(_normal(2, N, K, 4))
-    run, results = Pass(network, x), []
+    run, results = Pass(network, x, learns=True, teaches=True), []
     for seed in (5, 6, 5):
         x.tensor.copy_(_normal(2, N, K, 4, seed=seed))
         run.forward()
@@ -130,14 +130,15 @@ def test_batches_side_by_side_equal_separate_passes_and_not_a_joint_one() -> Non
 
 
 @pytest.mark.parametrize("h", [0, 1])
-def test_a_pass_may_learn_from_one_batch_alone(h: int) -> None:
-    network, x, d_out = _network([4, 6, 5, 7], norm_first=True), _normal(2, N, K, 4), Stack(_normal(1, N, K, 7, seed=1))
+def test_the_backward_pass_may_be_for_one_batch_alone(h: int) -> None:
+    network, x, d_out = _network([4, 6, 5, 7], norm_first=True), _normal(2, N, K, 4), _normal(1, N, K, 7, seed=1)
     out = Stack(torch.empty(2, N, K, 7, dtype=F64))
-    both = Pass(network, Stack(x), out, slice(h, h + 1), Stack(d_out.tensor.clone()))
+    asked = {"learns": True, "teaches": True}
+    both = Pass(network, Stack(x), out, backward=slice(h, h + 1), d_out=Stack(d_out), **asked)
     both.forward()
     both.backward()
     gradients = _gradients(network)
-    alone = Pass(network, Stack(x[h : h + 1]), d_out=d_out)
+    alone = Pass(network, Stack(x[h : h + 1]), d_out=Stack(d_out), **asked)
     alone.forward()
     alone.backward()
     assert torch.equal(both.output.tensor, out.tensor)
@@ -146,19 +147,28 @@ def test_a_pass_may_learn_from_one_batch_alone(h: int) -> None:
         assert_close(gradient, other, **EXACT)
 
 
-def test_what_is_not_asked_for_is_left_alone() -> None:
-    network = _network([4, 6, 5, 7], norm_first=False)
-    run = Pass(network, Stack(_normal(1, N, K, 4)))
-    run.forward()
-    network.parameters.gradients.fill_(7)
-    run.d_output.tensor.fill_(1)
-    run.backward(own=False)
-    assert (network.parameters.gradients == 7).all()
-    run.d_input.tensor.fill_(7)
-    run.d_output.tensor.fill_(1)
-    run.backward(inputs=False)
-    assert (run.d_input.tensor == 7).all()
-    assert not any((gradient == 7).any() for gradient in _gradients(network))
+def test_who_only_teaches_leaves_the_parameters_gradients_alone() -> None:
+    network, both = _network([4, 6, 5, 7], norm_first=False), []
+    for learns in (True, False):
+        network.parameters.gradients.fill_(7)
+        run = Pass(network, Stack(_normal(1, N, K, 4)), learns=learns, teaches=True)
+        run.forward()
+        run.d_output.tensor.fill_(1)
+        run.backward()
+        both.append(run.d_input.tensor)
+        assert not any((gradient == 7).any() == learns for gradient in _gradients(network))
+    assert torch.equal(*both)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_a_pass_that_never_goes_back_shares_memory_and_gives_the_same(norm_first: bool) -> None:
+    network, x = _network([4, 6, 6, 6, 6, 7], norm_first), Stack(_normal(2, N, K, 4))
+    runs = [Pass(network, x, learns=True), Pass(network, x)]
+    for run in runs:
+        run.forward()
+    assert torch.equal(runs[0].output.tensor, runs[1].output.tensor)
+    memory = [len({stack.tensor.data_ptr() for stack in (*run._values, *run._products)}) for run in runs]
+    assert memory == [10 - (not norm_first), 4 + (not norm_first)]
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
@@ -170,7 +180,7 @@ def test_nonfinite_member_leaves_neighbours_bit_identical(where: str, bad: float
         places = {"input": x, "weight": network.tensors()[0], "scale": network.tensors()[3], "mask": masks[0]}
         if broken:
             places[where].movedim(-2 if where in ("input", "mask") else 0, 0)[1].fill_(bad)
-        both = Pass(network, Stack(x))
+        both = Pass(network, Stack(x), learns=True, teaches=True)
         both.forward(masks)
         both.d_output.tensor.copy_(_normal(2, N, K, 7, seed=3))
         both.backward(masks)
@@ -214,7 +224,7 @@ def test_no_bias_stands_before_a_batch_norm() -> None:
 
 def _judging(kind: type[Judging], widths: Sequence[int], images: Tensor, scale: float = 0.4) -> tuple[Network, Judging]:
     network = make_discriminator(_weights(widths, scale), [True, False, True], CPU, F64)
-    return network, kind(network, Stack(images))
+    return network, kind(network, Stack(images), learns=True)
 
 
 @pytest.mark.parametrize("batches", [1, 2])
@@ -233,11 +243,13 @@ def test_answers_and_their_gradients_are_those_of_autograd(kind: type[Judging], 
     by_answer = torch.autograd.grad(expected, leaves, d_answer, retain_graph=True)
     (d_images,) = torch.autograd.grad([expected, code], leaf, [d_answer, d_code])
 
-    judging.learn(d_answer, masks)
+    judging.backward(d_answer, masks)
     for gradient, other in zip(_gradients(network), by_answer, strict=True):
         assert_close(gradient, other, **EXACT)
-    judging.teach(d_answer, masks, d_code)
-    assert_close(judging.d_images.tensor, d_images, **EXACT)
+    teacher = kind(network, Stack(images.clone()), teaches=True)
+    assert_close(teacher.judge(masks), answer, **EXACT)
+    teacher.backward(d_answer, masks, d_code)
+    assert_close(teacher.d_images.tensor, d_images, **EXACT)
     for gradient, other in zip(_gradients(network), by_answer, strict=True):
         assert_close(gradient, other, **EXACT)  # teaching changes nothing of the discriminators' own
 
@@ -258,14 +270,14 @@ def test_energy_is_the_norm_of_the_whole_image() -> None:
     network, judging = _judging(Rebuilding, [1024, 6, 1024], images, scale=0.0)  # rebuilds every image as 0
     energy = judging.judge([])
     assert_close(energy[0], torch.tensor([32.0, 16.0, 0.0]).double()[:, None].expand(3, K))
-    judging.learn(torch.ones_like(energy), [])
+    judging.backward(torch.ones_like(energy), [])
     assert network.parameters.gradients.isfinite().all()  # though one image is rebuilt exactly
 
 
 def test_generator_ends_in_tanh() -> None:
     network = make_generator(_weights([5, 8, 8, 16], scale=3.0), CPU, F64)
     z, d_images = _normal(2, 50, K, 5), _normal(2, 50, K, 16, seed=1)
-    making = Making(network, Stack(z), d_out=Stack(d_images.clone()))
+    making = Making(network, Stack(z), learns=True, d_out=Stack(d_images.clone()))
     images = making.make().clone()
     making.learn()
     leaves = _leaves(network)
