@@ -41,6 +41,7 @@ class GridFinding:
         memory: bytes that the largest case adds to a process, by way.
         memory_case: name of that case.
         scoring: seconds of scoring a member over those of training it, by case.
+        stages: where the time of a step of the cohort goes, shares of stages by case.
     """
 
     grid: str
@@ -52,6 +53,7 @@ class GridFinding:
     memory: dict[str, int]
     memory_case: str
     scoring: dict[str, float]
+    stages: dict[str, dict[str, float]]
 
     @property
     def ways(self) -> list[str]:

@@ -106,6 +106,17 @@ class Bench:
 
         return self._timed(score) / len(cells)
 
+    def stages(self, cells: Sequence[Trial], seconds: float) -> dict[str, float]:
+        """Share of every stage in a step of the cells as one cohort."""
+        from benchmarks.cohort_way import CohortWay
+        from benchmarks.stages import stage_shares
+
+        self._torch.set_num_threads(1)
+        way = CohortWay(cells, self._images)
+        way.run(5)
+        steps = max(5, round(seconds / self._timed(way.run, 1)))
+        return stage_shares(lambda: way.run(steps), self._device)
+
     def memory(self, cells: Sequence[Trial], way: str) -> int:
         """Peak bytes that training adds to a process that has Python, torch and the images; in a lane of its own.
 

@@ -1,5 +1,6 @@
 """The findings as tables, for the terminal and for docs/performance.md."""
 
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ def sheets(findings: Findings) -> Iterator[Sheet]:
     for grid in findings.grids:
         yield _totals(grid)
         yield _by_shape(grid)
+        if grid.stages:
+            yield _stages(grid)
     if findings.sweep:
         yield _sweep(findings)
 
@@ -113,6 +116,16 @@ def _by_shape(grid: GridFinding) -> Sheet:
         rows.append(row)
     title = f"{grid.grid} grid, member-steps/s by shape (* one process with all threads was better)"
     return Sheet(title, ["generator, discriminator", "members", *grid.ways, "limit"], rows)
+
+
+def _stages(grid: GridFinding) -> Sheet:
+    limits = {case.name: (case.rates["cohort"], case.floor) for case in grid.cases}
+    rows = []
+    for name, shares in grid.stages.items():
+        rates, floor = limits[name]
+        rows.append([name, f"{floor * statistics.median(rates):.0%}", *(f"{share:.0%}" for share in shares.values())])
+    head = ["cohort", "of the limit", *next(iter(grid.stages.values()))]
+    return Sheet(f"{grid.grid} grid, where the time of a cohort's step goes (one lane, profiled)", head, rows)
 
 
 def _sweep(findings: Findings) -> Sheet:

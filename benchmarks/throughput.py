@@ -5,11 +5,13 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from benchmarks.details import Details, measure_details
 from benchmarks.findings import CaseFinding, Findings, GridFinding, SweepFinding, spread
 from benchmarks.floor import Limit, mean_floor
 from benchmarks.lanes import Lanes
@@ -19,7 +21,6 @@ from benchmarks.side_by_side import WAYS, CaseRates, Effort, measure_sample
 from benchmarks.tables import markdown, show, write_between_markers
 from benchmarks.whole_sweep import measure_sweep
 from search_spaces.trial import Trial
-from sweep import cost
 from sweep.devices import Machine, this_machine
 from sweep.provenance import code_version, environment
 
@@ -30,7 +31,6 @@ GRIDS = ("laptop", "paper")
 _TUNE_CELLS = 4  # of a case
 _TUNE_REPEATS = 2  # a repeat takes a minute
 _WIDTH = 130  # of a console that is no terminal
-_SCORED_MEMBERS = 2
 _LIMIT_SECONDS = 0.2
 
 
@@ -76,7 +76,7 @@ def _measure(options: argparse.Namespace, console: Console) -> Findings:
     ways = [way for way in WAYS if way in options.ways and (way != "loops" or n > 1)]
     samples = [draw_sample(grid, options.shapes) for grid in options.grid]
     measured: dict[str, list[CaseRates]] = {}
-    scoring: dict[str, dict[str, float]] = {sample.grid: {} for sample in samples}
+    details: dict[str, Details] = {}
     sweep: SweepFinding | None = None
     with Lanes(n, device) as lanes:
         limit = measure_limit(lanes, device, min(_LIMIT_SECONDS, options.seconds))
@@ -84,8 +84,7 @@ def _measure(options: argparse.Namespace, console: Console) -> Findings:
         for sample in samples:
             console.rule(sample.grid)
             measured[sample.grid] = measure_sample(lanes, sample, ways, effort, lambda case: _tell(case, console))
-            if options.sweep and "cohort" in ways:
-                scoring[sample.grid] = _measure_scoring(lanes, measured[sample.grid])
+            details[sample.grid] = measure_details(lanes, measured[sample.grid], ways, device, options.sweep)
         if options.sweep and "cohort" in ways and device == "cpu":
             console.print("a whole sweep ...")
             sweep = measure_sweep(lanes, options.seconds, memory)
@@ -101,26 +100,9 @@ def _measure(options: argparse.Namespace, console: Console) -> Findings:
         },
         flops=limit.flops,
         bandwidth={str(size): rate for size, rate in limit.bandwidth.items()},
-        grids=[
-            _grid_finding(
-                s, measured[s.grid], limit, tune.get(s.grid), _memory(measured[s.grid], ways, device), scoring[s.grid]
-            )
-            for s in samples
-        ],
+        grids=[_grid_finding(s, measured[s.grid], limit, tune.get(s.grid), details[s.grid]) for s in samples],
         sweep=sweep,
     )
-
-
-def _measure_scoring(lanes: Lanes, cases: Sequence[CaseRates]) -> dict[str, float]:
-    """Scoring a member over training it, for the cheapest, the middle and the dearest case; all lanes score at once."""
-    by_cost = sorted(cases, key=lambda rates: cost.step_flops(rates.measured[0]))
-    shares = {}
-    for rates in {c.case.name: c for c in (by_cost[0], by_cost[len(by_cost) // 2], by_cost[-1])}.values():
-        cells = thin(rates.measured, _SCORED_MEMBERS)
-        each = lanes.all("score", cells, cells[0].scoring.n_samples)
-        scoring = sum(each) / len(each) / len(each)
-        shares[rates.case.name] = scoring * max(rates.rates["cohort"]) / cells[0].training.steps
-    return shares
 
 
 def _measure_tune(
@@ -157,25 +139,12 @@ def _slot_seconds(times: Any, cells: Sequence[Trial]) -> float:
     return float((training + times.overhead * len(cells)) / times.concurrent)
 
 
-def _memory(cases: Sequence[CaseRates], ways: Sequence[str], device: str) -> tuple[str, dict[str, int]]:
-    """Peak memory of every way on the largest measured case, each in a process of its own."""
-    largest = max(cases, key=lambda r: len(r.measured) * cost.member_bytes(r.measured[0]))
-    peaks = {}
-    for way in ways:
-        if way == "loops":
-            continue  # a loop in each core
-        with Lanes(1, device, keep_memory=False) as lane:
-            peaks[way] = lane.first("memory", largest.measured, way)
-    return f"{largest.case.name}, {len(largest.measured)} members", peaks
-
-
 def _grid_finding(
     sample: Sample,
     cases: Sequence[CaseRates],
     limit: Limit,
     tune: Sequence[Any] | None,
-    memory: tuple[str, dict[str, int]],
-    scoring: dict[str, float],
+    details: Details,
 ) -> GridFinding:
     found = [_case_finding(rates, limit) for rates in cases]
     if tune:
@@ -187,9 +156,7 @@ def _grid_finding(
         cases=found,
         tune_overhead=[times.overhead for times in tune or ()],
         tune_concurrent=tune[0].concurrent if tune else 0,
-        memory=memory[1],
-        memory_case=memory[0],
-        scoring=scoring,
+        **asdict(details),
     )
 
 

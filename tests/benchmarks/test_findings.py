@@ -16,7 +16,7 @@ def made_case(loop: list[float], cohort: list[float], member_steps: float) -> Ca
 
 def made_findings(**sweep: float) -> Findings:
     cases = [made_case([10.0, 20.0], [100.0, 100.0], 3600), made_case([40.0, 40.0], [400.0, 200.0], 7200)]
-    grid = GridFinding("laptop", 20, 2.0, cases, [], 0, {"loop": 2**20}, "gan", {"gan": 0.04})
+    grid = GridFinding("laptop", 20, 2.0, cases, [], 0, {"loop": 2**20}, "gan", {"gan": 0.04}, {})
     environment = {"packages": {"torch": "2"}, "code": "0 abc"}
     whole = SweepFinding(96, 10.0, sweep.get("run", 9.0), 1.0)
     return Findings("some CPU", 2, environment, {"device": "cpu"}, 1e11, {"1024": 2e10}, [grid], whole)
