@@ -87,7 +87,7 @@ def _measure(options: argparse.Namespace, console: Console) -> Findings:
             details[sample.grid] = measure_details(lanes, measured[sample.grid], ways, device, options.sweep)
         if options.sweep and "cohort" in ways and device == "cpu":
             console.print("a whole sweep ...")
-            sweep = measure_sweep(lanes, options.seconds, memory)
+            sweep = measure_sweep(lanes, memory)
         limit = better(limit, measure_limit(lanes, device, min(_LIMIT_SECONDS, options.seconds)))
     tune = _measure_tune(options, machine, device, measured, console) if "tune" in options.ways else {}
     return Findings(

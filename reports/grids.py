@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.labels import family_label, in_order
 
-TRAINING = ["data", "steps", "batch_size", "z_dim", "beta1", "beta2", "dropout_rate"]
+TRAINING = ["data", "steps", "batch_size", "z_dim", "beta1", "beta2", "dropout_rate", "precision"]
 IDENTITY = ["formula", "classifier", "n_samples", "z_seed"]
 MARGIN_STUDY = "mnist_margin"
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from search_spaces.trial import AXES, Family, Optimizer, Scoring, Training, Trial
+from search_spaces.trial import AXES, Family, Optimizer, Precision, Scoring, Training, Trial
 
 FOLDER = Path(__file__).parent
 
@@ -63,6 +63,7 @@ class _Training(_Strict):
         0.999,
     ]
     dropout_rate: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    precision: Precision = "float32"
 
 
 class _Scoring(_Strict):
@@ -135,6 +136,7 @@ def load_space(name: str) -> SearchSpace:
             beta1=training.betas[0],
             beta2=training.betas[1],
             dropout_rate=training.dropout_rate,
+            precision=training.precision,
         ),
         scoring=Scoring(scoring.n_samples, scoring.z_seed),
     )

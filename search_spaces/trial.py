@@ -8,11 +8,16 @@ from typing import Literal
 
 Family = Literal["gan", "ebgan", "ebgan_pt"]
 Optimizer = Literal["adam", "sgd"]
+Precision = Literal["float32", "tf32"]
 
 
 @dataclass(frozen=True)
 class Training:
-    """What all trials of a search space share in training."""
+    """What all trials of a search space share in training.
+
+    Attributes:
+        precision: of the matrix products; weights, sums and everything else are float32. TF32 needs a CUDA device.
+    """
 
     data: Literal["mnist"]
     steps: int
@@ -21,11 +26,18 @@ class Training:
     beta1: float
     beta2: float
     dropout_rate: float
+    precision: Precision = "float32"
 
     @cached_property
     def text(self) -> str:
-        """Every setting in a line of its own; the part that all trials of a space have in common in their identity."""
-        return "\n".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
+        """Every setting in a line of its own; the part that all trials of a space have in common in their identity.
+
+        Settings that came later appear only where they differ from what was always done, so identities stay.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.precision == "float32":
+            del values["precision"]
+        return "\n".join(f"{name}={value!r}" for name, value in values.items())
 
 
 @dataclass(frozen=True)

@@ -74,12 +74,24 @@ class Plan:
         }
 
 
+def _check_precision(spaces: Sequence[SearchSpace], resources: Resources) -> None:
+    """Raises PlanError where products are asked for that these workers can't make."""
+    for space in spaces:
+        if space.training.precision != "float32" and not resources.gpus:
+            raise PlanError(
+                f"{space.name}: training.precision: got {space.training.precision}, allowed: float32 for workers "
+                "without a CUDA device"
+            )
+
+
 def make_plan(spaces: Sequence[SearchSpace], resources: Resources, order_seed: int = 0) -> Plan:
     """Expand the spaces and group their trials into cohorts.
 
     Raises:
         SpaceError: two spaces declare the same cell.
+        PlanError: a space asks for a precision that these workers lack.
     """
+    _check_precision(spaces, resources)
     trials = expand(spaces, order_seed)
     return Plan(tuple(spaces), tuple(trials), tuple(partition(trials, resources.memory)), resources)
 

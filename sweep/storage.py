@@ -65,7 +65,7 @@ class Storage:
         create: whether a missing database is made; otherwise it is an error.
 
     Raises:
-        StorageError: the database can't be reached, is not one of ours, or comes from a newer version.
+        StorageError: the database can't be reached, is not one of ours, or was written by another version.
     """
 
     def __init__(self, url: str, create: bool = False) -> None:
@@ -258,7 +258,7 @@ class Storage:
             version = connection.scalar(select(tables.version.c.version_num))
         if version != tables.VERSION:
             raise StorageError(
-                f"{self._name}: written by a newer version of this project: schema {version}, allowed: {tables.VERSION}"
+                f"{self._name}: written by another version of this project: schema {version}, allowed: {tables.VERSION}"
             )
 
     def _create_tables(self) -> None:

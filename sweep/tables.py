@@ -19,7 +19,7 @@ from sqlalchemy import (
     event,
 )
 
-VERSION = "0001"
+VERSION = "0002"
 STATES = ("WAITING", "RUNNING", "COMPLETE", "DIVERGED", "FAILED")
 
 metadata = MetaData()
@@ -65,6 +65,7 @@ trials = Table(
     Column("beta1", Float, nullable=False),
     Column("beta2", Float, nullable=False),
     Column("dropout_rate", Float, nullable=False),
+    Column("precision", String(8), nullable=False, comment="of matrix products in training"),
     Column("state", String(8), CheckConstraint(f"state IN {STATES}"), nullable=False, index=True),
     Column("attempts", Integer, nullable=False, default=0),
     Column("started_at", DateTime),
@@ -125,7 +126,7 @@ SELECT t.trial_id, t.family, t.n_layer_g, t.n_layer_d, t.size_g, t.size_d, t.dro
        s.score, s.inception_score, s.coverage, s.entropy, s.frechet, t.duration_s, t.device,
        s.score / i.real_score AS score_fraction, i.real_score, i.formula, i.classifier, i.n_samples, i.z_seed,
        t.space, t.position, t.data, t.batch_size, t.z_dim, t.beta1, t.beta2, t.dropout_rate,
-       t.attempts, t.started_at, t.finished_at, t.sweep_id
+       t.precision, t.attempts, t.started_at, t.finished_at, t.sweep_id
 FROM trials t
 LEFT JOIN scores s ON t.state = 'COMPLETE' AND s.trial_id = t.trial_id AND s.step = t.steps
      AND s.identity_id = (

@@ -3,6 +3,7 @@
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,7 +17,7 @@ from metrics.scorer import Scorer
 from models.architecture import Architecture, Member, Schedule
 from models.draws import stream
 from models.training import CohortTraining
-from search_spaces.trial import Scoring, Trial
+from search_spaces.trial import Precision, Scoring, Trial
 from sweep.cohorts import Cohort
 from sweep.devices import processor_name
 from sweep.records import Record
@@ -70,11 +71,12 @@ def _train_and_score(cohort: Cohort, device: torch.device) -> Iterator[Progress 
     training = new_training(cohort, _training_images(device))
     k, steps = len(cohort.trials), training.schedule.steps
     told = start
-    while training.steps_done < steps:
-        training.step()
-        if time.perf_counter() - told > PROGRESS_S:
-            told = time.perf_counter()
-            yield Progress(k * training.steps_done, k * steps)
+    with products_in(cohort.trials[0].training.precision):
+        while training.steps_done < steps:
+            training.step()
+            if time.perf_counter() - told > PROGRESS_S:
+                told = time.perf_counter()
+                yield Progress(k * training.steps_done, k * steps)
     scores, sheets = _score(training, cohort.trials[0].scoring, device)
     diverged = training.diverged().tolist()
     seconds = (time.perf_counter() - start) / k
@@ -82,6 +84,18 @@ def _train_and_score(cohort: Cohort, device: torch.device) -> Iterator[Progress 
         _record(trial, diverged[i], {name: float(v[i]) for name, v in scores.items()}, sheets[i], seconds, device)
         for i, trial in enumerate(cohort.trials)
     ]
+
+
+@contextmanager
+def products_in(precision: Precision) -> Iterator[None]:
+    """Matrix products of this precision on CUDA devices, for a while; scoring stays in float32."""
+    matmul = torch.backends.cuda.matmul
+    before = matmul.fp32_precision
+    matmul.fp32_precision = {"float32": "ieee", "tf32": "tf32"}[precision]
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before
 
 
 def new_training(cohort: Cohort, images: Tensor) -> CohortTraining:

@@ -42,6 +42,7 @@ _CELL: dict[str, Any] = {
     "beta1": 0.5,
     "beta2": 0.999,
     "dropout_rate": 0.5,
+    "precision": "float32",
     "state": "WAITING",
     "attempts": 0,
     "sweep_id": 1,

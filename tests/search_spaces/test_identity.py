@@ -46,6 +46,7 @@ OTHER_TRAINING = {
     "beta1": 0.999,
     "beta2": 0.5,
     "dropout_rate": 0.25,
+    "precision": "tf32",
 }
 SPACE = """
 family: ebgan

@@ -126,6 +126,16 @@ class TestMakePlan:
         shapes = list(dict.fromkeys(trial.shape for trial in plan.trials))
         assert list(dict.fromkeys(cohort.trials[0].shape for cohort in plan.cohorts)) == shapes
 
+    def test_products_of_lower_precision_need_a_gpu(self, space: SearchSpace) -> None:
+        lower = replace(space, training=replace(space.training, precision="tf32"))
+        with pytest.raises(PlanError) as caught:
+            make_plan([lower], self.resources)
+        assert str(caught.value) == (
+            f"{space.name}: training.precision: got tf32, allowed: float32 for workers without a CUDA device"
+        )
+        plan = make_plan([lower], replace(self.resources, gpus=1))
+        assert {trial.trial_id for trial in plan.trials}.isdisjoint(trial.trial_id for trial in space.trials())
+
     def test_summary(self, space: SearchSpace) -> None:
         plan = make_plan([space], replace(self.resources, flops=1000))
         flops = sum(cost.training_flops(trial) for trial in plan.trials)

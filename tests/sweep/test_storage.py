@@ -87,7 +87,7 @@ class TestDeclaring:
         for row, one in zip(frame.to_dict("records"), grid, strict=True):
             for name in ("trial_id", "space", "family", "n_layer_g", "size_d", "dropout_d", "optim_d", "lr", "seed"):
                 assert row[name] == getattr(one, name), name
-            for name in ("data", "steps", "batch_size", "z_dim", "beta1", "beta2", "dropout_rate"):
+            for name in ("data", "steps", "batch_size", "z_dim", "beta1", "beta2", "dropout_rate", "precision"):
                 assert row[name] == getattr(one.training, name), name
         assert (frame["margin"][0], frame["pt_weight"][0]) == (10.0, 0.1)
         assert frame.loc[1, ["margin", "pt_weight", "score"]].isna().all()

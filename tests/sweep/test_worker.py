@@ -15,7 +15,7 @@ from search_spaces.trial import Trial
 from sweep import worker
 from sweep.cohorts import Cohort
 from sweep.records import Record
-from sweep.worker import Progress, run_cohort, score_identity
+from sweep.worker import Progress, products_in, run_cohort, score_identity
 
 
 @pytest.fixture(autouse=True)
@@ -134,3 +134,12 @@ def test_a_member_that_explodes_leaves_its_neighbours_alone(settings: dict[str, 
     for member, before in zip(good, alone, strict=True):
         assert records[member].state == "COMPLETE"
         assert values(records[member]) == pytest.approx(values(before), rel=1e-4)
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("float32", "ieee"), ("tf32", "tf32")])
+def test_precision_is_that_of_the_training_alone(precision: str, expected: str) -> None:
+    matmul = torch.backends.cuda.matmul
+    before = matmul.fp32_precision
+    with products_in(precision):
+        assert matmul.fp32_precision == expected
+    assert matmul.fp32_precision == before
