@@ -1,12 +1,27 @@
-"""The machine's limit, measured: its largest rates of matrix products and of copies."""
+"""The machine: what it is called, and its limit, measured: the largest rates of matrix products and of copies."""
+
+import re
 
 from benchmarks.floor import Limit
 from benchmarks.lanes import Lanes
+from sweep.devices import Machine, processor_name
 
 _SIZES = (512, 1024, 2048)
 _SIZES_GPU = (4096, 8192)
 _COPIES = tuple(2**n for n in (19, 20, 21, 22, 23, 24, 25, 26, 28))  # 512 KiB to 256 MiB
 _COPIES_GPU = tuple(2**n for n in (22, 24, 26, 28, 30, 32))
+
+
+def device_name(machine: Machine) -> str:
+    """Of the first CUDA device, or else of the processor with its cores."""
+    if machine.gpus:
+        return machine.gpus[0][0]
+    return f"{processor_name()}, {machine.cores} cores"
+
+
+def file_name(device: str) -> str:
+    """The name of a device in that of a file of results."""
+    return re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
 
 
 def measure_limit(lanes: Lanes, device: str, seconds: float) -> Limit:

@@ -1,7 +1,6 @@
 """The command `make bench`: the same work through four ways, beside the limit of the machine."""
 
 import argparse
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from benchmarks.details import Details, measure_details
 from benchmarks.findings import CaseFinding, Findings, GridFinding, SweepFinding, spread
 from benchmarks.floor import Limit, mean_floor
 from benchmarks.lanes import Lanes
-from benchmarks.machine import better, measure_limit
+from benchmarks.machine import better, device_name, file_name, measure_limit
 from benchmarks.sample import Sample, draw_sample, thin
 from benchmarks.side_by_side import WAYS, CaseRates, Effort, measure_sample
 from benchmarks.tables import markdown, show, write_between_markers
@@ -42,8 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start = time.perf_counter()
     findings = _measure(options, console)
     show(findings, console)
-    name = re.sub(r"[^a-z0-9]+", "-", findings.device.lower()).strip("-")
-    path = options.out / f"{name}.json"
+    path = options.out / f"{file_name(findings.device)}.json"
     findings.write(path)
     console.print(f"{path}, after {(time.perf_counter() - start) / 60:.1f} minutes")
     if options.document:
@@ -91,7 +89,7 @@ def _measure(options: argparse.Namespace, console: Console) -> Findings:
         limit = better(limit, measure_limit(lanes, device, min(_LIMIT_SECONDS, options.seconds)))
     tune = _measure_tune(options, machine, device, measured, console) if "tune" in options.ways else {}
     return Findings(
-        device=_device_name(machine),
+        device=device_name(machine),
         lanes=n,
         environment=environment(machine) | {"code": code},
         settings={
@@ -188,12 +186,6 @@ def _add_tune(found: Sequence[CaseFinding], cases: Sequence[CaseRates], tune: Se
 def _tell(rates: CaseRates, console: Console) -> None:
     ways = ", ".join(f"{way} {spread(values, 0)}" for way, values in rates.rates.items())
     console.print(f"{rates.case.name}, {len(rates.measured)} members: {ways} member-steps/s", highlight=False)
-
-
-def _device_name(machine: Machine) -> str:
-    if machine.gpus:
-        return machine.gpus[0][0]
-    return f"{environment(machine)['processor']}, {machine.cores} cores"
 
 
 if __name__ == "__main__":

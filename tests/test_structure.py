@@ -34,6 +34,7 @@ HOMES = {
     "argparse": {
         *(f"{package}/__main__.py" for package in PACKAGES),
         "benchmarks/throughput.py",
+        "benchmarks/precision.py",
         "benchmarks/scale.py",
     },
     "pydantic": {"search_spaces/space.py"},
