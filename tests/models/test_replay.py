@@ -1,0 +1,66 @@
+"""A replayed step counts every call; on a CUDA device it ends where plain calls end."""
+
+import pytest
+import torch
+
+from models.architecture import Architecture, Member, Schedule
+from models.replay import Replay
+from models.training import CohortTraining
+
+
+def test_on_a_cpu_every_call_is_the_action() -> None:
+    calls: list[int] = []
+    replay = Replay(lambda: calls.append(1), torch.device("cpu"))
+    for _ in range(7):
+        replay()
+    assert len(calls) == 7
+
+
+class _Recording:
+    """Stands in for CUDA: notes what is called eagerly, recorded and replayed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.log: list[str] = []
+        monkeypatch.setattr(Replay, "_aside", lambda replay: self.log.append("eager"))
+        monkeypatch.setattr(Replay, "_recorded", self._record)
+
+    def _record(self, replay: Replay) -> "_Recording":
+        self.log.append("recorded")
+        return self
+
+    def replay(self) -> None:
+        self.log.append("replayed")
+
+
+def test_what_is_recorded_is_replayed_in_the_same_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Recording runs no kernel, so the call that records must replay too, or a step would be lost.
+    recording = _Recording(monkeypatch)
+    replay = Replay(lambda: None, torch.device("cuda"))
+    for _ in range(6):
+        replay()
+    assert recording.log == ["eager"] * 3 + ["recorded"] + ["replayed"] * 3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("kind", ["logit", "autoencoder"])
+def test_on_a_gpu_training_ends_where_it_ends_on_the_cpu(kind: str) -> None:
+    margin = None if kind == "logit" else 10.0
+    members = [
+        Member(1e-3, rule, "adam", dropout_d=False, seed=0, margin=margin, pt_weight=0.1 if margin else 0.0)
+        for rule in ("adam", "sgd")
+    ]
+    numbers = torch.Generator().manual_seed(0)
+    images = torch.rand(64, 20, generator=numbers, dtype=torch.float64) * 2 - 1
+    architecture = Architecture(kind, 2, 2, size_g=16, size_d=12, z_dim=6, pixels=20)
+    found = []
+    for device in ("cpu", "cuda"):
+        training = CohortTraining(architecture, members, Schedule(8, 64), images.to(device))
+        same = [
+            torch.randn(2, 64, 1, 6, generator=torch.Generator().manual_seed(i), dtype=torch.float64) for i in range(8)
+        ]
+        training._draws.noise = lambda shape, same=same, device=device: same.pop(0).to(device)
+        for _ in range(8):  # some eager, one recorded, the rest replayed
+            training.step()
+        found.append([tensor.cpu() for tensor in (*training.generator.tensors(), *training.discriminator.tensors())])
+    for here, there in zip(*found, strict=True):
+        torch.testing.assert_close(there, here, rtol=1e-6, atol=1e-9)
