@@ -22,9 +22,9 @@ class _Recording:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.log: list[str] = []
         monkeypatch.setattr(Replay, "_aside", lambda replay: self.log.append("eager"))
-        monkeypatch.setattr(Replay, "_recorded", self._record)
+        monkeypatch.setattr(Replay, "_recorded", lambda replay: self._record())
 
-    def _record(self, replay: Replay) -> "_Recording":
+    def _record(self) -> "_Recording":
         self.log.append("recorded")
         return self
 
