@@ -26,18 +26,19 @@ class Cohort:
         return Cohort(self.trials[:middle]), Cohort(self.trials[middle:])
 
 
-def partition(trials: Iterable[Trial], memory: int) -> list[Cohort]:
+def partition(trials: Iterable[Trial], memory: int, device: str = "cpu") -> list[Cohort]:
     """Stack neighbouring trials of one shape; the order of shapes stays.
 
     Args:
         trials: trials in the order they should run, those of one shape together.
-        memory: bytes that a cohort may take. A cohort has one member at least, whatever it takes.
+        memory: bytes that a cohort may take on its device. A cohort has one member at least, whatever it takes.
+        device: "cpu" or "cuda".
     """
     cohorts = []
     for _, group in itertools.groupby(trials, key=lambda trial: trial.shape):
         members = sorted(group, key=_settings)
-        first = members[0]
-        largest = max(1, (memory - cost.shared_bytes(first)) // cost.member_bytes(first))
+        room = memory - cost.shared_bytes(members[0], device)
+        largest = max(1, room // cost.largest_member_bytes(members, device))
         parts = math.ceil(len(members) / largest)
         cohorts += [Cohort(tuple(part)) for part in _split_evenly(members, parts)]
     return cohorts

@@ -1,6 +1,9 @@
 """What a trial costs in operations and bytes, counted from its shape before anything runs."""
 
 import itertools
+import math
+from collections import Counter
+from collections.abc import Sequence
 
 from search_spaces.trial import Trial
 
@@ -9,7 +12,11 @@ FLOAT = 4
 SHEET_BYTES = 20_000  # a sample sheet as PNG; measured on generated digits
 ROW_BYTES = 1_000  # the rows of a trial in all tables, with their indices
 DATA_BYTES = 60_000 * PIXELS * FLOAT  # the training images
-PROCESS_BYTES = 400_000_000  # Python, torch and Ray in a worker
+PROCESS_BYTES = 500_000_000  # a worker with torch, Ray and the metrics, and what is left from loading MNIST; measured
+CONTEXT_BYTES = 500_000_000  # CUDA's context and the workspaces of its libraries
+SCORING_BATCH = 500  # images that share batch statistics in the generator when it is scored
+SHEET_IMAGES = 96
+MAPS = 16 * 16**2 + 32 * 8**2  # numbers in the classifier's two maps of an image
 # Sustained rates from which a first guess of the time is made; a running sweep measures its own.
 FLOPS_PER_CORE = 25e9
 FLOPS_PER_GPU = 15e12
@@ -45,21 +52,105 @@ def training_flops(trial: Trial) -> int:
     return step_flops(trial) * trial.training.steps
 
 
-def member_bytes(trial: Trial) -> int:
-    """Peak memory that one more member adds to a cohort.
+def cohort_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
+    """Peak memory of a worker that trains and scores these trials of one shape on "cpu" or "cuda", in bytes."""
+    kinds = Counter((trial.optim_g, trial.optim_d) for trial in trials)
+    one_of = {(trial.optim_g, trial.optim_d): trial for trial in trials}
+    members = sum(n * member_bytes(one_of[kind], device) for kind, n in kinds.items())
+    return shared_bytes(trials[0], device) + members + len(trials) * _own_draws(trials)
 
-    Weights and Adam's two moments of both networks, the gradients of the larger one, and the activations that
-    autograd keeps: each hidden layer keeps its product and its normalised, rectified output; dropout one more.
+
+def largest_member_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
+    """The most that one of these trials of one shape adds to a cohort of them, in bytes."""
+    one_of = {(trial.optim_g, trial.optim_d): trial for trial in trials}
+    return max(member_bytes(trial, device) for trial in one_of.values()) + _own_draws(trials)
+
+
+def member_bytes(trial: Trial, device: str = "cpu") -> int:
+    """Peak memory that one more member adds to a cohort of one seed on "cpu" or "cuda", in bytes.
+
+    Beside `held_bytes` lies, one after the other, what is needed for a while; the most of it counts: what `_scoring`
+    takes, or a copy of the weights of one network, and 2 bytes for each, in which values that are not finite are
+    looked for. On a CPU the process keeps what the initial weights took; scoring uses it again, while the copy is a
+    little too large for it.
+
+    The backward pass of batch norm (a batch of the widest layer) and the gradient of the pull-away term (some batches
+    of the code) take less than scoring.
     """
+    g, d = _parameters(trial)
+    for_a_while = g + d + max(g, d) if device == "cpu" else math.ceil(1.5 * max(g, d))
+    return held_bytes(trial) + FLOAT * max(for_a_while, _scoring(trial, device))
+
+
+def held_bytes(trial: Trial) -> int:
+    """Memory that a member holds all through its training: `_state`, and the `_buffers` of a step.
+
+    The statistics of batch norm are left out: 4 to 6 numbers a channel, below 2%.
+    """
+    return FLOAT * (_state(trial) + _buffers(trial))
+
+
+def shared_bytes(trial: Trial, device: str = "cpu") -> int:
+    """Memory of a worker whatever the number of members, on "cpu" or "cuda", in bytes.
+
+    The training images and what of the process lies on the device; the dropout masks that members of one seed share,
+    with what drawing them takes; on a CPU the initial weights of a seed before they are copied for each member.
+    """
+    drawn = 3 * _masks(trial)
+    if device == "cpu":
+        return PROCESS_BYTES + DATA_BYTES + FLOAT * (drawn + max(_parameters(trial)))
+    return CONTEXT_BYTES + DATA_BYTES + FLOAT * drawn
+
+
+def _parameters(trial: Trial) -> tuple[int, int]:
+    """Numbers in the generator and in the discriminator: weights, and 2 a channel for batch norm or 1 for a bias."""
     g, d = generator_widths(trial), discriminator_widths(trial)
-    state = 3 * (weights(g) + weights(d)) + max(weights(g), weights(d))
-    activations = 2 * sum(g[1:]) + 2 * 3 * sum(d)
-    return FLOAT * (state + trial.training.batch_size * activations)
+    return weights(g) + 2 * sum(g[1:-1]) + g[-1], weights(d) + d[1] + 2 * sum(d[2:-1]) + d[-1]
 
 
-def shared_bytes(trial: Trial) -> int:
-    """Memory of a worker whatever the number of members."""
-    return DATA_BYTES + PROCESS_BYTES
+def _state(trial: Trial) -> int:
+    """Numbers that the networks hold: values, gradients, and two moments where the rule is Adam."""
+    rules = (trial.optim_g, trial.optim_d)
+    return sum((4 if rule == "adam" else 2) * n for rule, n in zip(rules, _parameters(trial), strict=True))
+
+
+def _buffers(trial: Trial) -> int:
+    """Numbers in the fixed memory of a step: `models.training.CohortTraining` and its three passes.
+
+    For each image of a batch: 3 slots of images and 2 of noise; the generator's hidden layers forward on 2 batches,
+    product and value, and backward on 1; the discriminator's layers on 2 + 1 batches, forward and backward, where
+    product and value are one for layers without batch norm, the first and the last; the gradient of the images that
+    teach the generator.
+    """
+    hidden_g = sum(generator_widths(trial)[1:-1])
+    _, first, *normed, out = discriminator_widths(trial)
+    draws = 3 * PIXELS + 2 * trial.training.z_dim
+    generator = (2 * 2 + 1) * hidden_g
+    discriminator = (2 + 1) * (2 * first + 3 * sum(normed) + 2 * out) + PIXELS
+    return trial.training.batch_size * (draws + generator + discriminator)
+
+
+def _scoring(trial: Trial, device: str) -> int:
+    """Numbers that scoring adds, see `sweep.worker` and `metrics.scorer`.
+
+    A batch of images is made by hidden layers that share one product and one value, while the batch before it is still
+    held; then it is copied for the classifier, which on a CUDA device takes all images at once and makes two maps of
+    each. For each sample 10 logits, 32 features and a sum are kept, and the images of the sample sheet.
+    """
+    maps = MAPS if device == "cuda" else 0
+    batch = SCORING_BATCH * (2 * PIXELS + max(2 * trial.size_g, maps))
+    return batch + SHEET_IMAGES * PIXELS + 43 * trial.scoring.n_samples
+
+
+def _masks(trial: Trial) -> int:
+    """Numbers in the dropout masks of a step, of one seed."""
+    return (trial.n_layer_d - 1) * 3 * trial.training.batch_size * trial.size_d
+
+
+def _own_draws(trials: Sequence[Trial]) -> int:
+    """Bytes that a member adds where seeds differ: masks of its own, kept and spread out in the order of members."""
+    several = len({trial.seed for trial in trials}) > 1 and any(trial.dropout_d for trial in trials)
+    return FLOAT * 2 * _masks(trials[0]) if several else 0
 
 
 def disk_bytes(n_trials: int) -> int:

@@ -27,7 +27,7 @@ class Resources:
         workers: cohorts in flight at once.
         cores: processor cores of a worker.
         gpus: CUDA devices of a worker, may be a fraction.
-        memory: bytes that a cohort may take.
+        memory: bytes that a cohort may take on its device.
         flops: floating-point operations per second of a worker, a guess.
     """
 
@@ -36,6 +36,11 @@ class Resources:
     gpus: float
     memory: int
     flops: float
+
+    @property
+    def device(self) -> str:
+        """Where a cohort lives, "cpu" or "cuda"."""
+        return "cuda" if self.gpus else "cpu"
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,11 @@ class Plan:
         if not finished:
             return self
         missing = [trial for trial in self.trials if trial.trial_id not in finished]
-        return replace(self, cohorts=tuple(partition(missing, self.resources.memory)))
+        return replace(self, cohorts=tuple(partition(missing, self.resources.memory, self.resources.device)))
 
     def summary(self) -> dict[str, Any]:
         """The plan in numbers; estimates are for what is missing."""
-        bytes_needed = [_cohort_bytes(cohort) for cohort in self.cohorts]
+        bytes_needed = [cost.cohort_bytes(cohort.trials, self.resources.device) for cohort in self.cohorts]
         seconds = [cohort_flops(cohort) / self.resources.flops for cohort in self.cohorts]
         return {
             "cells": len(self.trials),
@@ -93,7 +98,8 @@ def make_plan(spaces: Sequence[SearchSpace], resources: Resources, order_seed: i
     """
     _check_precision(spaces, resources)
     trials = expand(spaces, order_seed)
-    return Plan(tuple(spaces), tuple(trials), tuple(partition(trials, resources.memory)), resources)
+    cohorts = partition(trials, resources.memory, resources.device)
+    return Plan(tuple(spaces), tuple(trials), tuple(cohorts), resources)
 
 
 def share_out(machine: Machine, workers: int | None = None, gpus_per_worker: float | None = None) -> Resources:
@@ -149,8 +155,3 @@ def save_plan(plan: Plan, path: Path) -> None:
 
 def cohort_flops(cohort: Cohort) -> int:
     return len(cohort.trials) * cost.training_flops(cohort.trials[0])
-
-
-def _cohort_bytes(cohort: Cohort) -> int:
-    first = cohort.trials[0]
-    return cost.shared_bytes(first) + len(cohort.trials) * cost.member_bytes(first)

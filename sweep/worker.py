@@ -1,5 +1,6 @@
 """A worker: trains a cohort and scores each of its members. Takes trials, returns plain records."""
 
+import gc
 import time
 import traceback
 from collections.abc import Iterator
@@ -19,12 +20,14 @@ from models.draws import stream
 from models.training import CohortTraining
 from search_spaces.trial import Precision, Scoring, Trial
 from sweep.cohorts import Cohort
+from sweep.cost import SCORING_BATCH
 from sweep.devices import processor_name
 from sweep.records import Record
 from sweep.sheet import sheet
 
 PROGRESS_S = 2.0  # how often a running cohort tells how far it is
-SCORING_BATCH = 500  # images that share batch statistics in the generator when it is scored
+# How torch, the C++ library and oneDNN, which computes the classifier, put it on a CPU, all in a RuntimeError.
+_OUT_OF_MEMORY = ("can't allocate memory", "bad_alloc", "could not create a")
 
 
 @dataclass(frozen=True)
@@ -43,21 +46,20 @@ def run_cohort(cohort: Cohort, device: str = "cpu") -> Iterator[Progress | list[
     """
     try:
         yield from _train_and_score(cohort, torch.device(device))
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        if len(cohort.trials) == 1:
+        return
+    except Exception as error:
+        if len(cohort.trials) == 1 or not _out_of_memory(error):
             yield _failures(cohort, error)
             return
-        _free_memory(error)
-        records: list[Record] = []
-        for half in cohort.halves():
-            for item in run_cohort(half, device):
-                if isinstance(item, list):
-                    records += item
-                else:
-                    yield item
-        yield records
-    except Exception as error:
-        yield _failures(cohort, error)
+    _free_memory()  # only here: the error's traceback held the tensors of the cohort
+    records: list[Record] = []
+    for half in cohort.halves():
+        for item in run_cohort(half, device):
+            if isinstance(item, list):
+                records += item
+            else:
+                yield item
+    yield records
 
 
 def score_identity(scoring: Scoring) -> ScoreIdentity:
@@ -68,6 +70,7 @@ def score_identity(scoring: Scoring) -> ScoreIdentity:
 def _train_and_score(cohort: Cohort, device: torch.device) -> Iterator[Progress | list[Record]]:
     torch.backends.cudnn.allow_tf32 = False  # the classifier's convolutions: scores are float32 on every device
     start = time.perf_counter()
+    _free_memory()
     training = new_training(cohort, _training_images(device))
     k, steps = len(cohort.trials), training.schedule.steps
     told = start
@@ -158,9 +161,16 @@ def _failures(cohort: Cohort, error: BaseException) -> list[Record]:
     return [Record(trial_id, "FAILED", error=text) for trial_id in cohort.trial_ids]
 
 
-def _free_memory(error: BaseException) -> None:
-    """Let go of the cohort that did not fit; the traceback's frames hold its tensors."""
-    traceback.clear_frames(error.__traceback__)
+def _out_of_memory(error: Exception) -> bool:
+    """Whether the memory of the device or of the process was too small."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _OUT_OF_MEMORY)
+
+
+def _free_memory() -> None:
+    """Let go of the cohort before; a training refers to itself, so it stays until it is looked for."""
+    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

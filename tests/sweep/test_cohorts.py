@@ -55,9 +55,8 @@ def test_a_cohort_has_one_shape_and_shapes_keep_their_order(grid: list[Trial], m
 @given(grids(), memories)
 def test_a_cohort_fits_in_memory_unless_it_is_a_single_trial(grid: list[Trial], memory: int) -> None:
     for cohort in partition(grid, memory):
-        first, k = cohort.trials[0], len(cohort.trials)
-        assert k >= 1
-        assert k == 1 or cost.shared_bytes(first) + k * cost.member_bytes(first) <= memory
+        assert len(cohort.trials) >= 1
+        assert len(cohort.trials) == 1 or cost.cohort_bytes(cohort.trials) <= memory
 
 
 @given(grids(), memories)
@@ -66,8 +65,8 @@ def test_there_are_no_more_cohorts_than_needed_and_they_are_even(grid: list[Tria
     for cohort in partition(grid, memory):
         sizes.setdefault(cohort.trials[0].shape, []).append(len(cohort.trials))
     for shape, parts in sizes.items():
-        first = next(trial for trial in grid if trial.shape == shape)
-        fit = max(1, (memory - cost.shared_bytes(first)) // cost.member_bytes(first))
+        members = [trial for trial in grid if trial.shape == shape]
+        fit = max(1, (memory - cost.shared_bytes(members[0])) // cost.largest_member_bytes(members))
         assert len(parts) == -(-sum(parts) // fit)
         assert max(parts) - min(parts) <= 1
 

@@ -1,11 +1,12 @@
 """Costs, counted by hand on a tiny network and by torch on a real training step."""
 
+import gc
+
 import pytest
 import torch
 from made_trials import trial
 from torch.utils.flop_counter import FlopCounterMode
 
-from search_spaces.space import expand, load_space
 from search_spaces.trial import Trial
 from sweep import cost
 from sweep.cohorts import Cohort
@@ -47,17 +48,63 @@ def test_a_training_costs_its_steps() -> None:
     assert cost.training_flops(trial(steps=40)) == 40 * cost.step_flops(trial())
 
 
-@pytest.mark.parametrize("name", ["paper/mnist_gan", "paper/mnist_ebgan"])
-def test_memory_holds_weights_moments_and_gradients(name: str) -> None:
-    def weights(t: Trial) -> tuple[int, int]:
-        hidden_g, hidden_d = (t.n_layer_g - 2) * t.size_g**2, (t.n_layer_d - 2) * t.size_d**2
-        out = 1 if t.family == "gan" else 1024
-        return (100 + 1024) * t.size_g + hidden_g, (1024 + out) * t.size_d + hidden_d
+def test_memory_of_a_tiny_gan_by_hand() -> None:
+    # Generator 3 -> 5 -> 1024, discriminator 1024 -> 7 -> 1, 8 images; scored on one batch of 500.
+    g = 3 * 5 + 2 * 5 + 5 * 1024 + 1024
+    d = 1024 * 7 + 7 + 7 * 1 + 1
+    step = 8 * (3 * 1024 + 2 * 3)  # real images, two batches of generated ones, and their noise
+    step += 8 * (2 * (5 + 5) + 5)  # generator: product and value of both batches, gradient of one
+    step += 8 * (2 + 1) * (7 + 7 + 1 + 1) + 8 * 1024  # discriminator: values and gradients; that of the images
+    scoring = 500 * (2 * 5 + 2 * 1024) + 96 * 1024 + 500 * (10 + 32 + 1)
+    held = 4 * (4 * g + 4 * d + step)
+    assert cost.held_bytes(trial(**TINY)) == held
+    assert cost.member_bytes(trial(**TINY)) == held + 4 * scoring
+    assert cost.member_bytes(trial(optim_g="sgd", **TINY)) == held + 4 * scoring - 4 * 2 * g
+    assert cost.member_bytes(trial(optim_d="sgd", **TINY)) == held + 4 * scoring - 4 * 2 * d
 
-    for t in expand([load_space(name)])[::50]:
-        g, d = weights(t)
-        state = 4 * (3 * (g + d) + max(g, d))
-        assert state < cost.member_bytes(t) < state + 4 * 128 * 40 * (t.size_g + t.size_d + 1024)
+
+@pytest.mark.parametrize("rules", [("adam", "adam"), ("adam", "sgd"), ("sgd", "sgd")], ids="-".join)
+@pytest.mark.parametrize("family", ["gan", "ebgan", "ebgan_pt"])
+@pytest.mark.parametrize(("n_layer_g", "n_layer_d"), [(2, 2), (3, 2), (2, 4)])
+def test_a_member_holds_the_tensors_that_are_there(
+    family: str, rules: tuple[str, str], n_layer_g: int, n_layer_d: int
+) -> None:
+    sizes = {"n_layer_g": n_layer_g, "n_layer_d": n_layer_d, "size_g": 300, "size_d": 200}
+    member = trial(family=family, optim_g=rules[0], optim_d=rules[1], **sizes)
+    two, four = (_tensor_bytes(member, k) for k in (2, 4))
+    assert (four - two) / 2 == pytest.approx(cost.held_bytes(member), rel=0.02)
+
+
+def _tensor_bytes(member: Trial, k: int) -> int:
+    """Bytes of all tensors that appear with a training of k such members and stay after a step."""
+    gc.collect()
+    before = _storages()
+    training = new_training(Cohort((member,) * k), torch.zeros(20, cost.PIXELS))
+    training.step()
+    gc.collect()
+    return sum(size for place, size in _storages().items() if place not in before)
+
+
+def _storages() -> dict[int, int]:
+    """Place and bytes of the memory of every tensor that the garbage collector knows."""
+    storages = [item.untyped_storage() for item in gc.get_objects() if type(item) is torch.Tensor]
+    return {storage.data_ptr(): storage.nbytes() for storage in storages}
+
+
+def test_members_of_several_seeds_have_dropout_masks_of_their_own() -> None:
+    one_seed, seeds = [[trial(dropout_d=True, seed=s, **TINY) for s in group] for group in ((0, 0), (0, 1))]
+    extra = 2 * 4 * 3 * 8 * 7  # of the 3 slots of 8 images, 7 channels; kept, and in the order of members
+    assert cost.cohort_bytes(seeds) == cost.cohort_bytes(one_seed) + 2 * extra
+    assert cost.largest_member_bytes(seeds) == cost.member_bytes(seeds[0]) + extra
+    assert cost.largest_member_bytes(one_seed) == cost.member_bytes(one_seed[0])
+
+
+def test_a_cohort_is_the_sum_of_its_members() -> None:
+    members = [trial(optim_g=rule, lr=lr, **TINY) for rule in ("adam", "sgd") for lr in (0.1, 0.01)]
+    for device in ("cpu", "cuda"):
+        expected = cost.shared_bytes(members[0], device) + sum(cost.member_bytes(m, device) for m in members)
+        assert cost.cohort_bytes(members, device) == expected
+        assert cost.largest_member_bytes(members, device) == cost.member_bytes(members[0], device)
 
 
 def test_disk_grows_with_the_trials() -> None:
