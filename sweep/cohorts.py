@@ -12,7 +12,7 @@ from sweep import cost
 
 @dataclass(frozen=True)
 class Cohort:
-    """Trials of one shape, in an order in which equal optimiser settings are neighbours."""
+    """Trials of one shape; those with dropout are neighbours, and within them and the rest equal optimiser settings."""
 
     trials: tuple[Trial, ...]
 
@@ -43,8 +43,8 @@ def partition(trials: Iterable[Trial], memory: int) -> list[Cohort]:
     return cohorts
 
 
-# The generator holds most weights, so its optimiser settings come first.
-_settings = attrgetter("optim_g", "lr", "optim_d", "dropout_d", "family", "margin", "seed")
+# Dropout is applied to runs of members, optimisers to runs of equal settings; the generator holds most weights.
+_settings = attrgetter("dropout_d", "optim_g", "lr", "optim_d", "family", "margin", "seed")
 
 
 def _split_evenly(members: Sequence[Trial], parts: int) -> list[Sequence[Trial]]:
