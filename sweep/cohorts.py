@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
+from search_spaces.collector import no_collection
 from search_spaces.trial import Trial
 from sweep import cost
 
@@ -26,6 +27,7 @@ class Cohort:
         return Cohort(self.trials[:middle]), Cohort(self.trials[middle:])
 
 
+@no_collection()
 def partition(trials: Iterable[Trial], memory: int) -> list[Cohort]:
     """Stack neighbouring trials of one shape; the order of shapes stays.
 
@@ -34,7 +36,7 @@ def partition(trials: Iterable[Trial], memory: int) -> list[Cohort]:
         memory: bytes that a cohort may take. A cohort has one member at least, whatever it takes.
     """
     cohorts = []
-    for _, group in itertools.groupby(trials, key=lambda trial: trial.shape):
+    for _, group in itertools.groupby(trials, key=attrgetter("shape")):
         members = sorted(group, key=_settings)
         first = members[0]
         largest = max(1, (memory - cost.shared_bytes(first)) // cost.member_bytes(first))
