@@ -8,13 +8,15 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from search_spaces.trial import AXES, Family, Optimizer, Precision, Scoring, Training, Trial
+from search_spaces.collector import no_collection
+from search_spaces.trial import AXES, Family, Optimizer, Precision, Scoring, Training, Trial, axis_values
 
 FOLDER = Path(__file__).parent
 
@@ -142,6 +144,7 @@ def load_space(name: str) -> SearchSpace:
     )
 
 
+@no_collection()
 def expand(spaces: Sequence[SearchSpace], order_seed: int = 0) -> list[Trial]:
     """All trials of the spaces in a seeded random order, trials of one shape together.
 
@@ -154,14 +157,20 @@ def expand(spaces: Sequence[SearchSpace], order_seed: int = 0) -> list[Trial]:
     owner: dict[str, Trial] = {}
     by_shape: dict[tuple[object, ...], list[Trial]] = defaultdict(list)
     for space in spaces:
-        for trial in space.trials():
-            if trial.trial_id in owner:
-                cell = ", ".join(f"{axis} {getattr(trial, axis)}" for axis in AXES if getattr(trial, axis) is not None)
-                raise SpaceError(f"{space.name}: duplicate cell, also in {owner[trial.trial_id].space}: {cell}")
-            owner[trial.trial_id] = trial
-            by_shape[trial.shape].append(trial)
-    shapes = sorted(by_shape, key=lambda shape: hashlib.sha256(f"{order_seed}/{shape}".encode()).digest())
-    return [trial for shape in shapes for trial in by_shape[shape]]
+        for shape, group in itertools.groupby(space.trials(), key=attrgetter("shape")):  # hashing a shape is slow
+            trials = list(group)
+            by_shape[shape].extend(trials)
+            for trial in trials:
+                if (other := owner.setdefault(trial.trial_id, trial)) is not trial:
+                    raise SpaceError(f"{space.name}: duplicate cell, also in {other.space}: {_cell(trial)}")
+    groups = sorted(by_shape.items(), key=lambda item: hashlib.sha256(f"{order_seed}/{item[0]}".encode()).digest())
+    return [trial for _, group in groups for trial in group]
+
+
+def _cell(trial: Trial) -> str:
+    return ", ".join(
+        f"{axis} {value}" for axis, value in zip(AXES, axis_values(trial), strict=True) if value is not None
+    )
 
 
 def _find(name: str) -> Path:

@@ -15,10 +15,11 @@ from typing import NoReturn
 from data.mnist import DataError, ensure_mnist
 from metrics.card import ClassifierError, classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
-from search_spaces.space import SearchSpace, SpaceError, load_space
+from search_spaces.space import SearchSpace, SpaceError, expand, load_space
+from search_spaces.trial import Trial
 from sweep.cluster import check_address
 from sweep.devices import Machine, this_machine
-from sweep.plan import Plan, PlanError, cohort_flops, make_plan, save_plan, share_out
+from sweep.plan import Plan, PlanError, Resources, cohort_flops, make_plan, save_plan, share_out
 from sweep.provenance import code_version, environment
 from sweep.storage import DEFAULT_URL, Storage, StorageError, exists
 from sweep.tables import STATES
@@ -93,11 +94,10 @@ def _add_db(parser: argparse.ArgumentParser) -> None:
 
 def _plan(options: argparse.Namespace) -> int:
     machine = this_machine()
-    plan = _whole_plan(options, machine)
+    spaces, resources, trials = _whole_grid(options, machine)
     url = options.db or os.environ.get("SWEEP_DB") or DEFAULT_URL
-    if options.db or exists(url):
-        plan = _missing(plan, Storage(url))
-    plan = replace(plan, cohorts=plan.cohorts[: options.limit])
+    finished = _finished(spaces, Storage(url)) if options.db or exists(url) else set()
+    plan = _first_cohorts(make_plan(spaces, trials, resources, finished), options.limit)
     if options.save:
         save_plan(plan, options.save)
     print(json.dumps(plan.summary()) if options.json else _plan_text(plan))
@@ -106,15 +106,14 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     machine = this_machine()
-    # What is wrong with the plan, the cluster or the data shows before a database is made.
-    plan = _whole_plan(options, machine)
+    # What is wrong with the grid, the cluster or the data shows before a database is made.
+    spaces, resources, trials = _whole_grid(options, machine)
     check_address()
     ensure_mnist(print)
     storage = Storage(options.db, create=True)
     storage.claim()
     storage.release()
-    plan = _missing(plan, storage)
-    plan = replace(plan, cohorts=plan.cohorts[: options.limit])
+    plan = _first_cohorts(make_plan(spaces, trials, resources, _finished(spaces, storage)), options.limit)
     print(_plan_text(plan))
     if not plan.cohorts:
         return 0
@@ -188,18 +187,23 @@ def _spaces(options: argparse.Namespace, machine: Machine) -> list[SearchSpace]:
     return [load_space(name) for name in names]
 
 
-def _whole_plan(options: argparse.Namespace, machine: Machine) -> Plan:
+def _whole_grid(options: argparse.Namespace, machine: Machine) -> tuple[list[SearchSpace], Resources, Sequence[Trial]]:
     spaces = _spaces(options, machine)
-    return make_plan(spaces, share_out(machine, options.workers, options.gpus_per_worker), options.seed)
+    resources = share_out(machine, options.workers, options.gpus_per_worker)
+    return spaces, resources, expand(spaces, options.seed)
 
 
-def _missing(plan: Plan, storage: Storage) -> Plan:
-    """The plan of what the database does not have yet."""
+def _finished(spaces: Sequence[SearchSpace], storage: Storage) -> set[str]:
+    """What the database has already of these and other spaces."""
     classifier = classifier_card().sha256
-    scorings = {space.scoring for space in plan.spaces}
-    return plan.without(
-        storage.finished(ScoreIdentity(FORMULA, classifier, scoring.n_samples, scoring.z_seed) for scoring in scorings)
+    scorings = {space.scoring for space in spaces}
+    return storage.finished(
+        ScoreIdentity(FORMULA, classifier, scoring.n_samples, scoring.z_seed) for scoring in scorings
     )
+
+
+def _first_cohorts(plan: Plan, limit: int | None) -> Plan:
+    return replace(plan, cohorts=plan.cohorts[:limit])
 
 
 def _deadline(options: argparse.Namespace) -> float | None:

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
+from search_spaces.collector import no_collection
 from search_spaces.trial import Trial
 from sweep import cost
 
 
 @dataclass(frozen=True)
 class Cohort:
-    """Trials of one shape, in an order in which equal optimiser settings are neighbours."""
+    """Trials of one shape; those with dropout are neighbours, and within them and the rest equal optimiser settings."""
 
     trials: tuple[Trial, ...]
 
@@ -26,6 +27,7 @@ class Cohort:
         return Cohort(self.trials[:middle]), Cohort(self.trials[middle:])
 
 
+@no_collection()
 def partition(trials: Iterable[Trial], memory: int, device: str = "cpu") -> list[Cohort]:
     """Stack neighbouring trials of one shape; the order of shapes stays.
 
@@ -35,7 +37,7 @@ def partition(trials: Iterable[Trial], memory: int, device: str = "cpu") -> list
         device: "cpu" or "cuda".
     """
     cohorts = []
-    for _, group in itertools.groupby(trials, key=lambda trial: trial.shape):
+    for _, group in itertools.groupby(trials, key=attrgetter("shape")):
         members = sorted(group, key=_settings)
         room = memory - cost.shared_bytes(members[0], device)
         largest = max(1, room // cost.largest_member_bytes(members, device))
@@ -44,8 +46,8 @@ def partition(trials: Iterable[Trial], memory: int, device: str = "cpu") -> list
     return cohorts
 
 
-# The generator holds most weights, so its optimiser settings come first.
-_settings = attrgetter("optim_g", "lr", "optim_d", "dropout_d", "family", "margin", "seed")
+# Dropout is applied to runs of members, optimisers to runs of equal settings; the generator holds most weights.
+_settings = attrgetter("dropout_d", "optim_g", "lr", "optim_d", "family", "margin", "seed")
 
 
 def _split_evenly(members: Sequence[Trial], parts: int) -> list[Sequence[Trial]]:

@@ -49,17 +49,36 @@ class Interrupted(Exception):
     """The user asked to stop; what was finished is stored."""
 
 
+class CohortShelf:
+    """An actor of Ray with the cohorts in flight, where workers on any machine find theirs by number.
+
+    Ray Tune would keep and save a cohort in a trial's configuration for ever.
+    """
+
+    def __init__(self) -> None:
+        self._cohorts: dict[int, Cohort] = {}
+
+    def put(self, number: int, cohort: Cohort) -> None:
+        self._cohorts[number] = cohort
+
+    def get(self, number: int) -> Cohort:
+        return self._cohorts[number]
+
+    def drop(self, number: int) -> None:
+        self._cohorts.pop(number, None)
+
+
 class CohortTrainable(Trainable):
     """Runs one cohort after another in a process that stays."""
 
-    def setup(self, config: dict[str, Any], cohorts: Sequence[Cohort] = (), device: str = "cpu") -> None:
-        self._cohorts, self._device = cohorts, device
+    def setup(self, config: dict[str, Any], shelf: Any = None, device: str = "cpu") -> None:
+        self._shelf, self._device = shelf, device
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         from sweep.worker import run_cohort  # torch belongs to the workers
 
-        self._work = run_cohort(self._cohorts[new_config["cohort"]], self._device)
+        self._work = run_cohort(ray.get(self._shelf.get.remote(new_config["cohort"])), self._device)
         return True
 
     def step(self) -> dict[str, Any]:
@@ -158,13 +177,16 @@ class Sweep:
 class _CohortQueue(Searcher):
     """Gives Ray Tune the next cohort when it has room for one."""
 
-    def __init__(self, sweep: Sweep) -> None:
+    def __init__(self, sweep: Sweep, shelf: Any) -> None:
         super().__init__()
-        self._sweep = sweep
+        self._sweep, self._shelf = sweep, shelf
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
         number = self._sweep.hand_out()
-        return cast(dict[str, Any], Searcher.FINISHED) if number is None else {"cohort": number}
+        if number is None:
+            return cast(dict[str, Any], Searcher.FINISHED)
+        ray.get(self._shelf.put.remote(number, self._sweep.plan.cohorts[number]))
+        return {"cohort": number}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing to learn from a result: the order is fixed."""
@@ -179,8 +201,8 @@ class _CohortQueue(Searcher):
 class _Recorder(Callback):
     """Passes what Ray Tune reports to the sweep."""
 
-    def __init__(self, sweep: Sweep) -> None:
-        self._sweep = sweep
+    def __init__(self, sweep: Sweep, shelf: Any) -> None:
+        self._sweep, self._shelf = sweep, shelf
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._sweep.started(trial.config["cohort"])
@@ -191,11 +213,13 @@ class _Recorder(Callback):
         if result["records"]:
             self._sweep.ended(trial.config["cohort"], list(result["records"]))
             result["records"].clear()  # Ray Tune keeps the result of every trial for ever
+            self._shelf.drop.remote(trial.config["cohort"])
         else:
             self._sweep.progressed(trial.config["cohort"], result["share"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._sweep.lost(trial.config["cohort"], f"worker lost {MAX_FAILURES + 1} times: {trial.get_pickled_error()}")
+        self._shelf.drop.remote(trial.config["cohort"])
 
 
 class _Stop(Stopper):
@@ -227,14 +251,15 @@ def run_sweep(plan: Plan, storage: Storage, panel: Panel, deadline: float | None
     device = "cuda" if plan.resources.gpus else "cpu"
     folder = tempfile.TemporaryDirectory(prefix="sweep-", ignore_cleanup_errors=True)
     with folder as scratch, _ray(plan.resources, scratch), _interrupts(sweep), panel:
+        shelf = ray.remote(num_cpus=0)(CohortShelf).remote()
         trainable = tune.with_resources(
-            tune.with_parameters(CohortTrainable, cohorts=plan.cohorts, device=device),
+            tune.with_parameters(CohortTrainable, shelf=shelf, device=device),
             {"cpu": plan.resources.cores, "gpu": plan.resources.gpus},
         )
         tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=_CohortQueue(sweep),
+                search_alg=_CohortQueue(sweep, shelf),
                 num_samples=len(plan.cohorts),
                 max_concurrent_trials=plan.resources.workers,
                 reuse_actors=True,
@@ -242,7 +267,7 @@ def run_sweep(plan: Plan, storage: Storage, panel: Panel, deadline: float | None
             run_config=tune.RunConfig(
                 name="sweep",
                 storage_path=scratch,
-                callbacks=[_Recorder(sweep)],
+                callbacks=[_Recorder(sweep, shelf)],
                 stop=_Stop(sweep),
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),

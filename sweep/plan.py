@@ -4,11 +4,11 @@ import csv
 import math
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from search_spaces.space import SearchSpace, expand
+from search_spaces.space import SearchSpace
 from search_spaces.trial import AXES, Trial
 from sweep import cost
 from sweep.cohorts import Cohort, partition
@@ -56,13 +56,6 @@ class Plan:
     def missing(self) -> int:
         return sum(len(cohort.trials) for cohort in self.cohorts)
 
-    def without(self, finished: Collection[str]) -> "Plan":
-        """The plan of the trials that are not among these."""
-        if not finished:
-            return self
-        missing = [trial for trial in self.trials if trial.trial_id not in finished]
-        return replace(self, cohorts=tuple(partition(missing, self.resources.memory, self.resources.device)))
-
     def summary(self) -> dict[str, Any]:
         """The plan in numbers; estimates are for what is missing."""
         bytes_needed = [cost.cohort_bytes(cohort.trials, self.resources.device) for cohort in self.cohorts]
@@ -79,27 +72,34 @@ class Plan:
         }
 
 
+def make_plan(
+    spaces: Sequence[SearchSpace],
+    trials: Sequence[Trial],
+    resources: Resources,
+    finished: Collection[str] = frozenset(),
+) -> Plan:
+    """Group what is missing into cohorts.
+
+    Args:
+        trials: what the spaces expand to.
+        finished: identities of trials that need not run; those of other grids may be among them.
+
+    Raises:
+        PlanError: a space asks for a precision that these workers lack.
+    """
+    _check_precision(spaces, resources)
+    missing = (trial for trial in trials if trial.trial_id not in finished)
+    cohorts = partition(missing, resources.memory, resources.device)
+    return Plan(tuple(spaces), tuple(trials), tuple(cohorts), resources)
+
+
 def _check_precision(spaces: Sequence[SearchSpace], resources: Resources) -> None:
-    """Raises PlanError where products are asked for that these workers can't make."""
     for space in spaces:
         if space.training.precision != "float32" and not resources.gpus:
             raise PlanError(
                 f"{space.name}: training.precision: got {space.training.precision}, allowed: float32 for workers "
                 "without a CUDA device"
             )
-
-
-def make_plan(spaces: Sequence[SearchSpace], resources: Resources, order_seed: int = 0) -> Plan:
-    """Expand the spaces and group their trials into cohorts.
-
-    Raises:
-        SpaceError: two spaces declare the same cell.
-        PlanError: a space asks for a precision that these workers lack.
-    """
-    _check_precision(spaces, resources)
-    trials = expand(spaces, order_seed)
-    cohorts = partition(trials, resources.memory, resources.device)
-    return Plan(tuple(spaces), tuple(trials), tuple(cohorts), resources)
 
 
 def share_out(machine: Machine, workers: int | None = None, gpus_per_worker: float | None = None) -> Resources:

@@ -50,7 +50,7 @@ def test_planning_makes_as_many_calls_for_a_cell_however_many_there_are(grid: st
 
     def per_cell(cells: int) -> float:
         space = synthetic_space(grid, cells)
-        return calls(lambda: make_plan([space], resources).without({"0" * 16})) / cells
+        return calls(lambda: make_plan([space], expand([space]), resources, {"0" * 16})) / cells
 
     per_cell(1000)  # once, so that nothing is done for the first time below
     assert per_cell(16_000) < 1.05 * per_cell(2000)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from search_spaces.space import load_space
+from search_spaces.space import expand, load_space
 from sweep import cost
 from sweep.devices import ALLOCATOR, Machine
 from sweep.plan import Plan, make_plan, share_out
@@ -60,7 +60,8 @@ def test_a_cohort_that_memory_does_not_hold_is_halved_and_gets_the_same_scores()
 def plan(request: pytest.FixtureRequest) -> Plan:
     """The paper's grids on a CUDA device of so many GB."""
     machine = Machine(16, 128 * GIB, (("a GPU", request.param * GIB),))
-    return make_plan([load_space(name) for name in THREE_GRIDS], share_out(machine))
+    spaces = [load_space(name) for name in THREE_GRIDS]
+    return make_plan(spaces, expand(spaces), share_out(machine))
 
 
 class TestThePapersGridsOnADevice:

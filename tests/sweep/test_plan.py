@@ -5,13 +5,14 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made_trials import write_space
 
-from search_spaces.space import SearchSpace, load_space
+from search_spaces.space import SearchSpace, expand, load_space
 from search_spaces.trial import AXES
 from sweep import cost
 from sweep.devices import Machine, this_machine
@@ -103,41 +104,45 @@ class TestShareOut:
 class TestMakePlan:
     resources = Resources(workers=2, cores=1, gpus=0, memory=8 * GIB, flops=1e9)
 
+    def plan(self, space: SearchSpace, finished: Collection[str] = frozenset()) -> Plan:
+        return make_plan([space], expand([space]), self.resources, finished)
+
     def test_everything_is_missing_at_first(self, space: SearchSpace) -> None:
-        plan = make_plan([space], self.resources)
+        plan = self.plan(space)
         assert plan.missing == len(plan.trials) == 4
         assert len(plan.cohorts) == 2
         assert {i for cohort in plan.cohorts for i in cohort.trial_ids} == {t.trial_id for t in space.trials()}
 
     def test_what_is_finished_is_left_out_and_nothing_else(self, space: SearchSpace) -> None:
         finished = {trial.trial_id for trial in space.trials() if trial.lr == 0.01}
-        plan = make_plan([space], self.resources).without(finished)
+        plan = self.plan(space, finished)
         assert len(plan.trials) == 4
         assert {t.lr for cohort in plan.cohorts for t in cohort.trials} == {0.001}
         assert plan.missing == 2
-        done = make_plan([space], self.resources).without({trial.trial_id for trial in space.trials()})
+        done = self.plan(space, {trial.trial_id for trial in space.trials()})
         assert (done.missing, done.cohorts, len(done.trials)) == (0, (), 4)
 
     def test_what_is_finished_elsewhere_changes_nothing(self, space: SearchSpace) -> None:
-        assert make_plan([space], self.resources).without({"0" * 16}) == make_plan([space], self.resources)
+        assert self.plan(space, {"0" * 16}) == self.plan(space)
 
     def test_cohorts_follow_the_order_of_the_trials(self) -> None:
-        plan = make_plan([load_space("laptop/mnist_gan")], self.resources, order_seed=3)
+        space = load_space("laptop/mnist_gan")
+        plan = make_plan([space], expand([space], order_seed=3), self.resources)
         shapes = list(dict.fromkeys(trial.shape for trial in plan.trials))
         assert list(dict.fromkeys(cohort.trials[0].shape for cohort in plan.cohorts)) == shapes
 
     def test_products_of_lower_precision_need_a_gpu(self, space: SearchSpace) -> None:
         lower = replace(space, training=replace(space.training, precision="tf32"))
         with pytest.raises(PlanError) as caught:
-            make_plan([lower], self.resources)
+            make_plan([lower], expand([lower]), self.resources)
         assert str(caught.value) == (
             f"{space.name}: training.precision: got tf32, allowed: float32 for workers without a CUDA device"
         )
-        plan = make_plan([lower], replace(self.resources, gpus=1))
+        plan = make_plan([lower], expand([lower]), replace(self.resources, gpus=1))
         assert {trial.trial_id for trial in plan.trials}.isdisjoint(trial.trial_id for trial in space.trials())
 
     def test_summary(self, space: SearchSpace) -> None:
-        plan = make_plan([space], replace(self.resources, flops=1000))
+        plan = make_plan([space], expand([space]), replace(self.resources, flops=1000))
         flops = sum(cost.training_flops(trial) for trial in plan.trials)
         summary = plan.summary()
         assert summary["cells"] == summary["missing"] == 4
@@ -152,7 +157,7 @@ class TestMakePlan:
         assert (empty["cells"], empty["missing"], empty["hours"], empty["memory_per_worker_gib"]) == (4, 0, 0, 0)
 
     def test_plan_can_be_saved_as_csv(self, space: SearchSpace, tmp_path: Path) -> None:
-        plan = make_plan([space], self.resources)
+        plan = self.plan(space)
         save_plan(plan, tmp_path / "plan.csv")
         with (tmp_path / "plan.csv").open(newline="") as file:
             saved = list(csv.DictReader(file))

@@ -1,0 +1,57 @@
+"""What a worker gets from the driver, on Ray: the cohort it runs, while it runs it."""
+
+import gc
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_trials import rows, trials
+from rich.console import Console
+
+from search_spaces.trial import Trial
+from sweep import driver
+from sweep.cohorts import Cohort
+from sweep.panel import Panel
+from sweep.plan import Plan, Resources
+from sweep.records import Record
+from sweep.storage import Storage
+
+COHORTS, MEMBERS = 8, 3
+
+
+class CountedShelf(driver.CohortShelf):
+    def count(self) -> int:
+        return len(self._cohorts)
+
+
+class Witness(driver.CohortTrainable):
+    """Trains nothing; its records tell what there is of the plan in the worker and on the shelf."""
+
+    def step(self) -> dict[str, Any]:
+        import ray  # reads its settings from what the driver sets when it is imported
+
+        gc.collect()
+        here = [thing.trial_id for thing in gc.get_objects() if isinstance(thing, Trial)]
+        seen = json.dumps({"here": here, "on_shelf": ray.get(self._shelf.count.remote())})
+        return {"records": [Record(i, "FAILED", error=seen) for i in here], "share": 1.0, "done": True}
+
+
+def test_a_worker_holds_the_cohort_it_runs_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver.ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers can't import it
+    monkeypatch.setattr(driver, "CohortTrainable", Witness)
+    monkeypatch.setattr(driver, "CohortShelf", CountedShelf)
+    cohorts = tuple(Cohort(tuple(trials(MEMBERS, size_g=size))) for size in range(8, 8 + COHORTS))
+    grid = tuple(trial for cohort in cohorts for trial in cohort.trials)
+    file = tmp_path / "results.db"
+    storage = Storage(f"sqlite:///{file}", create=True)
+    storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
+    plan = Plan((), grid, cohorts, Resources(workers=1, cores=1, gpus=0, memory=2**30, flops=1e9))
+    panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
+    assert driver.run_sweep(plan, storage, panel) == COHORTS * MEMBERS
+    storage.close()
+    seen = [json.loads(error) for (error,) in rows(file, "SELECT DISTINCT error FROM attempts ORDER BY attempt_id")]
+    assert [sorted(one["here"]) for one in seen] == [sorted(cohort.trial_ids) for cohort in cohorts]
+    assert max(one["on_shelf"] for one in seen) <= 2  # it, and one that Ray Tune has asked for in advance
