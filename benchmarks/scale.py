@@ -129,6 +129,13 @@ def measure(grid: str, cells: int, folder: Path) -> Point:
     )
 
 
+def measure_apart(grid: str, cells: int) -> Point:
+    """Measure in a new process, whose peak memory is that of this grid alone."""
+    command = [sys.executable, "-m", "benchmarks.scale", "--one", grid, str(cells)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return Point(**json.loads(done.stdout))
+
+
 def least(points: Sequence[Point]) -> Point:
     """The least of every number over repeats of one measurement: what disturbs it only adds to it."""
     rows = [asdict(point) for point in points]
@@ -181,15 +188,12 @@ def _timed(action: Callable[[], T]) -> tuple[T, float, float]:
 
 
 def _peak_bytes() -> int:
+    status = Path("/proc/self/status")
+    own = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE) if status.exists() else None
+    if own:
+        return int(own[1]) * 1024  # Linux's getrusage starts from the size of the process that started this one
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _measure_apart(grid: str, cells: int) -> Point:
-    """Measure in a new process, whose peak memory is that of this grid alone."""
-    command = [sys.executable, "-m", "benchmarks.scale", "--one", grid, str(cells)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return Point(**json.loads(done.stdout))
 
 
 def _save(points: Sequence[Point], repeats: int) -> Path:
@@ -213,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     points = []
     for grid in GRIDS:
         for cells in SIZES:
-            points.append(least([_measure_apart(grid, cells) for _ in range(options.repeats)]))
+            points.append(least([measure_apart(grid, cells) for _ in range(options.repeats)]))
             print(table(points).splitlines()[-1], file=sys.stderr)
     print(table(points))
     print(f"Written to {_save(points, options.repeats)}")

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "sqlite:///runs/mnist/results.db"
 BUSY_TIMEOUT_S = 30
+CACHE_KIB = 64_000  # identities are random, so each row that is added or looked up is on another page
 ROWS_AT_ONCE = 10_000  # a row waiting to be inserted takes 2 kB, so a million of them would take 2 GB
 
 
@@ -314,6 +315,7 @@ def _engine(url: URL) -> Engine:
     def _settings(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # BEGIN is sent below, not by the driver
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -324,10 +326,13 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
+_TRAINING = [field.name for field in fields(Training)]
+
+
 def _columns(trial: Trial) -> dict[str, Any]:
     values = {axis: getattr(trial, axis) for axis in AXES}
     own = {"trial_id": trial.trial_id, "space": trial.space, "family": trial.family}
-    training = {field.name: getattr(trial.training, field.name) for field in fields(Training)}  # asdict is slow
+    training = {name: getattr(trial.training, name) for name in _TRAINING}  # asdict is slow
     return own | values | training
 
 

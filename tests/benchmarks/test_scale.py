@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scale import GRIDS, LIMITS, SIZES, Point, least, measure, misses, synthetic_space, table
+from benchmarks.scale import GRIDS, LIMITS, SIZES, Point, least, measure, measure_apart, misses, synthetic_space, table
 from search_spaces.space import expand
 from search_spaces.trial import SHAPE_AXES
 from sweep.plan import Resources, make_plan
@@ -36,8 +36,8 @@ def test_a_synthetic_grid_has_as_many_cells_and_shapes_as_it_says(grid: str, cel
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-def test_ten_thousand_cells_take_seconds_and_resume_finds_nothing_missing(grid: str, tmp_path: Path) -> None:
-    point = measure(grid, 10_000, tmp_path)  # asserts itself that nothing is missing
+def test_ten_thousand_cells_take_seconds_and_resume_finds_nothing_missing(grid: str) -> None:
+    point = measure_apart(grid, 10_000)  # asserts itself that nothing is missing
     assert 0 < point.plan_s < 2  # about 0.1 s where this was written
     assert 0 < point.database_s < 5  # about 0.3 s
     assert 0 < point.resume_s < 3  # about 0.15 s
