@@ -105,7 +105,8 @@ class CohortTraining:
     def diverged(self) -> Tensor:
         """Which members hold a NaN or an infinity in any weight, [K]."""
         blocks = [network.parameters.values for network in (self.generator, self.discriminator)]
-        return ~torch.stack([block.isfinite().all(1) for block in blocks]).all(0)
+        extremes = [extreme for block in blocks for extreme in block.aminmax(dim=1)]  # NaN if any weight is
+        return ~torch.stack(extremes).isfinite().all(0)
 
     def _update(self) -> None:
         """What follows from the draws. The generators change last, so one pass of them serves both updates."""

@@ -1,7 +1,6 @@
 """What a trial costs in operations and bytes, counted from its shape before anything runs."""
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -69,16 +68,14 @@ def largest_member_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
 def member_bytes(trial: Trial, device: str = "cpu") -> int:
     """Peak memory that one more member adds to a cohort of one seed on "cpu" or "cuda", in bytes.
 
-    Beside `held_bytes` lies, one after the other, what is needed for a while; the most of it counts: what `_scoring`
-    takes, or a copy of the weights of one network, and 2 bytes for each, in which values that are not finite are
-    looked for. On a CPU the process keeps what the initial weights took; scoring uses it again, while the copy is a
-    little too large for it.
+    Beside `held_bytes` lies what is needed for a while; the most of it counts: what `_scoring` takes, or on a CPU the
+    initial weights, whose memory the process keeps and scoring uses again.
 
     The backward pass of batch norm (a batch of the widest layer) and the gradient of the pull-away term (some batches
     of the code) take less than scoring.
     """
     g, d = _parameters(trial)
-    for_a_while = g + d + max(g, d) if device == "cpu" else math.ceil(1.5 * max(g, d))
+    for_a_while = g + d if device == "cpu" else 0
     return held_bytes(trial) + FLOAT * max(for_a_while, _scoring(trial, device))
 
 
