@@ -218,6 +218,7 @@ class Lanes:
 
 
 def _serve(pipe: Connection, device: str) -> None:
+    os.environ["KINETO_LOG_LEVEL"] = "99"  # the profiler's library would write to the terminal
     bench: Bench | None = None
     with suppress(EOFError, BrokenPipeError):  # whoever asked has gone
         while (message := pipe.recv()) is not None:

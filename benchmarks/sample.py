@@ -70,7 +70,9 @@ def draw_sample(grid: str, shapes: int) -> Sample:
     for cell in cells:
         kind = "gan" if cell.family == "gan" else "ebgan"
         groups[kind, (cell.n_layer_g, cell.n_layer_d, cell.size_g, cell.size_d)].append(cell)
-    picked = _balanced_pairing({shape: cost.step_flops(group[0]) for (_, shape), group in groups.items()})
+    picked = _balanced_pairing(
+        {shape: cost.step_flops(group[0]) for (kind, shape), group in groups.items() if kind == "gan"}
+    )
     picked = [picked[i * len(picked) // shapes] for i in range(min(shapes, len(picked)))]
     counts = {kind: sum(len(group) for (k, _), group in groups.items() if k == kind) for kind in ("gan", "ebgan")}
     cases = [Case(kind, tuple(groups[kind, shape]), counts[kind] / len(picked)) for kind in counts for shape in picked]

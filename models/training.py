@@ -76,7 +76,7 @@ class CohortTraining:
         def column(values: Sequence[float]) -> Tensor:
             return torch.tensor(values, device=device, dtype=dtype)
 
-        self._advance = Replay(self._update, device)
+        self._replay = Replay(device)
         self._margin = column([0.0 if m.margin is None else m.margin for m in members])
         self._pulled = torch.tensor(
             [k for k, m in enumerate(members) if m.pt_weight > 0], device=device, dtype=torch.long
@@ -91,7 +91,7 @@ class CohortTraining:
         self._noise.copy_(self._draws.to_members(self._draws.noise((2, n, sizes.z_dim))))
         if len(self._kept):
             self._kept.copy_(self._draws.keep((len(self._kept), 3, n, sizes.size_d), self.schedule.dropout_rate))
-        self._advance()
+        self._replay(self._update)
         self.steps_done += 1
 
     @torch.no_grad()

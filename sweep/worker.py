@@ -169,7 +169,7 @@ def _out_of_memory(error: Exception) -> bool:
 
 
 def _free_memory() -> None:
-    """Let go of the cohort before; a training refers to itself, so it stays until it is looked for."""
+    """Let go of the cohort before. One that failed is held by the frames of its error, which refer to one another."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -10,9 +10,9 @@ from models.training import CohortTraining
 
 def test_on_a_cpu_every_call_is_the_action() -> None:
     calls: list[int] = []
-    replay = Replay(lambda: calls.append(1), torch.device("cpu"))
+    replay = Replay(torch.device("cpu"))
     for _ in range(7):
-        replay()
+        replay(lambda: calls.append(1))
     assert len(calls) == 7
 
 
@@ -21,8 +21,8 @@ class _Recording:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.log: list[str] = []
-        monkeypatch.setattr(Replay, "_aside", lambda replay: self.log.append("eager"))
-        monkeypatch.setattr(Replay, "_recorded", lambda replay: self._record())
+        monkeypatch.setattr(Replay, "_aside", lambda replay, action: self.log.append("eager"))
+        monkeypatch.setattr(Replay, "_recorded", lambda replay, action: self._record())
 
     def _record(self) -> "_Recording":
         self.log.append("recorded")
@@ -35,9 +35,9 @@ class _Recording:
 def test_what_is_recorded_is_replayed_in_the_same_call(monkeypatch: pytest.MonkeyPatch) -> None:
     # Recording runs no kernel, so the call that records must replay too, or a step would be lost.
     recording = _Recording(monkeypatch)
-    replay = Replay(lambda: None, torch.device("cuda"))
+    replay = Replay(torch.device("cuda"))
     for _ in range(6):
-        replay()
+        replay(lambda: None)
     assert recording.log == ["eager"] * 3 + ["recorded"] + ["replayed"] * 3
 
 

@@ -7,7 +7,9 @@ for 10), and beyond that to ten times what one rounding error at the start does.
 such as the settings of a neighbour, is compared bit by bit.
 """
 
+import gc
 import itertools
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -336,3 +338,17 @@ def test_rule_and_rate_reach_the_optimisers() -> None:
         assert m[0].item() == pytest.approx(0.01, rel=0.1)
         assert m[1].item() < 1e-4
         assert m[2].item() == pytest.approx(0.001, rel=0.1)
+
+
+def test_a_training_is_freed_when_its_owner_lets_go() -> None:
+    # The collector of cycles comes late: until then two cohorts would be in memory.
+    training = _training(EBGAN_PT, 3)
+    training.step()
+    training.generate(torch.zeros(4, 6, dtype=torch.float64))
+    gone = weakref.ref(training.generator.parameters)
+    gc.disable()
+    try:
+        del training
+        assert gone() is None
+    finally:
+        gc.enable()

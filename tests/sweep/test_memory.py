@@ -47,7 +47,7 @@ def test_a_worker_takes_what_is_predicted(spaces: str, shape: tuple[int, ...], m
 
 def test_a_cohort_that_memory_does_not_hold_is_halved_and_gets_the_same_scores() -> None:
     case = ("laptop/mnist_gan", 5, 400, 3, 128, 5, 500)
-    halved, undisturbed = worker(*case, 0.1), worker(*case, 10)
+    halved, undisturbed = worker(*case, 0.6), worker(*case, 10)
     assert undisturbed["sizes"] == [24]
     assert halved["sizes"] == [24, 12, 12]
     assert halved["errors"] == undisturbed["errors"] == [None] * 24
