@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from search_spaces.trial import Trial
-from sweep.devices import ALLOCATOR
+from sweep.devices import ALLOCATOR, return_memory
 
 SCORING_BATCH = 500
 
@@ -52,6 +52,7 @@ class Bench:
             "cohort": lambda: CohortWay(cells, self._images, memory),
         }
         self._ways.clear()
+        return_memory()
         self._members = len(cells)
         for name in ways:
             if name == "loops" and "loop" in self._ways:  # the same, measured in every lane at once

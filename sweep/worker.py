@@ -1,6 +1,5 @@
 """A worker: trains a cohort and scores each of its members. Takes trials, returns plain records."""
 
-import gc
 import time
 import traceback
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from models.training import CohortTraining
 from search_spaces.trial import Precision, Scoring, Trial
 from sweep.cohorts import Cohort
 from sweep.cost import SCORING_BATCH
-from sweep.devices import processor_name
+from sweep.devices import processor_name, return_memory
 from sweep.records import Record
 from sweep.sheet import sheet
 
@@ -169,8 +168,8 @@ def _out_of_memory(error: Exception) -> bool:
 
 
 def _free_memory() -> None:
-    """Let go of the cohort before. One that failed is held by the frames of its error, which refer to one another."""
-    gc.collect()
+    """Let go of what the cohort before took."""
+    return_memory()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
