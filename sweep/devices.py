@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # Environment of a process that trains on the CPU: freed memory is used again instead of being handed back to the
-# system, and lies in huge pages. Read by the C library when the process starts.
-ALLOCATOR = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**34),
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-}
+# system. Read by the C library when the process starts.
+ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**34)}
 
 
 @dataclass(frozen=True)
