@@ -1,7 +1,7 @@
 """A worker process that trains and scores cohorts and tells what they took: run by tests/sweep/test_memory.py.
 
 Arguments: names of search spaces, joined by "+"; n_layer_g, size_g, n_layer_d, size_d; steps; samples; and, if memory
-is to be limited, what there is beside that of half the cohort, as a share of what the cohort takes. Prints JSON.
+is to be limited, what there is, as a share of what the cohort takes. Prints JSON.
 """
 
 import json
@@ -45,7 +45,7 @@ def measured(cohort: Cohort) -> dict[str, Any]:
 
 
 def tight(cohort: Cohort, share: float) -> dict[str, Any]:
-    """Sizes of the cohorts that are tried, and the scores, where half the cohort fits and so much more.
+    """Sizes of the cohorts that are tried, and the scores, with this share of the memory it takes.
 
     Half of it runs before: what a process takes once, such as oneDNN's code, does not fail then.
     """
