@@ -50,7 +50,7 @@ def run_cohort(cohort: Cohort, device: str = "cpu") -> Iterator[Progress | list[
         if len(cohort.trials) == 1 or not _out_of_memory(error):
             yield _failures(cohort, error)
             return
-    _free_memory()  # only here: the error's traceback held the tensors of the cohort
+    # Only here, where no traceback holds the tensors of the cohort any more.
     records: list[Record] = []
     for half in cohort.halves():
         for item in run_cohort(half, device):

@@ -1,7 +1,7 @@
 """A worker process that trains and scores cohorts and tells what they took: run by tests/sweep/test_memory.py.
 
 Arguments: names of search spaces, joined by "+"; n_layer_g, size_g, n_layer_d, size_d; steps; samples; and, if memory
-is to be limited, what there is for the cohort, as a share of what its members take. Prints JSON.
+is to be limited, what there is, as a share of what the cohort takes. Prints JSON.
 """
 
 import json
@@ -45,9 +45,9 @@ def measured(cohort: Cohort) -> dict[str, Any]:
 
 
 def tight(cohort: Cohort, share: float) -> dict[str, Any]:
-    """Sizes of the cohorts that are tried, and the scores, where this share of the members finds memory.
+    """Sizes of the cohorts that are tried, and the scores, with this share of the memory it takes.
 
-    Half of them run before: what a process takes once, such as oneDNN's code, does not fail then.
+    Half of it runs before: what a process takes once, such as oneDNN's code, does not fail then.
     """
     run(cohort.halves()[0])
     members = cost.cohort_bytes(cohort.trials) - cost.shared_bytes(cohort.trials[0])
