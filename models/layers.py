@@ -3,8 +3,8 @@
 Activations are [H, N, K, C] in fixed memory, a `Stack`: H batches that are normalised apart, such as real and
 generated images, of N images each, for K members with C channels. Parameters are [K, ...]. Members never mix.
 
-Gradients are written out, not left to autograd, and nothing is allocated in a step: a step of small networks takes
-most of its time in the overhead of operators and in memory that no cache holds yet. They are the gradients that
+Gradients are written out, not left to autograd, and activations stay where they are: a step of small networks would
+lose much of its time to the overhead of operators and to memory that no cache holds yet. They are the gradients that
 autograd finds for the same layers.
 """
 
