@@ -44,9 +44,6 @@ class VmapWay:
         self._dropout = column([cell.dropout_d for cell in members])
         self._margin = column([cell.margin or 0.0 for cell in members])
         self._pt_weight = column([cell.pt_weight or 0.0 for cell in members])
-        self._generate = vmap(self._images_of, in_dims=(0, None))
-        self._d_gradients = vmap(grad(self._d_loss), in_dims=(0, 0, None, None, None, 0, 0))
-        self._g_gradients = vmap(grad(self._g_loss), in_dims=(0, 0, None, None, 0, 0))
 
     def run(self, steps: int) -> None:
         """Train all configurations together."""
@@ -56,7 +53,7 @@ class VmapWay:
     @torch.no_grad()
     def generate(self, z: Tensor) -> Tensor:
         """Images [N, K, pixels] from z [N, z_dim], in the order in which the cells were given."""
-        images = self._generate(self._g, z)
+        images = self._generate(z)
         back = torch.tensor([self._order.index(i) for i in range(len(self._order))], device=images.device)
         return images[back].transpose(0, 1)
 
@@ -64,14 +61,20 @@ class VmapWay:
         n, z_dim = self._shared.batch_size, self._shared.z_dim
         real = self._images[self._draws.batch(n)]
         with torch.no_grad():
-            fake = self._generate(self._g, self._draws.noise(n, z_dim))
+            fake = self._generate(self._draws.noise(n, z_dim))
         masks_real, masks_fake = self._masks(n), self._masks(n)
-        gradients = self._d_gradients(self._d, fake, real, masks_real, masks_fake, self._dropout, self._margin)
+        # vmap's functions are made anew in every step, which takes microseconds: kept, they would refer back to this
+        # object, and memory that only Python's collector can free piles up from shape to shape.
+        d_gradients = vmap(grad(self._d_loss), in_dims=(0, 0, None, None, None, 0, 0))
+        gradients = d_gradients(self._d, fake, real, masks_real, masks_fake, self._dropout, self._margin)
         _update(self._slices_d, gradients)
-        gradients = self._g_gradients(
-            self._g, self._d, self._draws.noise(n, z_dim), self._masks(n), self._dropout, self._pt_weight
-        )
-        _update(self._slices_g, gradients)
+        g_gradients = vmap(grad(self._g_loss), in_dims=(0, 0, None, None, 0, 0))
+        noise, masks = self._draws.noise(n, z_dim), self._masks(n)
+        _update(self._slices_g, g_gradients(self._g, self._d, noise, masks, self._dropout, self._pt_weight))
+
+    def _generate(self, z: Tensor) -> Tensor:
+        images: Tensor = vmap(self._images_of, in_dims=(0, None))(self._g, z)
+        return images
 
     def _masks(self, n: int) -> list[Tensor]:
         return [self._draws.mask(n, self._size_d) for _ in range(self._hidden)] if self._any_dropout else []

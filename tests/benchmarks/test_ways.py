@@ -1,5 +1,7 @@
 """The ways compute the same: number by number in float64 when they are given the same draws."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -62,3 +64,17 @@ def test_fresh_draws_train_too(kind: str) -> None:
     for way in (LoopWay(cells, images), VmapWay(cells, images)):
         way.run(12)  # more than an epoch
         assert way.generate(torch.randn(9, 4, dtype=torch.float64)).isfinite().all()
+
+
+@pytest.mark.parametrize("way", [LoopWay, VmapWay, CohortWay])
+def test_a_way_that_is_done_with_frees_its_memory_at_once(way: type) -> None:
+    """What waits for Python's collector piles up: a benchmark of many shapes was once ended by the system."""
+    gc.disable()
+    try:
+        trained = way(tiny_cells("ebgan"), made_images())
+        trained.run(1)
+        gone = weakref.ref(trained)
+        del trained
+        assert gone() is None
+    finally:
+        gc.enable()
