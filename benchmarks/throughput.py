@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
     parser.add_argument("--grid", choices=GRIDS, nargs="+", default=list(GRIDS))
     parser.add_argument("--shapes", type=int, default=16, help="of 16 pairings of depths with widths")
-    parser.add_argument("--seconds", type=float, default=0.25, help="of one measurement")
+    parser.add_argument("--seconds", type=float, default=0.2, help="of one measurement")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--ways", choices=(*WAYS, "tune"), nargs="+", default=[*WAYS, "tune"])
     parser.add_argument("--lanes", type=int, help="measuring processes (default: one a core, or 1 with a GPU)")

@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from search_spaces.trial import Trial
 
@@ -29,7 +30,7 @@ def discriminator_widths(trial: Trial) -> list[int]:
     return [PIXELS, *[trial.size_d] * (trial.n_layer_d - 1), 1 if trial.family == "gan" else PIXELS]
 
 
-def weights(widths: list[int]) -> int:
+def weights(widths: Sequence[int]) -> int:
     return sum(a * b for a, b in itertools.pairwise(widths))
 
 
@@ -101,7 +102,11 @@ def shared_bytes(trial: Trial, device: str = "cpu") -> int:
 
 def _parameters(trial: Trial) -> tuple[int, int]:
     """Numbers in the generator and in the discriminator: weights, and 2 a channel for batch norm or 1 for a bias."""
-    g, d = generator_widths(trial), discriminator_widths(trial)
+    return _parameters_between(tuple(generator_widths(trial)), tuple(discriminator_widths(trial)))
+
+
+@lru_cache(maxsize=16)  # asked for again and again for one shape after the other
+def _parameters_between(g: tuple[int, ...], d: tuple[int, ...]) -> tuple[int, int]:
     return weights(g) + 2 * sum(g[1:-1]) + g[-1], weights(d) + d[1] + 2 * sum(d[2:-1]) + d[-1]
 
 
