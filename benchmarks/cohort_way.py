@@ -14,7 +14,7 @@ class CohortWay:
     """Cohorts of the cells, one after the other where memory does not hold them all."""
 
     def __init__(self, cells: Sequence[Trial], images: Tensor, memory: int = 2**62) -> None:
-        cohorts = partition(cells, memory)
+        cohorts = partition(cells, memory, images.device.type)
         self._cells = [trial for cohort in cohorts for trial in cohort.trials]
         self._given = list(cells)
         self.trainings = [new_training(cohort, images) for cohort in cohorts]
