@@ -18,6 +18,7 @@ from rich.table import Table
 from scipy import stats
 
 from benchmarks.machine import device_name, file_name
+from benchmarks.options import count
 from benchmarks.sample import FAMILIES, thin
 from search_spaces.space import expand, load_space
 from search_spaces.trial import Trial
@@ -66,8 +67,8 @@ def compare(name: str, first: Sequence[float], second: Sequence[float]) -> Compa
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.precision", description=__doc__)
     parser.add_argument("--grid", choices=("laptop", "paper"), default="laptop")
-    parser.add_argument("--cells", type=int, default=256, help="of the grid's 7,168, evenly over all axes")
-    parser.add_argument("--steps", type=int, help="of training (default: the grid's)")
+    parser.add_argument("--cells", type=count, default=256, help="of the grid's 7,168, evenly over all axes")
+    parser.add_argument("--steps", type=count, help="of training (default: the grid's)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON file")
     options = parser.parse_args(arguments)
     console, machine = Console(), this_machine()
@@ -106,7 +107,9 @@ def scores(cells: Sequence[Trial], device: str, console: Console) -> list[float]
 
     found: dict[str, float] = {}
     in_order = sorted(cells, key=lambda cell: str(cell.shape))
-    for cohort in partition(in_order, this_machine().memory // 2):
+    machine = this_machine()
+    room = machine.gpus[0][1] if device == "cuda" else machine.memory
+    for cohort in partition(in_order, room // 2, device):
         for item in run_cohort(cohort, device):
             for record in item if isinstance(item, list) else []:
                 if record.state == "FAILED":

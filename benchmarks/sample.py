@@ -1,16 +1,20 @@
 """A stratified sample of a grid: a few shapes that stand for all, every depth pair and every width pair among them."""
 
-import math
+import itertools
 import random
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from search_spaces.space import expand, load_space
-from search_spaces.trial import Trial
+from search_spaces.trial import AXES, Trial
 from sweep import cost
 
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
+_THINNED = ("family", *AXES)
+_STRIDE = 5  # through the depth pairs where fewer shapes are asked for than there are; meets other depths each time
 _PAIRINGS = 200  # seeded pairings tried; the one whose operations are nearest to the grid's is kept
 
 
@@ -73,22 +77,33 @@ def draw_sample(grid: str, shapes: int) -> Sample:
     picked = _balanced_pairing(
         {shape: cost.step_flops(group[0]) for (kind, shape), group in groups.items() if kind == "gan"}
     )
-    picked = [picked[i * len(picked) // shapes] for i in range(min(shapes, len(picked)))]
+    picked = [picked[i] for i in sorted(i * _STRIDE % len(picked) for i in range(min(shapes, len(picked))))]
     counts = {kind: sum(len(group) for (k, _), group in groups.items() if k == kind) for kind in ("gan", "ebgan")}
     cases = [Case(kind, tuple(groups[kind, shape]), counts[kind] / len(picked)) for kind in counts for shape in picked]
     return Sample(grid, tuple(cases), len(cells), sum(cost.training_flops(cell) for cell in cells))
 
 
 def thin(cells: Sequence[Trial], most: int) -> tuple[Trial, ...]:
-    """At most so many of the cells, evenly over the values of their axes.
+    """At most so many of the cells, in their order, evenly over the values of their axes.
 
-    Cells of a grid come in the order of a product, so a stride that divides their number would meet one value of
-    the fastest axis alone; a stride without a common divisor meets all.
+    One after the other is taken whose values, and then pairs of values, have been met least so far.
     """
-    n = len(cells)
-    stride = next(s for s in (7, 5, 11, 13, 1) if math.gcd(s, n) == 1)
-    kept = {i * stride % n for i in range(min(n, most))}
-    return tuple(cell for i, cell in enumerate(cells) if i in kept)
+    if most >= len(cells):
+        return tuple(cells)
+    columns = [np.unique([str(getattr(cell, axis)) for cell in cells], return_inverse=True)[1] for axis in _THINNED]
+    columns = [column for column in columns if column.max() > 0]
+    pairs = [a * (b.max() + 1) + b for a, b in itertools.combinations(columns, 2)]
+    weighted = [(column, 1.0) for column in columns] + [(pair, 1e-3) for pair in pairs]
+    met = [np.zeros(codes.max() + 1) for codes, _ in weighted]
+    burden = np.random.default_rng(0).random(len(cells)) * 1e-6  # breaks ties
+    kept: list[int] = []
+    for _ in range(most):
+        total = burden + sum(weight * seen[codes] for (codes, weight), seen in zip(weighted, met, strict=True))
+        total[kept] = np.inf
+        kept.append(int(total.argmin()))
+        for (codes, _), seen in zip(weighted, met, strict=True):
+            seen[codes[kept[-1]]] += 1
+    return tuple(cells[i] for i in sorted(kept))
 
 
 def _balanced_pairing(operations: dict[tuple[int, ...], int]) -> list[tuple[int, ...]]:

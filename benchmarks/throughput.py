@@ -15,6 +15,7 @@ from benchmarks.findings import CaseFinding, Findings, GridFinding, SweepFinding
 from benchmarks.floor import Limit, mean_floor
 from benchmarks.lanes import Lanes
 from benchmarks.machine import better, device_name, file_name, measure_limit
+from benchmarks.options import count, seconds
 from benchmarks.sample import Sample, draw_sample, thin
 from benchmarks.side_by_side import WAYS, CaseRates, Effort, measure_sample
 from benchmarks.tables import markdown, show, write_between_markers
@@ -27,6 +28,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 DOCUMENT = ROOT / "docs" / "performance.md"
 GRIDS = ("laptop", "paper")
+SHAPES = 16
 _TUNE_CELLS = 4  # of a case
 _TUNE_REPEATS = 2  # a repeat takes a minute
 _WIDTH = 130  # of a console that is no terminal
@@ -34,35 +36,54 @@ _LIMIT_SECONDS = 0.2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    options = _options(arguments)
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)
     start = time.perf_counter()
     findings = _measure(options, console)
     show(findings, console)
-    path = options.out / f"{file_name(findings.device)}.json"
-    findings.write(path)
-    console.print(f"{path}, after {(time.perf_counter() - start) / 60:.1f} minutes")
+    if options.out:
+        path = options.out / f"{file_name(findings.device)}.json"
+        findings.write(path)
+        console.print(f"{path}, after {(time.perf_counter() - start) / 60:.1f} minutes")
+    else:
+        console.print("Not recorded, for this was a part of the benchmark; --out DIR keeps it.")
     if options.document:
         write_between_markers(options.document, markdown(findings))
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
     parser.add_argument("--grid", choices=GRIDS, nargs="+", default=list(GRIDS))
-    parser.add_argument("--shapes", type=int, default=16, help="of 16 pairings of depths with widths")
-    parser.add_argument("--seconds", type=float, default=0.2, help="of one measurement")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--shapes", type=count, default=SHAPES, help="of 16 pairings of depths with widths")
+    parser.add_argument("--seconds", type=seconds, default=0.2, help="of one measurement")
+    parser.add_argument("--repeats", type=count, default=3)
     parser.add_argument("--ways", choices=(*WAYS, "tune"), nargs="+", default=[*WAYS, "tune"])
-    parser.add_argument("--lanes", type=int, help="measuring processes (default: one a core, or 1 with a GPU)")
-    parser.add_argument("--concurrent", type=int, nargs="+", help="Ray Tune trials at once; the best number counts")
+    parser.add_argument("--lanes", type=count, help="measuring processes (default: one a core, or 1 with a GPU)")
+    parser.add_argument("--concurrent", type=count, nargs="+", help="Ray Tune trials at once; the best number counts")
     parser.add_argument("--no-sweep", dest="sweep", action="store_false", help="leave out scoring and the whole sweep")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON file")
-    parser.add_argument("--document", type=Path, default=DOCUMENT, help="Markdown file to write the tables into")
+    parser.add_argument("--out", type=Path, help="folder of the JSON file (default: of a whole run, the recorded one)")
+    parser.add_argument("--document", type=Path, help="Markdown file for the tables (default: likewise)")
     parser.add_argument("--no-document", dest="document", action="store_const", const=None)
-    return parser
+    options = parser.parse_args(arguments)
+    cores = this_machine().cores
+    if options.shapes > SHAPES:
+        parser.error(f"--shapes: got {options.shapes}, allowed: 1 to {SHAPES}")
+    if options.lanes and options.lanes > cores:
+        parser.error(f"--lanes: got {options.lanes}, allowed: 1 to {cores} on this machine")
+    if not set(options.ways) - {"tune", "loops"}:
+        parser.error(f"--ways: got {' '.join(options.ways)}, allowed: these beside loop, vmap or cohort")
+    whole = all(
+        getattr(options, name) == parser.get_default(name)
+        for name in ("grid", "shapes", "seconds", "repeats", "ways", "lanes", "concurrent", "sweep")
+    )
+    if whole and "--no-document" not in (sys.argv[1:] if arguments is None else arguments):
+        options.document = options.document or DOCUMENT
+    if whole:
+        options.out = options.out or RESULTS
+    return options
 
 
 def _measure(options: argparse.Namespace, console: Console) -> Findings:

@@ -16,6 +16,7 @@ PROCESS_BYTES = 500_000_000  # a worker with torch, Ray and the metrics, and wha
 CONTEXT_BYTES = 500_000_000  # CUDA's context and the workspaces of its libraries
 SCORING_BATCH = 500  # images that share batch statistics in the generator when it is scored
 SHEET_IMAGES = 96
+FEATURES = 32  # numbers of an image for the Frechet distance
 MAPS = 16 * 16**2 + 32 * 8**2  # numbers in the classifier's two maps of an image
 # Sustained rates from which a first guess of the time is made; a running sweep measures its own.
 FLOPS_PER_CORE = 25e9
@@ -57,13 +58,16 @@ def cohort_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
     kinds = Counter((trial.optim_g, trial.optim_d) for trial in trials)
     one_of = {(trial.optim_g, trial.optim_d): trial for trial in trials}
     members = sum(n * member_bytes(one_of[kind], device) for kind, n in kinds.items())
-    return shared_bytes(trials[0], device) + members + len(trials) * _own_draws(trials)
+    seeds = len({trial.seed for trial in trials})
+    own = FLOAT * _own_draws(trials) * (3 * (seeds - 1) + len(trials)) if seeds > 1 else 0
+    return shared_bytes(trials[0], device) + members + own
 
 
 def largest_member_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
     """The most that one of these trials of one shape adds to a cohort of them, in bytes."""
     one_of = {(trial.optim_g, trial.optim_d): trial for trial in trials}
-    return max(member_bytes(trial, device) for trial in one_of.values()) + _own_draws(trials)
+    own = FLOAT * _own_draws(trials) * 4 if len({trial.seed for trial in trials}) > 1 else 0
+    return max(member_bytes(trial, device) for trial in one_of.values()) + own
 
 
 def member_bytes(trial: Trial, device: str = "cpu") -> int:
@@ -92,9 +96,10 @@ def shared_bytes(trial: Trial, device: str = "cpu") -> int:
     """Memory of a worker whatever the number of members, on "cpu" or "cuda", in bytes.
 
     The training images and what of the process lies on the device; the dropout masks that members of one seed share,
-    with what drawing them takes; on a CPU the initial weights of a seed before they are copied for each member.
+    with what drawing them takes; on a CPU the initial weights of a seed before they are copied for each member; when
+    it comes to scoring, the noise of all samples, and the features of one member at a time in double precision.
     """
-    drawn = 3 * _masks(trial)
+    drawn = 3 * _masks(trial) + trial.scoring.n_samples * (trial.training.z_dim + 2 * FEATURES)
     if device == "cpu":
         return PROCESS_BYTES + DATA_BYTES + FLOAT * (drawn + max(_parameters(trial)))
     return CONTEXT_BYTES + DATA_BYTES + FLOAT * drawn
@@ -137,11 +142,11 @@ def _scoring(trial: Trial, device: str) -> int:
 
     A batch of images is made by hidden layers that share one product and one value, while the batch before it is still
     held; then it is copied for the classifier, which on a CUDA device takes all images at once and makes two maps of
-    each. For each sample 10 logits, 32 features and a sum are kept, and the images of the sample sheet.
+    each. For each sample 10 logits, 32 features and a sum are kept and copied once; and the images of the sheet.
     """
     maps = MAPS if device == "cuda" else 0
     batch = SCORING_BATCH * (2 * PIXELS + max(2 * trial.size_g, maps))
-    return batch + SHEET_IMAGES * PIXELS + 43 * trial.scoring.n_samples
+    return batch + SHEET_IMAGES * PIXELS + 2 * (FEATURES + 11) * trial.scoring.n_samples
 
 
 def _masks(trial: Trial) -> int:
@@ -150,9 +155,9 @@ def _masks(trial: Trial) -> int:
 
 
 def _own_draws(trials: Sequence[Trial]) -> int:
-    """Bytes that a member adds where seeds differ: masks of its own, kept and spread out in the order of members."""
-    several = len({trial.seed for trial in trials}) > 1 and any(trial.dropout_d for trial in trials)
-    return FLOAT * 2 * _masks(trials[0]) if several else 0
+    """Numbers in the masks of a seed: where seeds differ, each keeps them with what drawing takes, 3 times in all, and
+    each member has them once more, spread out in the order of members."""
+    return _masks(trials[0]) if any(trial.dropout_d for trial in trials) else 0
 
 
 def disk_bytes(n_trials: int) -> int:

@@ -33,6 +33,7 @@ HOMES = {
     "matplotlib": {"reports/figures.py"},
     "argparse": {
         *(f"{package}/__main__.py" for package in PACKAGES),
+        "benchmarks/options.py",
         "benchmarks/throughput.py",
         "benchmarks/precision.py",
         "benchmarks/scale.py",

@@ -1,9 +1,11 @@
 """The stratified sample: every depth pair, every width pair, every cell of the grid counted once."""
 
 import itertools
+from collections import Counter
 
 import pytest
 
+from benchmarks.precision import sample_cells
 from benchmarks.sample import draw_sample, thin
 
 
@@ -41,7 +43,7 @@ def test_it_is_the_same_every_time() -> None:
     assert draw_sample("laptop", 16) == draw_sample("laptop", 16)
 
 
-@pytest.mark.parametrize("most", [4, 8, 12])
+@pytest.mark.parametrize("most", [2, 4, 8, 12])
 def test_thinning_keeps_both_values_of_each_axis(most: int) -> None:
     cells = draw_sample("laptop", 1).cases[0].cells
     kept = thin(cells, most)
@@ -49,7 +51,22 @@ def test_thinning_keeps_both_values_of_each_axis(most: int) -> None:
     assert [cell for cell in cells if cell in kept] == list(kept)
     for axis in ("dropout_d", "optim_g", "optim_d"):
         assert len({getattr(cell, axis) for cell in kept}) == 2, axis
-    assert len({cell.lr for cell in kept}) == 3
+    assert len({cell.lr for cell in kept}) == min(most, 3)
+
+
+def test_a_few_cells_of_a_whole_grid_meet_all_its_values() -> None:
+    cells = sample_cells("laptop", 64, None)
+    for axis in ("family", "n_layer_g", "n_layer_d", "size_g", "size_d"):
+        met = Counter(getattr(cell, axis) for cell in cells)
+        assert max(met.values()) <= 1.5 * min(met.values()) or axis == "family", axis
+        assert len(met) >= 3, axis
+
+
+@pytest.mark.parametrize("shapes", [2, 4, 8])
+def test_fewer_shapes_meet_several_depths_of_both_networks(shapes: int) -> None:
+    cells = [case.cells[0] for case in draw_sample("paper", shapes).cases]
+    assert len({cell.n_layer_g for cell in cells}) >= min(shapes, 3)
+    assert len({cell.n_layer_d for cell in cells}) >= min(shapes, 3)
 
 
 def test_thinning_leaves_few_alone() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.findings import Findings
+from benchmarks.throughput import DOCUMENT, RESULTS, _options, main
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -38,3 +39,30 @@ def test_a_tiny_run(tmp_path: Path) -> None:
     assert "laptop: cohort over loop" in done.stdout
     assert "laptop: cohort over tune" in done.stdout
     assert "not measured" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        (["--shapes", "0"], "a whole number from 1"),
+        (["--shapes", "17"], "1 to 16"),
+        (["--repeats", "-1"], "a whole number from 1"),
+        (["--seconds", "nan"], "a number above 0"),
+        (["--lanes", "9999"], "on this machine"),
+        (["--ways", "tune"], "beside loop, vmap or cohort"),
+        (["--ways", "loops", "--lanes", "1"], "beside loop, vmap or cohort"),
+    ],
+)
+def test_bad_options_are_told_before_anything_is_measured(
+    arguments: list[str], allowed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert allowed in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_part_of_the_benchmark_is_not_the_record() -> None:
+    part, whole = _options(["--shapes", "2"]), _options([])
+    assert (part.out, part.document) == (None, None)
+    assert (whole.out, whole.document) == (RESULTS, DOCUMENT)
+    assert _options(["--no-document"]).document is None
