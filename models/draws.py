@@ -5,7 +5,7 @@ comparisons between settings are then paired, and a cohort pays for one draw ins
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -60,6 +60,24 @@ class Draws:
             kept = torch.rand(*shape, generator=generator, device=self._device, dtype=self._dtype) >= rate
             masks.append(kept.to(self._dtype).div_(1 - rate))
         return torch.stack(masks, -2)
+
+    def state(self) -> dict[str, Tensor]:
+        """Where every stream stands, on the CPU, and the images left of the epoch."""
+        found = {}
+        for purpose, generators in self._streams().items():
+            for i, generator in enumerate(generators):
+                found[f"{purpose}.{i}"] = generator.get_state()
+        return found | {f"order.{i}": order for i, order in enumerate(self._order)}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        for purpose, generators in self._streams().items():
+            for i, generator in enumerate(generators):
+                generator.set_state(state[f"{purpose}.{i}"].cpu())
+        self._order = [state[f"order.{i}"].to(self._device) for i in range(len(self._order))]
+
+    def _streams(self) -> dict[str, list[torch.Generator]]:
+        return {"noise": self._noise, "dropout": self._dropout, "batches": self._batches}
 
     def to_members(self, draws: Tensor) -> Tensor:
         """Spread what belongs to seeds over the members: [..., S, C] -> [..., K, C], no copy if all share one seed."""

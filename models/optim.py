@@ -63,6 +63,10 @@ class StackedOptimizer:
                 group.squares.append(torch.zeros_like(group.values[-1]))
                 group.steps.append(torch.zeros((), device=group.values[-1].device))
 
+    def state(self) -> list[Tensor]:
+        """What a step changes beside the parameters, in fixed memory."""
+        return [t for group in self._groups.values() for t in (*group.means, *group.squares, *group.steps)]
+
     def step(self) -> None:
         """Apply the gradients that the parameters hold."""
         for (rule, rate), group in self._groups.items():

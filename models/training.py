@@ -5,7 +5,7 @@ same alone, in any cohort and in any order, up to floating-point rounding.
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -107,6 +107,29 @@ class CohortTraining:
         blocks = [network.parameters.values for network in (self.generator, self.discriminator)]
         extremes = [extreme for block in blocks for extreme in block.aminmax(dim=1)]  # NaN if any weight is
         return ~torch.stack(extremes).isfinite().all(0)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that a step changes and a later step depends on, by name."""
+        return self._fixed() | {f"draws.{name}": tensor for name, tensor in self._draws.state().items()}
+
+    @torch.no_grad()
+    def load_state(self, state: Mapping[str, Tensor], steps_done: int) -> None:
+        """Go on from what `state` gave after so many steps, to the same results bit by bit on the same device.
+
+        Raises:
+            KeyError, RuntimeError: it is the state of another training.
+        """
+        for name, tensor in self._fixed().items():
+            tensor.copy_(state[name])
+        self._draws.load_state({name: state[f"draws.{name}"] for name in self._draws.state()})
+        self.steps_done = steps_done
+
+    def _fixed(self) -> dict[str, Tensor]:
+        """Weights and what the optimisers keep, in the memory where steps change them."""
+        found = {"generator": self.generator.parameters.values, "discriminator": self.discriminator.parameters.values}
+        for name, optimizer in (("optim_g", self._optim_g), ("optim_d", self._optim_d)):
+            found |= {f"{name}.{i}": tensor for i, tensor in enumerate(optimizer.state())}
+        return found
 
     def _update(self) -> None:
         """What follows from the draws. The generators change last, so one pass of them serves both updates."""

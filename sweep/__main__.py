@@ -19,13 +19,18 @@ from search_spaces.space import SearchSpace, SpaceError, expand, load_space
 from search_spaces.trial import Trial
 from sweep.cluster import check_address
 from sweep.devices import Machine, this_machine
+from sweep.journal import Journal
+from sweep.marks import EVERY_S, Marks
+from sweep.notice import notify
 from sweep.plan import Plan, PlanError, Resources, cohort_flops, make_plan, save_plan, share_out
 from sweep.provenance import code_version, environment
+from sweep.status import read_status, status_text
 from sweep.storage import DEFAULT_URL, Storage, StorageError, exists
-from sweep.tables import STATES
+from sweep.tables import REASONS, STATES
 
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
 LAPTOP_MINUTES = 10.0
+MAX_ATTEMPTS = 3
 
 
 class _Parser(argparse.ArgumentParser):
@@ -62,15 +67,35 @@ def _parser() -> argparse.ArgumentParser:
     _add_db(run)
     run.add_argument("--minutes", type=_positive, help="stop after this time; later runs go on")
     run.add_argument("--since", type=float, metavar="SECONDS", help="count the minutes from this Unix time")
+    run.add_argument(
+        "--max-attempts",
+        type=_count,
+        default=MAX_ATTEMPTS,
+        metavar="N",
+        help="of a cohort whose worker dies (default: %(default)s)",
+    )
+    run.add_argument(
+        "--checkpoints", type=Path, metavar="DIR", help="of long cohorts (default: beside an SQLite database)"
+    )
+    run.add_argument(
+        "--checkpoint-minutes",
+        type=_share,
+        default=EVERY_S / 60,
+        metavar="M",
+        help="of training between two checkpoints, 0 for none (default: %(default)g)",
+    )
+    run.add_argument("--log", type=Path, metavar="FILE", help="JSON lines (default: beside an SQLite database)")
+    run.add_argument("--notify", metavar="COMMAND", help="for the shell, at the end; told how it went by SWEEP_STATE")
     run.set_defaults(command=_run)
 
-    status = commands.add_parser("status", help="counts by family and state")
+    status = commands.add_parser("status", help="what is done, what runs, what is left; also while a sweep runs")
     _add_db(status)
-    status.add_argument("--json", action="store_true", help="print the counts as one JSON object")
+    status.add_argument("--json", action="store_true", help="print it as one JSON object")
     status.set_defaults(command=_status)
 
     retry = commands.add_parser("retry", help="put failed trials back to waiting")
     _add_db(retry)
+    retry.add_argument("--reason", choices=REASONS, help="only those that failed for this reason")
     retry.set_defaults(command=_retry)
     return parser
 
@@ -113,7 +138,11 @@ def _run(options: argparse.Namespace) -> int:
     storage = Storage(options.db, create=True)
     storage.claim()
     storage.release()
-    plan = _first_cohorts(make_plan(spaces, trials, resources, _finished(spaces, storage)), options.limit)
+    plan = make_plan(spaces, trials, resources, _finished(spaces, storage))
+    marks = _marks(options, storage)
+    if marks:
+        marks.clear(plan.cohorts)
+    plan = _first_cohorts(plan, options.limit)
     print(_plan_text(plan))
     if not plan.cohorts:
         return 0
@@ -124,26 +153,63 @@ def _run(options: argparse.Namespace) -> int:
         code_version=code_version(),
     )
     storage.add_trials(sweep_id, plan.trials)
-    return _run_plan(plan, storage, sweep_id, _deadline(options))
+    state = "failed"
+    try:
+        code = _run_plan(plan, storage, sweep_id, options, marks)
+        state = {0: "done", 1: "done with failures", 130: "stopped"}[code]
+    finally:
+        if options.notify:
+            notify(options.notify, state, storage, sweep_id)
+    return code
 
 
-def _run_plan(plan: Plan, storage: Storage, sweep_id: int, deadline: float | None) -> int:
+def _run_plan(
+    plan: Plan, storage: Storage, sweep_id: int, options: argparse.Namespace, marks: Marks | None
+) -> int:
     # Ray takes seconds to load and to start, so it comes after the plan and its checks.
     from rich.console import Console
 
-    from sweep.driver import Interrupted, run_sweep
+    from sweep.dispatch import Dispatcher, Settings
+    from sweep.driver import RayError, run_cohorts
     from sweep.panel import Panel
 
     print("Starting Ray ...", flush=True)
+    deadline = _deadline(options)
     counts = _counts_before(plan, storage)
+    journal = Journal(_beside(options.log, storage, f"sweep-{sweep_id}.jsonl"))
+    journal.write("planned", sweep=sweep_id, **plan.summary())
     panel = Panel(Console(), counts, sum(map(cohort_flops, plan.cohorts)), deadline)
+    settings = Settings(deadline, options.max_attempts)
+    dispatcher = Dispatcher(plan, storage, sweep_id, _identities(plan.spaces), panel, journal, settings, marks)
     try:
-        failed = run_sweep(plan, storage, panel, deadline)
-    except Interrupted:
+        with panel:
+            run_cohorts(dispatcher, plan.resources, marks)
+    except RayError as error:
+        raise PlanError(str(error)) from None
+    finally:
+        dispatcher.close()
+        journal.write("over", failed=dispatcher.failed, interrupted=dispatcher.interrupted)
+    if dispatcher.repeated_error:
+        print(f"Stopped: the same error came three times in a row.\n{dispatcher.repeated_error}", file=sys.stderr)
+        return 1
+    if dispatcher.interrupted:
         print("Stopped. Finished cohorts are stored; the same command goes on with the rest.")
         return 130
     storage.finish(sweep_id)
-    return 1 if failed else 0
+    return 1 if dispatcher.failed else 0
+
+
+def _marks(options: argparse.Namespace, storage: Storage) -> Marks | None:
+    folder = _beside(options.checkpoints, storage, "checkpoints")
+    every_s = 60 * options.checkpoint_minutes
+    return Marks(folder.absolute(), every_s) if folder and every_s else None
+
+
+def _beside(chosen: Path | None, storage: Storage, name: str) -> Path | None:
+    """A chosen path, or one beside the file of an SQLite database; a server has no place for it."""
+    if chosen is None and storage.is_file:
+        return Path(str(storage.url.database)).parent / name
+    return chosen
 
 
 def _counts_before(plan: Plan, storage: Storage) -> dict[str, dict[str, int]]:
@@ -156,17 +222,13 @@ def _counts_before(plan: Plan, storage: Storage) -> dict[str, dict[str, int]]:
 
 
 def _status(options: argparse.Namespace) -> int:
-    counts = Storage(options.db).counts()
-    if options.json:
-        print(json.dumps(counts))
-    for family, states in () if options.json else counts.items():
-        shown = ", ".join(f"{n} {state.lower()}" for state, n in states.items() if n)
-        print(f"{family:10} {sum(states.values()):6} cells: {shown}")
+    found = read_status(Storage(options.db))
+    print(json.dumps(found) if options.json else status_text(found))
     return 0
 
 
 def _retry(options: argparse.Namespace) -> int:
-    print(f"{Storage(options.db).retry()} failed trials put back to waiting")
+    print(f"{Storage(options.db).retry(options.reason)} failed trials put back to waiting")
     return 0
 
 
@@ -195,11 +257,14 @@ def _whole_grid(options: argparse.Namespace, machine: Machine) -> tuple[list[Sea
 
 def _finished(spaces: Sequence[SearchSpace], storage: Storage) -> set[str]:
     """What the database has already of these and other spaces."""
+    return storage.finished(_identities(spaces))
+
+
+def _identities(spaces: Sequence[SearchSpace]) -> list[ScoreIdentity]:
+    """What the scores of these spaces are called."""
     classifier = classifier_card().sha256
     scorings = {space.scoring for space in spaces}
-    return storage.finished(
-        ScoreIdentity(FORMULA, classifier, scoring.n_samples, scoring.z_seed) for scoring in scorings
-    )
+    return [ScoreIdentity(FORMULA, classifier, scoring.n_samples, scoring.z_seed) for scoring in scorings]
 
 
 def _first_cohorts(plan: Plan, limit: int | None) -> Plan:

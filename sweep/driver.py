@@ -1,15 +1,16 @@
-"""Runs the cohorts of a plan on Ray Tune and stores what comes back.
+"""Runs the cohorts that a dispatcher hands out on Ray Tune.
 
 Ray says "trial" for what we call a cohort: one Ray trial trains and scores all members of one cohort. Ray Tune's own
 state is scratch; the database is the truth, and a sweep goes on by planning again.
 """
 
+import itertools
 import logging
 import os
+import shutil
 import signal
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -34,19 +35,18 @@ from ray import tune  # noqa: E402
 from ray.tune import Callback, Stopper, Trainable  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
-from metrics.card import classifier_card  # noqa: E402
 from sweep.cohorts import Cohort  # noqa: E402
-from sweep.panel import Panel  # noqa: E402
-from sweep.plan import Plan, PlanError, Resources, cohort_flops  # noqa: E402
-from sweep.records import Record  # noqa: E402
-from sweep.storage import Reference, Storage, StorageError  # noqa: E402
+from sweep.dispatch import Dispatcher  # noqa: E402
+from sweep.marks import Marks  # noqa: E402
+from sweep.plan import PlanError, Resources  # noqa: E402
 
 MAX_SCRATCH = 30  # characters; Ray's sockets lie deep below, and the path of a socket is short
-MAX_FAILURES = 2  # of a worker process; errors in a cohort's own code come back as records
+COHORTS_PER_FIT = 500
+RAY_FAILURES = 3
 
 
-class Interrupted(Exception):
-    """The user asked to stop; what was finished is stored."""
+class RayError(Exception):
+    """Ray can't be made to work; the message is one line."""
 
 
 class CohortShelf:
@@ -71,121 +71,53 @@ class CohortShelf:
 class CohortTrainable(Trainable):
     """Runs one cohort after another in a process that stays."""
 
-    def setup(self, config: dict[str, Any], shelf: Any = None, device: str = "cpu") -> None:
-        self._shelf, self._device = shelf, device
+    def setup(
+        self, config: dict[str, Any], shelf: Any = None, device: str = "cpu", marks: Marks | None = None
+    ) -> None:
+        self._shelf, self._device, self._marks = shelf, device, marks
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         from sweep.worker import run_cohort  # torch belongs to the workers
 
-        self._work = run_cohort(ray.get(self._shelf.get.remote(new_config["cohort"])), self._device)
+        cohort = ray.get(self._shelf.get.remote(new_config["cohort"]))
+        self._work = run_cohort(cohort, self._device, self._marks)
         return True
 
     def step(self) -> dict[str, Any]:
         item = next(self._work)
         if isinstance(item, list):
-            return {"records": item, "share": 1.0, "done": True}
-        return {"records": [], "share": item.member_steps / item.total, "done": False}
+            return {"records": item, "share": 1.0, "note": None, "done": True}
+        return {"records": [], "share": item.member_steps / item.total, "note": item.note, "done": False}
 
 
-class Sweep:
-    """One run of a plan: hands out cohorts, stores records, and knows when to stop."""
+class _CohortQueue(Searcher):
+    """Gives Ray Tune the next cohort when it has room for one.
 
-    def __init__(self, plan: Plan, storage: Storage, panel: Panel, deadline: float | None) -> None:
-        self.plan, self.storage, self.panel, self.deadline = plan, storage, panel, deadline
-        self.interrupted = False
-        self.failed = 0
-        self._next = 0
-        self._over: set[int] = set()
-        self._unsaved: list[Sequence[Record]] = []
-        self._problem = StorageError("")
-        card = classifier_card()
-        self._reference = Reference(card.real_score, card.real_inception_score, card.test_accuracy)
+    Attributes:
+        done: whether the dispatcher has no more.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, shelf: Any) -> None:
+        super().__init__()
+        self._dispatcher, self._shelf, self._left = dispatcher, shelf, COHORTS_PER_FIT
+        self.done = False
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
         """Ray Tune pickles its set-up in order to restore it; we plan again instead, so nothing is kept."""
         return object, ()
 
-    def hand_out(self) -> int | None:
-        """Number of the next cohort; None when there is no more, or none that would end in time.
-
-        Cohorts start in the plan's order, so what is finished is a first part of it and a fair sample of the grid.
-        """
-        if self._next == len(self.plan.cohorts) or self.interrupted:
-            return None
-        if self._next >= self.plan.resources.workers and self._too_late(self.plan.cohorts[self._next]):
-            return None
-        self._next += 1
-        return self._next - 1
-
-    def started(self, number: int) -> None:
-        cohort = self.plan.cohorts[number]
-        self._guard(lambda: self.storage.start(cohort.trial_ids))
-        self.panel.started(str(number), _title(cohort), cohort_flops(cohort))
-
-    def progressed(self, number: int, share: float) -> None:
-        self.panel.progressed(str(number), share)
-
-    def ended(self, number: int, records: Sequence[Record]) -> None:
-        if number in self._over:
-            return
-        self._over.add(number)
-        self._unsaved.append(records)
-        self.save()
-        self.failed += sum(record.state == "FAILED" for record in records)
-        families = {trial.trial_id: trial.family for trial in self.plan.cohorts[number].trials}
-        self.panel.ended(str(number), [families[record.trial_id] for record in records], records)
-
-    def lost(self, number: int, reason: str) -> None:
-        """A worker died for good on this cohort."""
-        self.ended(number, [Record(i, "FAILED", error=reason) for i in self.plan.cohorts[number].trial_ids])
-
-    def save(self) -> None:
-        """Store what is not stored yet; while the database does not answer, keep it for the next time."""
-        while self._unsaved and self._guard(lambda: self.storage.record(self._unsaved[0], self._reference)):
-            self._unsaved.pop(0)
-
-    def must_stop(self) -> bool:
-        """On Ctrl-C, or at the deadline; then a run that has finished nothing waits for its first cohort."""
-        late = self.deadline is not None and time.monotonic() > self.deadline
-        return self.interrupted or (late and bool(self._over))
-
-    def _too_late(self, cohort: Cohort) -> bool:
-        if self.deadline is None:
-            return False
-        workers = self.plan.resources.workers
-        measured = self.panel.operations_per_second
-        rate = measured / workers if measured else self.plan.resources.flops
-        return time.monotonic() + cohort_flops(cohort) / rate > self.deadline
-
-    def _guard(self, action: Any) -> bool:
-        """Run a database action; an exception inside a callback of Ray Tune would end the whole sweep."""
-        try:
-            action()
-        except StorageError as error:
-            self._problem = error
-            return False
-        return True
-
-    def check_saved(self) -> None:
-        """Raises StorageError if finished cohorts could not be stored."""
-        self.save()
-        if self._unsaved:
-            raise self._problem
-
-
-class _CohortQueue(Searcher):
-    """Gives Ray Tune the next cohort when it has room for one."""
-
-    def __init__(self, sweep: Sweep, shelf: Any) -> None:
-        super().__init__()
-        self._sweep, self._shelf = sweep, shelf
-
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        number = self._sweep.hand_out()
-        if number is None:
+        if not self._left:
             return cast(dict[str, Any], Searcher.FINISHED)
-        ray.get(self._shelf.put.remote(number, self._sweep.plan.cohorts[number]))
+        number = self._dispatcher.next()
+        if number == "wait":
+            return None
+        if number == "done":
+            self.done = True
+            return cast(dict[str, Any], Searcher.FINISHED)
+        self._left -= 1
+        ray.get(self._shelf.put.remote(number, self._dispatcher.cohort(number)))
         return {"cohort": number}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -198,87 +130,106 @@ class _CohortQueue(Searcher):
         raise NotImplementedError("a sweep goes on by planning again")
 
 
-class _Recorder(Callback):
-    """Passes what Ray Tune reports to the sweep."""
+class _Reporter(Callback):
+    """Passes what Ray Tune reports to the dispatcher."""
 
-    def __init__(self, sweep: Sweep, shelf: Any) -> None:
-        self._sweep, self._shelf = sweep, shelf
+    def __init__(self, dispatcher: Dispatcher, shelf: Any) -> None:
+        self._dispatcher, self._shelf = dispatcher, shelf
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return object, ()  # as in _CohortQueue
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        self._dispatcher.tick()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._sweep.started(trial.config["cohort"])
+        self._dispatcher.started(trial.config["cohort"])
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         if result["records"]:
-            self._sweep.ended(trial.config["cohort"], list(result["records"]))
+            self._dispatcher.ended(trial.config["cohort"], list(result["records"]))
             result["records"].clear()  # Ray Tune keeps the result of every trial for ever
             self._shelf.drop.remote(trial.config["cohort"])
         else:
-            self._sweep.progressed(trial.config["cohort"], result["share"])
+            self._dispatcher.progressed(trial.config["cohort"], result["share"], result["note"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._sweep.lost(trial.config["cohort"], f"worker lost {MAX_FAILURES + 1} times: {trial.get_pickled_error()}")
         self._shelf.drop.remote(trial.config["cohort"])
+        self._dispatcher.lost(trial.config["cohort"], _first_line(trial.get_pickled_error()))
 
 
 class _Stop(Stopper):
-    def __init__(self, sweep: Sweep) -> None:
-        self._sweep = sweep
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return object, ()  # as in _CohortQueue
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
 
     def stop_all(self) -> bool:
-        return self._sweep.must_stop()
+        return self._dispatcher.must_stop()
 
 
-def run_sweep(plan: Plan, storage: Storage, panel: Panel, deadline: float | None = None) -> int:
-    """Run every missing cohort of a plan.
+def run_cohorts(dispatcher: Dispatcher, resources: Resources, marks: Marks | None = None) -> None:
+    """Run what a dispatcher hands out until it has no more or wants to stop.
 
     Args:
-        deadline: value of time.monotonic() by which to be done; cohorts that would not end in time don't start.
-
-    Returns:
-        How many trials failed.
+        marks: where and how often cohorts keep checkpoints; None for none.
 
     Raises:
-        Interrupted: the user pressed Ctrl-C; finished cohorts are stored.
         PlanError: the cluster lacks what the plan asks for.
-        StorageError: results could not be stored.
+        RayError: Ray failed several times with nothing done in between.
     """
-    sweep = Sweep(plan, storage, panel, deadline)
-    device = "cuda" if plan.resources.gpus else "cpu"
-    folder = tempfile.TemporaryDirectory(prefix="sweep-", ignore_cleanup_errors=True)
-    with folder as scratch, _ray(plan.resources, scratch), _interrupts(sweep), panel:
-        shelf = ray.remote(num_cpus=0)(CohortShelf).remote()
-        trainable = tune.with_resources(
-            tune.with_parameters(CohortTrainable, shelf=shelf, device=device),
-            {"cpu": plan.resources.cores, "gpu": plan.resources.gpus},
-        )
-        tune.Tuner(
-            trainable,
-            tune_config=tune.TuneConfig(
-                search_alg=_CohortQueue(sweep, shelf),
-                num_samples=len(plan.cohorts),
-                max_concurrent_trials=plan.resources.workers,
-                reuse_actors=True,
-            ),
-            run_config=tune.RunConfig(
-                name="sweep",
-                storage_path=scratch,
-                callbacks=[_Recorder(sweep, shelf)],
-                stop=_Stop(sweep),
-                failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                verbose=0,
-            ),
-        ).fit()
-    storage.release()
-    sweep.check_saved()
-    if sweep.interrupted:
-        raise Interrupted
-    return sweep.failed
+    failures = 0
+    while True:
+        ended = dispatcher.n_ended
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="sweep-", ignore_cleanup_errors=True)
+            with folder as scratch, _ray(resources, scratch), _interrupts(dispatcher):
+                for fit in itertools.count():
+                    done = _fit(dispatcher, resources, marks, f"{scratch}/{fit}")
+                    if done or dispatcher.must_stop():
+                        return
+                    shutil.rmtree(f"{scratch}/{fit}", ignore_errors=True)
+        except PlanError:
+            raise
+        except Exception as error:  # whatever Ray throws; what it ran is handed out again by a new Ray
+            failures = 1 if dispatcher.n_ended > ended else failures + 1
+            if failures == RAY_FAILURES:
+                raise RayError(f"Ray failed {failures} times in a row: {_first_line(error)}") from error
+            dispatcher.note(f"Ray failed, starting it again: {_first_line(error)}")
+        finally:
+            dispatcher.abandon()
+
+
+def _fit(dispatcher: Dispatcher, resources: Resources, marks: Marks | None, scratch: str) -> bool:
+    """Run some cohorts; Ray Tune remembers every one, so it starts afresh now and then. Returns whether all is done."""
+    shelf = ray.remote(num_cpus=0)(CohortShelf).remote()
+    queue = _CohortQueue(dispatcher, shelf)
+    trainable = tune.with_resources(
+        tune.with_parameters(CohortTrainable, shelf=shelf, device=resources.device, marks=marks),
+        {"cpu": resources.cores, "gpu": resources.gpus},
+    )
+    tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            search_alg=queue, num_samples=-1, max_concurrent_trials=resources.workers, reuse_actors=True
+        ),
+        run_config=tune.RunConfig(
+            name="sweep",
+            storage_path=scratch,
+            callbacks=[_Reporter(dispatcher, shelf)],
+            stop=_Stop(dispatcher),
+            failure_config=tune.FailureConfig(max_failures=0),  # the dispatcher hands out again what was lost
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            verbose=0,
+        ),
+    ).fit()
+    return queue.done
 
 
 @contextmanager
@@ -315,13 +266,13 @@ def _check_cluster(resources: Resources) -> None:
 
 
 @contextmanager
-def _interrupts(sweep: Sweep) -> Iterator[None]:
+def _interrupts(dispatcher: Dispatcher) -> Iterator[None]:
     """The first Ctrl-C asks the sweep to stop, a second one ends it at once."""
 
     def ask(number: int, frame: Any) -> None:
-        if sweep.interrupted:
+        if dispatcher.interrupted:
             raise KeyboardInterrupt
-        sweep.interrupted = True
+        dispatcher.interrupted = True
 
     before = signal.signal(signal.SIGINT, ask)
     try:
@@ -330,8 +281,5 @@ def _interrupts(sweep: Sweep) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _title(cohort: Cohort) -> str:
-    first = cohort.trials[0]
-    families = " + ".join(sorted({trial.family for trial in cohort.trials}))
-    shape = f"{first.n_layer_g}x{first.size_g} against {first.n_layer_d}x{first.size_d}"
-    return f"{len(cohort.trials)} {families}, {shape}"
+def _first_line(error: object) -> str:
+    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__

@@ -68,6 +68,8 @@ class Panel:
 
     def progressed(self, key: str, share: float) -> None:
         """A cohort has done this share of its work, 0 to 1."""
+        if key not in self._running:
+            return
         title, _, operations = self._running[key]
         self._running[key] = (title, share * operations, operations)
         self.tick()
@@ -83,6 +85,20 @@ class Panel:
             if record.scores is not None:
                 self._best[family] = max(self._best.get(family, 0.0), record.scores["score"])
         self.tick()
+
+    def lost(self, key: str) -> None:
+        """A cohort ended without a result and will run again."""
+        self._running.pop(key, None)
+
+    def elsewhere(self, families: Sequence[str]) -> None:
+        """Another driver finished trials of these families."""
+        for family in families:
+            self._families[family]["COMPLETE"] += 1
+            self._families[family]["WAITING"] -= 1
+
+    def say(self, text: str) -> None:
+        """A line that stays, beside the panel."""
+        self._console.print(text, soft_wrap=True, markup=False, highlight=False)
 
     def tick(self) -> None:
         """Where there is no terminal, write a line now and then."""

@@ -6,6 +6,8 @@ from typing import Literal
 
 from metrics.identity import ScoreIdentity
 
+Reason = Literal["error", "memory", "lost"]
+
 
 @dataclass(frozen=True)
 class Record:
@@ -17,6 +19,8 @@ class Record:
         scores: columns of the table `scores`; None where there is no score.
         sheet: sample sheet as PNG.
         error: traceback of a failed trial.
+        reason: of a failed trial: its code raised an error, memory was too small for it alone, or its worker died
+            again and again.
     """
 
     trial_id: str
@@ -28,3 +32,4 @@ class Record:
     scores: Mapping[str, float] | None = None
     sheet: bytes | None = None
     error: str | None = None
+    reason: Reason | None = None

@@ -1,52 +1,48 @@
-"""The results database: what is declared, what ran, what came out. The driver is its only writer."""
+"""What a results database is asked: what is declared, what is missing, who runs what, what came out.
 
-import fcntl
+Drivers are the only writers. A driver of its own leases cohorts: a trial has one holder, and a holder that gave no
+sign of life for a while loses what it held to whoever asks next.
+"""
+
 import itertools
 import math
 import os
 import platform
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
-    Engine,
     Executable,
     Select,
+    bindparam,
     case,
-    create_engine,
     delete,
-    event,
+    func,
     insert,
-    inspect,
+    or_,
     select,
     text,
     update,
 )
 from sqlalchemy import exists as exists_row
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from metrics.identity import ScoreIdentity
 from search_spaces.trial import AXES, Training, Trial
 from sweep import tables
+from sweep.database import DEFAULT_URL, Database, StorageError, exists
 from sweep.records import Record
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DEFAULT_URL = "sqlite:///runs/mnist/results.db"
-BUSY_TIMEOUT_S = 30
-CACHE_KIB = 64_000  # identities are random, so each row that is added or looked up is on another page
+__all__ = ["DEFAULT_URL", "LEASE_S", "Lease", "Reference", "Storage", "StorageError", "exists", "load_results"]
+
+LEASE_S = 60.0  # without a sign of life, after which a driver counts as dead
 ROWS_AT_ONCE = 10_000  # a row waiting to be inserted takes 2 kB, so a million of them would take 2 GB
-
-
-class StorageError(Exception):
-    """A database that can't be used; the message is one line that names it."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +54,21 @@ class Reference:
     classifier_accuracy: float
 
 
+@dataclass(frozen=True)
+class Lease:
+    """What came of asking for the trials of a cohort.
+
+    Attributes:
+        cohort_id: number under which those that were taken run; None if there are none.
+        taken: identities of the trials that the driver holds now.
+        busy: of those that another driver holds; the rest is finished.
+    """
+
+    cohort_id: int | None
+    taken: frozenset[str]
+    busy: frozenset[str]
+
+
 class Storage:
     """One results database.
 
@@ -66,42 +77,40 @@ class Storage:
         create: whether a missing database is made; otherwise it is an error.
 
     Raises:
-        StorageError: the database can't be reached, is not one of ours, or was written by another version.
+        StorageError: see `sweep.database.Database`; every method raises it if the database fails.
     """
 
     def __init__(self, url: str, create: bool = False) -> None:
-        self.url = _parse(url)
-        self._lock: IO[str] | None = None
-        self._name = self.url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
-        try:
-            self._reader = _engine(self.url)
-        except ImportError as error:
-            raise StorageError(f"{self._name}: needs the Python package {error.name}") from None
-        if self.url.get_backend_name() == "sqlite":
-            self._prepare_file(create)
-        self._writer = self._reader.execution_options(writes=True)
-        try:
-            with self._clear_errors():
-                self._check_version(create)
-        except StorageError:
-            self.close()
-            raise
+        self._database = Database(url, create)
+        self.url = self._database.url
+        self.name = self._database.name
+        self.is_file = self._database.is_file
 
     def close(self) -> None:
-        self._reader.dispose()
-        if self._lock:
-            self._lock.close()
+        self._database.close()
+
+    def claim(self) -> None:
+        """Be the only sweep on a file until it is closed.
+
+        Raises:
+            StorageError: another sweep is running on it.
+        """
+        self._database.claim()
 
     def declare(self, name: str, spaces: Mapping[str, Any], settings: Mapping[str, Any], code_version: str) -> int:
-        """Register a sweep and give back its number."""
+        """Register a sweep that this process runs, and give back its number."""
         values = {"name": name, "spaces": spaces, "settings": settings, "code_version": code_version}
-        with self._clear_errors(), self._writer.begin() as connection:
-            result = connection.execute(insert(tables.sweeps).values(started_at=_now(), **values))
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            own = {"started_at": now, "heard_at": now, "host": platform.node(), "pid": os.getpid()}
+            result = connection.execute(insert(tables.sweeps).values(**own, **values))
             return int(result.inserted_primary_key[0])  # type: ignore[index]
 
     def add_trials(self, sweep_id: int, trials: Iterable[Trial]) -> None:
         """Make sure that every trial is there, with its place in this order; those already known are left alone."""
-        with self._clear_errors(), self._writer.begin() as connection:
+        with self._database.write() as connection:
+            if not self.is_file:  # drivers that start at one moment would add the same trials
+                connection.execute(text("LOCK TABLE trials IN SHARE ROW EXCLUSIVE MODE"))
             known = set(connection.scalars(select(tables.trials.c.trial_id)))
             rows = (
                 {"sweep_id": sweep_id, "position": position, "state": "WAITING"} | _columns(trial)
@@ -113,100 +122,111 @@ class Storage:
 
     def finished(self, identities: Iterable[ScoreIdentity]) -> set[str]:
         """Trials that need no more work: scored under one of these identities, diverged, or failed."""
-        trials, scores, known = tables.trials, tables.scores, tables.identities
-        wanted = {tuple(asdict(identity).values()) for identity in identities}
-        with self._clear_errors(), self._reader.connect() as connection:
-            rows = connection.execute(select(known))
-            same = [r.identity_id for r in rows if (r.formula, r.classifier, r.n_samples, r.z_seed) in wanted]
-            scored = (
-                select(trials.c.trial_id)
-                .join(scores)
-                .where(trials.c.state == "COMPLETE", scores.c.step == trials.c.steps, scores.c.identity_id.in_(same))
-            )
-            ended = select(trials.c.trial_id).where(trials.c.state.in_(("DIVERGED", "FAILED")))
-            return {*connection.scalars(scored), *connection.scalars(ended)}
+        with self._database.read() as connection:
+            return _finished(connection, identities)
 
-    def start(self, trial_ids: Sequence[str]) -> None:
-        """Mark the trials of a cohort as running; each gets an attempt."""
-        now = _now()
-        with self._clear_errors(), self._writer.begin() as connection:
-            _close_attempts(connection, trial_ids, "INTERRUPTED", now)
-            connection.execute(
-                update(tables.trials)
-                .where(tables.trials.c.trial_id.in_(trial_ids))
-                .values(state="RUNNING", attempts=tables.trials.c.attempts + 1, started_at=now)
-            )
-            connection.execute(insert(tables.attempts), [{"trial_id": t, "started_at": now} for t in trial_ids])
+    def lease(
+        self, sweep_id: int, trial_ids: Collection[str], title: str, identities: Iterable[ScoreIdentity]
+    ) -> Lease:
+        """Take the trials of a cohort that are neither finished nor held by a driver that lives; they run now.
 
-    def record(self, records: Sequence[Record], reference: Reference | None) -> None:
-        """Keep how the trials of a cohort ended, all of them or none. `reference` belongs to scored trials."""
-        now = _now()
-        with self._clear_errors(), self._writer.begin() as connection:
-            for record in records:
-                connection.execute(
-                    update(tables.trials)
-                    .where(tables.trials.c.trial_id == record.trial_id)
-                    .values(
-                        state=record.state,
-                        finished_at=now,
-                        duration_s=record.duration_s,
-                        device=record.device,
-                    )
-                )
-                _close_attempts(connection, [record.trial_id], record.state, now, record.error)
-                _put_scores(connection, record, reference)
-                _put_samples(connection, record)
-
-    def claim(self) -> None:
-        """Be the only sweep on this database until it is closed; only SQLite files are guarded.
-
-        Raises:
-            StorageError: another sweep is running on it.
+        Args:
+            identities: as in `finished`.
         """
-        if self.url.get_backend_name() != "sqlite":
-            return
-        lock = Path(f"{self.url.database}.lock").open("a+", encoding="utf-8")  # noqa: SIM115 (held until close)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise StorageError(f"{self._name}: a sweep is running on it: {lock.read().strip()}") from None
-        lock.truncate(0)
-        print(f"process {os.getpid()} on {platform.node()} since {_now():%Y-%m-%d %H:%M} UTC", file=lock, flush=True)
-        self._lock = lock
+        t, holders = tables.trials, tables.sweeps
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            rows = connection.execute(
+                select(t.c.trial_id, t.c.state, holders.c.sweep_id, holders.c.heard_at)
+                .outerjoin(tables.cohorts, tables.cohorts.c.cohort_id == t.c.cohort_id)
+                .outerjoin(holders, holders.c.sweep_id == tables.cohorts.c.sweep_id)
+                .where(t.c.trial_id.in_(trial_ids))
+                .with_for_update(skip_locked=True, of=t)
+            ).all()
+            finished = _finished(connection, identities, trial_ids)
+            taken = frozenset(
+                row.trial_id
+                for row in rows
+                if row.trial_id not in finished
+                and (row.state != "RUNNING" or row.sweep_id == sweep_id or _expired(row.heard_at, now))
+            )
+            cohort_id = _start(connection, sweep_id, taken, title, now) if taken else None
+        return Lease(cohort_id, taken, frozenset(trial_ids) - taken - finished)
 
-    def release(self) -> int:
-        """Put trials that a stopped driver left running back to waiting; returns how many.
+    def beat(self, sweep_id: int, shares: Mapping[int, float]) -> None:
+        """Give a sign of life, with how far the cohorts of this driver are, 0 to 1."""
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            this = tables.sweeps.c.sweep_id == sweep_id
+            connection.execute(update(tables.sweeps).where(this).values(heard_at=now))
+            if shares:
+                cohort = tables.cohorts.c.cohort_id == bindparam("number")
+                connection.execute(
+                    update(tables.cohorts).where(cohort).values(share=bindparam("done")),
+                    [{"number": number, "done": share} for number, share in shares.items()],
+                )
+
+    def record(self, cohort_id: int, records: Sequence[Record], reference: Reference | None) -> None:
+        """Keep how the trials of a cohort ended, all of them or none; doing it twice is doing it once.
+
+        What the driver does not hold any more, because it was taken for dead, is left to the new holder.
+
+        Args:
+            reference: belongs to scored trials.
+        """
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            held = select(tables.trials.c.trial_id).where(tables.trials.c.cohort_id == cohort_id)
+            if not self.is_file:
+                held = held.with_for_update()
+            own = set(connection.scalars(held))
+            _put(connection, [record for record in records if record.trial_id in own], reference, now)
+            _end(connection, cohort_id)
+
+    def lost(self, cohort_id: int, error: str) -> None:
+        """Put the trials of a cohort whose worker died back to what they were."""
+        with self._database.write() as connection:
+            _put_back(connection, [cohort_id], "LOST", self._database.now(connection), error)
+
+    def release(self, sweep_id: int | None = None) -> None:
+        """Put back the trials that a stopped driver left running: this one's, or all that nobody holds.
 
         One that was being scored anew goes back to the scores it has.
         """
-        running = tables.trials.c.state == "RUNNING"
-        with self._clear_errors(), self._writer.begin() as connection:
-            _close_attempts(connection, select(tables.trials.c.trial_id).where(running), "INTERRUPTED", _now())
-            scored = exists_row().where(
-                tables.scores.c.trial_id == tables.trials.c.trial_id, tables.scores.c.step == tables.trials.c.steps
-            )
-            before = case((scored, "COMPLETE"), else_="WAITING")
-            return connection.execute(update(tables.trials).where(running).values(state=before)).rowcount
+        c = tables.cohorts.c
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            query = select(c.cohort_id).join(tables.sweeps)
+            if sweep_id is not None:
+                query = query.where(c.sweep_id == sweep_id)
+            elif not self.is_file:  # a file has one driver, the one that asks
+                query = query.where(_silent(now))
+            _put_back(connection, list(connection.scalars(query)), "INTERRUPTED", now)
+            if self.is_file and sweep_id is None:
+                _put_back(connection, [None], "INTERRUPTED", now)  # left by an older version
 
-    def retry(self) -> int:
-        """Put failed trials back to waiting; returns how many."""
-        failed = tables.trials.c.state == "FAILED"
-        with self._clear_errors(), self._writer.begin() as connection:
-            return connection.execute(update(tables.trials).where(failed).values(state="WAITING")).rowcount
+    def retry(self, reason: str | None = None) -> int:
+        """Put failed trials back to waiting, all or those of one of `tables.REASONS`; returns how many."""
+        t, a = tables.trials.c, tables.attempts.c
+        chosen = t.state == "FAILED"
+        if reason is not None:
+            last = select(func.max(a.attempt_id)).where(a.trial_id == t.trial_id).scalar_subquery()
+            chosen &= exists_row().where(a.attempt_id == last, a.reason == reason)
+        with self._database.write() as connection:
+            return connection.execute(update(tables.trials).where(chosen).values(state="WAITING")).rowcount
 
     def finish(self, sweep_id: int) -> None:
         """Note that a sweep has done all it was going to do."""
-        with self._clear_errors(), self._writer.begin() as connection:
+        with self._database.write() as connection:
             this = tables.sweeps.c.sweep_id == sweep_id
-            connection.execute(update(tables.sweeps).where(this).values(finished_at=_now()))
+            connection.execute(update(tables.sweeps).where(this).values(finished_at=self._database.now(connection)))
 
     def counts(self, trial_ids: Collection[str] | None = None) -> dict[str, dict[str, int]]:
         """Trials by family and state, of these or of all."""
         table = tables.trials.c
         query = select(table.trial_id, table.family, table.state).order_by(table.family)
         counts: dict[str, dict[str, int]] = {}
-        with self._clear_errors(), self._reader.connect() as connection:
+        with self._database.read() as connection:
             for trial_id, family, state in connection.execute(query):
                 if trial_ids is None or trial_id in trial_ids:
                     counts.setdefault(family, dict.fromkeys(tables.STATES, 0))[state] += 1
@@ -214,77 +234,53 @@ class Storage:
 
     def results(self) -> "pd.DataFrame":
         """The view `results`: one row per trial."""
-        frame = self._frame(text("SELECT * FROM results ORDER BY sweep_id, position"))
+        frame = self.frame(text("SELECT * FROM results ORDER BY sweep_id, position"))
         times = {name: frame[name].astype("datetime64[us]") for name in ("started_at", "finished_at")}
         return frame.astype({"dropout_d": bool}).assign(**times)
 
     def sweeps(self) -> "pd.DataFrame":
         """What was run into this database: one row per execution."""
-        return self._frame(select(tables.sweeps).order_by(tables.sweeps.c.sweep_id))
+        return self.frame(select(tables.sweeps).order_by(tables.sweeps.c.sweep_id))
+
+    def running(self) -> list[dict[str, Any]]:
+        """Cohorts in flight: title, members, share, started_at, and their driver's host, pid and seconds of silence."""
+        c, s = tables.cohorts.c, tables.sweeps.c
+        query = (
+            select(c.title, c.members, c.share, c.started_at, s.host, s.pid, s.heard_at)
+            .join_from(tables.cohorts, tables.sweeps)
+            .order_by(c.cohort_id)
+        )
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        for row in rows:
+            row["silent_s"] = max(0.0, (now - row.pop("heard_at")).total_seconds())
+        return rows
+
+    def outcomes(self) -> "pd.DataFrame":
+        """Attempts that have ended, in their order: trial_id, outcome, reason, started_at, ended_at."""
+        a = tables.attempts.c
+        columns = (a.trial_id, a.outcome, a.reason, a.started_at, a.ended_at)
+        return self.frame(select(*columns).where(a.outcome.is_not(None)).order_by(a.attempt_id))
+
+    def now(self) -> datetime:
+        """UTC by the clock that all drivers of this database share."""
+        with self._database.read() as connection:
+            return self._database.now(connection)
 
     def sheets(self, trial_ids: Sequence[str]) -> dict[str, bytes]:
         """Sample sheets (PNG) of these trials, as far as there are any."""
         table = tables.samples
-        with self._clear_errors(), self._reader.connect() as connection:
+        with self._database.read() as connection:
             return {r.trial_id: r.png for r in connection.execute(select(table).where(table.c.trial_id.in_(trial_ids)))}
 
-    def _frame(self, query: Executable) -> "pd.DataFrame":
+    def frame(self, query: Executable) -> "pd.DataFrame":
+        """The rows of a query."""
         import pandas as pd  # a second of loading that planning does without
 
-        with self._clear_errors(), self._reader.connect() as connection:
+        with self._database.read() as connection:
             rows = connection.execute(query)
             return pd.DataFrame.from_records(rows.all(), columns=list(rows.keys()), coerce_float=True)
-
-    def _prepare_file(self, create: bool) -> None:
-        if not self.url.database or self.url.database == ":memory:" or self.url.query:
-            raise StorageError(f"{self._name}: allowed: a file, as in sqlite:///runs/mnist/results.db")
-        path = Path(self.url.database)
-        try:
-            if create and not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch()
-            elif not path.is_file():
-                raise StorageError(f"{path}: no such results database")
-        except OSError as error:
-            raise StorageError(f"{path}: can't be opened: {error.strerror}: {error.filename}") from None
-
-    def _check_version(self, create: bool) -> None:
-        found = set(inspect(self._reader).get_table_names())
-        if not found and create:
-            self._create_tables()
-            return
-        if not {"alembic_version", "sweeps", "trials", "scores", "attempts"} <= found:
-            raise StorageError(f"{self._name}: not a results database of this project")
-        with self._reader.connect() as connection:
-            version = connection.scalar(select(tables.version.c.version_num))
-        if version != tables.VERSION:
-            raise StorageError(
-                f"{self._name}: written by another version of this project: schema {version}, allowed: {tables.VERSION}"
-            )
-
-    def _create_tables(self) -> None:
-        if self.url.get_backend_name() == "sqlite":
-            raw = self._reader.raw_connection()
-            raw.cursor().execute("PRAGMA journal_mode=WAL")  # readers never wait for the writer; the file keeps this
-            raw.close()
-        with self._writer.begin() as connection:
-            tables.metadata.create_all(connection)
-            connection.execute(insert(tables.version).values(version_num=tables.VERSION))
-
-    @contextmanager
-    def _clear_errors(self) -> Any:
-        """Turn what the database library raises into one line."""
-        try:
-            yield
-        except SQLAlchemyError as error:
-            reason = getattr(error, "orig", None) or error
-            raise StorageError(f"{self._name}: {str(reason).splitlines()[0]}") from error
-
-
-def exists(url: str) -> bool:
-    """Whether there is a database at `url`, as far as its name tells: an SQLite file may be missing."""
-    parsed = _parse(url)
-    return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
 
 
 def load_results(url: str) -> "pd.DataFrame":
@@ -294,36 +290,6 @@ def load_results(url: str) -> "pd.DataFrame":
         return storage.results()
     finally:
         storage.close()
-
-
-def _parse(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-        parsed.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ValueError):
-        shown = url.split("@")[-1]
-        raise StorageError(f"{shown}: not a database URL, allowed: one such as sqlite:///results.db") from None
-    return parsed
-
-
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
-
-    @event.listens_for(engine, "connect")
-    def _settings(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # BEGIN is sent below, not by the driver
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # A writer takes its lock at once: a lock asked for after reading can fail without waiting.
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
 
 
 _TRAINING = [field.name for field in fields(Training)]
@@ -336,9 +302,129 @@ def _columns(trial: Trial) -> dict[str, Any]:
     return own | values | training
 
 
+def _finished(
+    connection: Connection, identities: Iterable[ScoreIdentity], among: Collection[str] | None = None
+) -> set[str]:
+    trials, scores, known = tables.trials, tables.scores, tables.identities
+    wanted = {tuple(asdict(identity).values()) for identity in identities}
+    rows = connection.execute(select(known))
+    same = [r.identity_id for r in rows if (r.formula, r.classifier, r.n_samples, r.z_seed) in wanted]
+    scored = (
+        select(trials.c.trial_id)
+        .join(scores)
+        .where(trials.c.state == "COMPLETE", scores.c.step == trials.c.steps, scores.c.identity_id.in_(same))
+    )
+    ended = select(trials.c.trial_id).where(trials.c.state.in_(("DIVERGED", "FAILED")))
+    found: set[str] = set()
+    for query in (scored, ended):
+        found |= set(connection.scalars(query if among is None else query.where(trials.c.trial_id.in_(among))))
+    return found
+
+
+def _expired(heard_at: datetime | None, now: datetime) -> bool:
+    return heard_at is None or heard_at < now - timedelta(seconds=LEASE_S)
+
+
+def _silent(now: datetime) -> ColumnElement[bool]:
+    heard_at = tables.sweeps.c.heard_at
+    return or_(heard_at.is_(None), heard_at < now - timedelta(seconds=LEASE_S))
+
+
+def _start(connection: Connection, sweep_id: int, trial_ids: Collection[str], title: str, now: datetime) -> int:
+    """Mark trials as running in a new cohort; each gets an attempt."""
+    _close_attempts(connection, trial_ids, "LOST", now, "its driver died")
+    cohort = {"sweep_id": sweep_id, "title": title, "members": len(trial_ids), "share": 0.0, "started_at": now}
+    result = connection.execute(insert(tables.cohorts).values(**cohort))
+    cohort_id = int(result.inserted_primary_key[0])  # type: ignore[index]
+    connection.execute(
+        update(tables.trials)
+        .where(tables.trials.c.trial_id.in_(trial_ids))
+        .values(state="RUNNING", attempts=tables.trials.c.attempts + 1, started_at=now, cohort_id=cohort_id)
+    )
+    connection.execute(
+        insert(tables.attempts), [{"trial_id": t, "started_at": now, "sweep_id": sweep_id} for t in trial_ids]
+    )
+    return cohort_id
+
+
+def _put(connection: Connection, records: Sequence[Record], reference: Reference | None, now: datetime) -> None:
+    """Write records: states, attempts, scores and sheets, each kind in one go."""
+    if not records:
+        return
+    known = tables.trials.c.trial_id == bindparam("known")
+    connection.execute(
+        update(tables.trials).where(known),
+        [
+            {
+                "known": record.trial_id,
+                "state": record.state,
+                "finished_at": now,
+                "duration_s": record.duration_s,
+                "device": record.device,
+                "cohort_id": None,
+            }
+            for record in records
+        ],
+    )
+    attempt = tables.attempts.c
+    connection.execute(
+        update(tables.attempts).where(attempt.trial_id == bindparam("known"), attempt.outcome.is_(None)),
+        [
+            {
+                "known": record.trial_id,
+                "outcome": record.state,
+                "ended_at": now,
+                "error": record.error,
+                "reason": record.reason,
+            }
+            for record in records
+        ],
+    )
+    numbers: dict[ScoreIdentity, int] = {}
+    scores = []
+    for record in records:
+        if record.scores is None or record.identity is None or reference is None:
+            continue
+        if record.identity not in numbers:
+            numbers[record.identity] = _identity_id(connection, record.identity, reference)
+        values = {name: value if math.isfinite(value) else None for name, value in record.scores.items()}
+        scores.append(
+            {"trial_id": record.trial_id, "step": record.step, "identity_id": numbers[record.identity]} | values
+        )
+    _replace(connection, tables.scores, ("trial_id", "step", "identity_id"), scores)
+    sheets = [{"trial_id": record.trial_id, "png": record.sheet} for record in records if record.sheet is not None]
+    _replace(connection, tables.samples, ("trial_id",), sheets)
+
+
+def _replace(connection: Connection, table: Any, key: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        same = [table.c[name] == bindparam(f"old_{name}") for name in key]
+        connection.execute(delete(table).where(*same), [{f"old_{name}": row[name] for name in key} for row in rows])
+        connection.execute(insert(table), list(rows))
+
+
+def _put_back(
+    connection: Connection, cohort_ids: Sequence[int | None], outcome: str, now: datetime, error: str | None = None
+) -> None:
+    """Trials that run in these cohorts go back to what they were; None stands for those in no cohort."""
+    t = tables.trials
+    for cohort_id in cohort_ids:
+        held = (t.c.cohort_id.is_(None) & (t.c.state == "RUNNING")) if cohort_id is None else t.c.cohort_id == cohort_id
+        _close_attempts(connection, select(t.c.trial_id).where(held), outcome, now, error)
+        scored = exists_row().where(tables.scores.c.trial_id == t.c.trial_id, tables.scores.c.step == t.c.steps)
+        before = case((scored, "COMPLETE"), else_="WAITING")
+        connection.execute(update(t).where(held).values(state=before, cohort_id=None))
+        if cohort_id is not None:
+            _end(connection, cohort_id)
+
+
+def _end(connection: Connection, cohort_id: int) -> None:
+    connection.execute(delete(tables.cohorts).where(tables.cohorts.c.cohort_id == cohort_id))
+
+
 def _close_attempts(
     connection: Connection,
-    trial_ids: Sequence[str] | Select[tuple[str]],
+    trial_ids: Collection[str] | Select[tuple[str]],
     outcome: str,
     now: datetime,
     error: str | None = None,
@@ -348,38 +434,12 @@ def _close_attempts(
     connection.execute(update(table).where(running).values(outcome=outcome, ended_at=now, error=error))
 
 
-def _put_scores(connection: Connection, record: Record, reference: Reference | None) -> None:
-    if record.scores is None or record.identity is None or reference is None:
-        return
-    table = tables.scores
-    key = {
-        "trial_id": record.trial_id,
-        "step": record.step,
-        "identity_id": _identity_id(connection, record.identity, reference),
-    }
-    values = {name: value if math.isfinite(value) else None for name, value in record.scores.items()}
-    connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
-    connection.execute(insert(table).values(**key, **values))
-
-
-def _put_samples(connection: Connection, record: Record) -> None:
-    if record.sheet is not None:
-        table = tables.samples
-        connection.execute(delete(table).where(table.c.trial_id == record.trial_id))
-        connection.execute(insert(table).values(trial_id=record.trial_id, png=record.sheet))
-
-
 def _identity_id(connection: Connection, identity: ScoreIdentity, reference: Reference) -> int:
     table = tables.identities
     values = asdict(identity)
-    found = connection.scalar(
-        select(table.c.identity_id).where(*(table.c[name] == value for name, value in values.items()))
-    )
+    same = select(table.c.identity_id).where(*(table.c[name] == value for name, value in values.items()))
+    found = connection.scalar(same)
     if found is not None:
         return int(found)
     result = connection.execute(insert(table).values(**values, **asdict(reference)))
     return int(result.inserted_primary_key[0])  # type: ignore[index]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

@@ -19,7 +19,9 @@ from sqlalchemy import (
     event,
 )
 
-VERSION = "0002"
+VERSIONS = ("0001", "0002", "0003")  # of the schema; sweep/migrations leads from one to the next
+VERSION = VERSIONS[-1]
+REASONS = ("error", "memory", "lost")  # why a trial failed
 STATES = ("WAITING", "RUNNING", "COMPLETE", "DIVERGED", "FAILED")
 
 metadata = MetaData()
@@ -37,6 +39,21 @@ sweeps = Table(
     Column("code_version", String, nullable=False),
     Column("started_at", DateTime, nullable=False),
     Column("finished_at", DateTime),
+    Column("host", String, comment="where its driver runs"),
+    Column("pid", Integer),
+    Column("heard_at", DateTime, comment="its driver's last sign of life"),
+)
+
+cohorts = Table(
+    "cohorts",
+    metadata,
+    Column("cohort_id", Integer, primary_key=True),
+    Column("sweep_id", ForeignKey("sweeps.sweep_id"), nullable=False),
+    Column("title", String, nullable=False),
+    Column("members", Integer, nullable=False),
+    Column("share", Float, nullable=False, comment="of its training that is done, 0 to 1"),
+    Column("started_at", DateTime, nullable=False),
+    comment="cohorts in flight; a row goes when its cohort ends",
 )
 
 trials = Table(
@@ -68,6 +85,7 @@ trials = Table(
     Column("precision", String(8), nullable=False, comment="of matrix products in training"),
     Column("state", String(8), CheckConstraint(f"state IN {STATES}"), nullable=False, index=True),
     Column("attempts", Integer, nullable=False, default=0),
+    Column("cohort_id", Integer, index=True, comment="of cohorts: where it is running; NULL unless RUNNING"),
     Column("started_at", DateTime),
     Column("finished_at", DateTime),
     Column("duration_s", Float, comment="share of the cohort's wall time: seconds / members"),
@@ -108,8 +126,10 @@ attempts = Table(
     Column("trial_id", ForeignKey("trials.trial_id"), nullable=False, index=True),
     Column("started_at", DateTime, nullable=False),
     Column("ended_at", DateTime),
-    Column("outcome", String(16), comment="final state, or INTERRUPTED; NULL while it runs"),
+    Column("outcome", String(16), comment="final state, INTERRUPTED (stopped) or LOST (died); NULL while it runs"),
     Column("error", Text),
+    Column("sweep_id", Integer, comment="of sweeps: whose attempt it is"),
+    Column("reason", String(16), comment="why it failed: error, memory or lost"),
 )
 
 samples = Table(
@@ -119,7 +139,7 @@ samples = Table(
     Column("png", LargeBinary, nullable=False, comment="8 x 12 generated images"),
 )
 
-_RESULTS = """
+CREATE_RESULTS = DDL("""
 CREATE VIEW results AS
 SELECT t.trial_id, t.family, t.n_layer_g, t.n_layer_d, t.size_g, t.size_d, t.dropout_d, t.optim_g, t.optim_d,
        t.lr, t.margin, t.pt_weight, t.seed, t.steps, t.state,
@@ -132,5 +152,6 @@ LEFT JOIN scores s ON t.state = 'COMPLETE' AND s.trial_id = t.trial_id AND s.ste
      AND s.identity_id = (
          SELECT max(x.identity_id) FROM scores x WHERE x.trial_id = t.trial_id AND x.step = t.steps)
 LEFT JOIN score_identities i ON i.identity_id = s.identity_id
-"""
-event.listen(metadata, "after_create", DDL(_RESULTS))
+""")
+DROP_RESULTS = DDL("DROP VIEW results")
+event.listen(metadata, "after_create", CREATE_RESULTS)

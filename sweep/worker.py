@@ -1,11 +1,13 @@
 """A worker: trains a cohort and scores each of its members. Takes trials, returns plain records."""
 
+import math
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -18,10 +20,12 @@ from models.architecture import Architecture, Member, Schedule
 from models.draws import stream
 from models.training import CohortTraining
 from search_spaces.trial import Precision, Scoring, Trial
+from sweep.checkpoints import Checkpoints
 from sweep.cohorts import Cohort
 from sweep.cost import SCORING_BATCH
 from sweep.devices import processor_name, return_memory
-from sweep.records import Record
+from sweep.marks import Marks, key
+from sweep.records import Reason, Record
 from sweep.sheet import sheet
 
 PROGRESS_S = 2.0  # how often a running cohort tells how far it is
@@ -35,25 +39,37 @@ class Progress:
 
     member_steps: int
     total: int
+    note: str | None = None  # something to tell whoever watches
 
 
-def run_cohort(cohort: Cohort, device: str = "cpu") -> Iterator[Progress | list[Record]]:
+def run_cohort(cohort: Cohort, device: str = "cpu", marks: Marks | None = None) -> Iterator[Progress | list[Record]]:
     """Train and score a cohort on "cpu" or "cuda", telling its progress; the records come last.
 
-    A cohort that does not fit in memory is halved and its halves run one after the other. Any other error fails
-    the trials of the cohort: their records carry the traceback.
+    A cohort that does not fit in memory is halved and its halves run one after the other. So is one whose code raises
+    an error, which may be that of a single member; where it is not, the rest fails without being tried.
+
+    Args:
+        marks: where and how often checkpoints are kept; None for none.
     """
+    yield from _run(cohort, torch.device(device), marks and marks.of(cohort), marks.every_s if marks else math.inf)
+
+
+def _run(cohort: Cohort, device: torch.device, folder: Path | None, every_s: float) -> Iterator[Progress | list[Record]]:
     try:
-        yield from _train_and_score(cohort, torch.device(device))
+        yield from _train_and_score(cohort, device, folder and Checkpoints(folder, cohort, device), every_s)
         return
     except Exception as error:
-        if len(cohort.trials) == 1 or not _out_of_memory(error):
-            yield _failures(cohort, error)
+        reason: Reason = "memory" if _out_of_memory(error) else "error"
+        if len(cohort.trials) == 1:
+            yield _failures(cohort, "".join(traceback.format_exception(error)), reason)
             return
     # Only here, where no traceback holds the tensors of the cohort any more.
     records: list[Record] = []
     for half in cohort.halves():
-        for item in run_cohort(half, device):
+        if reason == "error" and len(half.trials) > 1 and records and all(r.state == "FAILED" for r in records):
+            records += _failures(half, records[-1].error or "", "error")
+            continue
+        for item in _run(half, device, folder and folder / key(half.trial_ids), every_s):
             if isinstance(item, list):
                 records += item
             else:
@@ -66,19 +82,27 @@ def score_identity(scoring: Scoring) -> ScoreIdentity:
     return ScoreIdentity(FORMULA, classifier_card().sha256, scoring.n_samples, scoring.z_seed)
 
 
-def _train_and_score(cohort: Cohort, device: torch.device) -> Iterator[Progress | list[Record]]:
+def _train_and_score(
+    cohort: Cohort, device: torch.device, checkpoints: Checkpoints | None, every_s: float
+) -> Iterator[Progress | list[Record]]:
     torch.backends.cudnn.allow_tf32 = False  # the classifier's convolutions: scores are float32 on every device
     start = time.perf_counter()
     _free_memory()
     training = new_training(cohort, _training_images(device))
+    if checkpoints:
+        start -= checkpoints.restore(training)
     k, steps = len(cohort.trials), training.schedule.steps
-    told = start
+    told = kept = time.perf_counter()
     with products_in(cohort.trials[0].training.precision):
         while training.steps_done < steps:
             training.step()
-            if time.perf_counter() - told > PROGRESS_S:
+            note = None
+            if checkpoints and time.perf_counter() - kept > every_s:
+                note = _keep(checkpoints, training, time.perf_counter() - start)
+                kept = time.perf_counter()
+            if note or time.perf_counter() - told > PROGRESS_S:
                 told = time.perf_counter()
-                yield Progress(k * training.steps_done, k * steps)
+                yield Progress(k * training.steps_done, k * steps, note)
     scores, sheets = _score(training, cohort.trials[0].scoring, device)
     diverged = training.diverged().tolist()
     seconds = (time.perf_counter() - start) / k
@@ -86,6 +110,15 @@ def _train_and_score(cohort: Cohort, device: torch.device) -> Iterator[Progress 
         _record(trial, diverged[i], {name: float(v[i]) for name, v in scores.items()}, sheets[i], seconds, device)
         for i, trial in enumerate(cohort.trials)
     ]
+
+
+def _keep(checkpoints: Checkpoints, training: CohortTraining, seconds: float) -> str | None:
+    """Write a checkpoint; a full disk costs the checkpoint, not the cohort. Returns what to tell of it."""
+    try:
+        checkpoints.save(training, seconds)
+    except OSError as error:
+        return f"A checkpoint could not be written: {error}. Training goes on."
+    return None
 
 
 @contextmanager
@@ -155,9 +188,8 @@ def _record(
     )
 
 
-def _failures(cohort: Cohort, error: BaseException) -> list[Record]:
-    text = "".join(traceback.format_exception(error))
-    return [Record(trial_id, "FAILED", error=text) for trial_id in cohort.trial_ids]
+def _failures(cohort: Cohort, error: str, reason: Reason) -> list[Record]:
+    return [Record(trial_id, "FAILED", error=error, reason=reason) for trial_id in cohort.trial_ids]
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -1,0 +1,256 @@
+"""Opening a results database: its URL, its engine, its schema version, and its errors in one line."""
+
+import fcntl
+import os
+import platform
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from sweep import tables
+
+DEFAULT_URL = "sqlite:///runs/mnist/results.db"
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_TIMEOUT_S = 30
+CONNECT_TIMEOUT_S = 10
+CACHE_KIB = 64_000  # identities are random, so each row that is added or looked up is on another page
+_UPGRADING = 0x45424741  # number of the lock under which a server's schema is made or changed
+
+
+class StorageError(Exception):
+    """A database that can't be used; the message is one line that names it."""
+
+
+class Database:
+    """A results database of the schema that this code knows.
+
+    A missing one is made if asked for. One of an older schema is upgraded, after a copy of it is put aside.
+
+    Args:
+        url: SQLAlchemy URL, such as sqlite:///runs/mnist/results.db.
+        create: whether a missing database is made; otherwise it is an error.
+
+    Attributes:
+        url, name: where it is; the name shows no secrets.
+        reader, writer: engines; a transaction of the writer takes its lock at once.
+
+    Raises:
+        StorageError: it can't be reached, is not one of ours, or was written by a newer version.
+    """
+
+    def __init__(self, url: str, create: bool = False) -> None:
+        self.url = _parse(url)
+        self.is_file = self.url.get_backend_name() == "sqlite"
+        self.name = self.url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
+        self._lock: IO[str] | None = None
+        try:
+            self.reader = _engine(self.url)
+        except ImportError as error:
+            raise StorageError(f"{self.name}: needs the Python package {error.name}") from None
+        if self.is_file:
+            self._prepare_file(create)
+        self.writer = self.reader.execution_options(writes=True)
+        try:
+            self._prepare_schema(create)
+        except StorageError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self.reader.dispose()
+        self._let_go()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database.
+
+        Raises:
+            StorageError: whatever the database library says, in one line.
+        """
+        with self._clear_errors(), self.reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction: all of it is kept, or nothing. Raises as `read` does."""
+        with self._clear_errors(), self.writer.begin() as connection:
+            yield connection
+
+    def claim(self) -> None:
+        """Be the only sweep on this file until it is closed; a server takes several sweeps, which share the work.
+
+        The system lets go of a claim when its process ends, however it ends.
+
+        Raises:
+            StorageError: another sweep is running on it.
+        """
+        if not self.is_file or self._lock:
+            return
+        lock = Path(f"{self.url.database}.lock").open("a+", encoding="utf-8")  # noqa: SIM115 (held until close)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip()
+            lock.close()
+            raise StorageError(f"{self.name}: a sweep is running on it: {holder}") from None
+        lock.truncate(0)
+        print(f"process {os.getpid()} on {platform.node()} since {local_time():%Y-%m-%d %H:%M} UTC", file=lock)
+        lock.flush()
+        self._lock = lock
+
+    def now(self, connection: Connection) -> datetime:
+        """UTC by the clock that all writers of this database share: the server's, or for a file this machine's."""
+        if self.is_file:
+            return local_time()
+        found: datetime = connection.execute(text("SELECT timezone('utc', clock_timestamp())")).scalar_one()
+        return found
+
+    def _let_go(self) -> None:
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+    def _prepare_file(self, create: bool) -> None:
+        if not self.url.database or self.url.database == ":memory:" or self.url.query:
+            raise StorageError(f"{self.name}: allowed: a file, as in sqlite:///runs/mnist/results.db")
+        path = Path(self.url.database)
+        try:
+            if create and not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+            elif not path.is_file():
+                raise StorageError(f"{path}: no such results database")
+        except OSError as error:
+            raise StorageError(f"{path}: can't be opened: {error.strerror}: {error.filename}") from None
+
+    def _prepare_schema(self, create: bool) -> None:
+        with self.read() as connection:
+            version = self._version(connection, create)
+        if version == tables.VERSION:
+            return
+        if version and self.is_file:
+            self.claim()  # nobody may be writing what is copied and changed
+            self._copy_file(version)
+        if not version and self.is_file:
+            raw = self.reader.raw_connection()
+            raw.cursor().execute("PRAGMA journal_mode=WAL")  # readers never wait for the writer; the file keeps this
+            raw.close()
+        with self.write() as connection:
+            if not self.is_file:
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADING})"))
+            version = self._version(connection, create)  # somebody else may have been faster
+            if version is None:
+                tables.metadata.create_all(connection)
+                connection.execute(insert(tables.version).values(version_num=tables.VERSION))
+            elif version != tables.VERSION:
+                if not self.is_file:
+                    _copy_tables(connection, version)
+                _upgrade(connection)
+        self._let_go()
+
+    def _version(self, connection: Connection, create: bool) -> str | None:
+        """Its schema's version; None for an empty database that may be filled."""
+        found = set(inspect(connection).get_table_names())
+        if not found and create:
+            return None
+        if not {"alembic_version", "sweeps", "trials", "scores", "attempts"} <= found:
+            raise StorageError(f"{self.name}: not a results database of this project")
+        version = connection.scalar(select(tables.version.c.version_num))
+        if version not in tables.VERSIONS:
+            raise StorageError(
+                f"{self.name}: written by a newer version of this project: schema {version}, "
+                f"allowed: up to {tables.VERSION}"
+            )
+        return version
+
+    def _copy_file(self, version: str) -> None:
+        target = Path(f"{self.url.database}.{version}")
+        try:
+            with (
+                closing(sqlite3.connect(str(self.url.database), timeout=BUSY_TIMEOUT_S)) as source,
+                closing(sqlite3.connect(target)) as copy,
+            ):
+                source.backup(copy)
+        except (sqlite3.Error, OSError) as error:
+            raise StorageError(f"{self.name}: can't be copied to {target} before its upgrade: {error}") from None
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        """Turn what the database library raises into one line."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            reason = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+            raise StorageError(f"{self.name}: {reason.splitlines()[0]}") from error
+
+
+def exists(url: str) -> bool:
+    """Whether there is a database at `url`, as far as its name tells: an SQLite file may be missing."""
+    parsed = _parse(url)
+    return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
+
+
+def local_time() -> datetime:
+    """UTC by this machine's clock, as databases hold it: without a time zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except ImportError:
+        return parsed  # a driver that is not installed is named when the engine is made
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        shown = url.split("@")[-1]
+        raise StorageError(f"{shown}: not a database URL, allowed: one such as sqlite:///results.db") from None
+    return parsed
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        # A server may have been restarted since a connection was last used.
+        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+    @event.listens_for(engine, "connect")
+    def _settings(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # BEGIN is sent below, not by the driver
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer takes its lock at once: a lock asked for after reading can fail without waiting.
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _copy_tables(connection: Connection, version: str) -> None:
+    """Copy a server's tables into a schema of their own, in the transaction that upgrades them."""
+    schema = f"before_upgrade_of_{version}"
+    connection.execute(text(f"CREATE SCHEMA {schema}"))
+    for table in inspect(connection).get_table_names():
+        connection.execute(text(f'CREATE TABLE {schema}."{table}" AS TABLE "{table}"'))
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # only for old databases
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    connection.execute(tables.DROP_RESULTS)
+    command.upgrade(config, tables.VERSION)
+    connection.execute(tables.CREATE_RESULTS)

@@ -1,0 +1,103 @@
+"""The state of a sweep as its database tells it, for people and for scripts. Reading never disturbs a run."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from sweep import cost
+from sweep.storage import LEASE_S, Storage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHAPE = ["family", "n_layer_g", "n_layer_d", "size_g", "size_d", "batch_size", "z_dim", "steps"]
+_LEAST_SPREAD = 0.1  # of an estimate of time, however well the cohorts so far agree
+
+
+def read_status(storage: Storage) -> dict[str, Any]:
+    """What a database tells of its sweeps.
+
+    Returns:
+        counts: trials by family and state.
+        failed: failed trials by reason.
+        running: cohorts in flight, see `Storage.running`, `alive` telling whether their driver gives signs of life.
+        cells_per_minute: of the drivers that run now, since they began; None before anything is done.
+        hours_left: lowest and highest estimate for all that waits or runs; None if unknown.
+        interrupted, lost: attempts that came to nothing, and hours of cohorts spent on them: stopped by somebody,
+            or ended by a death.
+        repeated: trials that were started more than once.
+    """
+    trials, attempts, running = storage.results(), storage.outcomes(), storage.running()
+    for cohort in running:
+        cohort["alive"] = cohort["silent_s"] < LEASE_S
+        cohort["started_at"] = cohort["started_at"].isoformat(timespec="seconds")
+    rate, hours = _pace(trials, storage.now()) if any(cohort["alive"] for cohort in running) else (None, None)
+    last = attempts[attempts["trial_id"].isin(trials.loc[trials["state"] == "FAILED", "trial_id"])]
+    last = last.groupby("trial_id").tail(1)
+    return {
+        "counts": storage.counts(),
+        "failed": {str(name): int(n) for name, n in last["reason"].fillna("error").value_counts().items()},
+        "running": running,
+        "cells_per_minute": rate,
+        "hours_left": hours,
+        "interrupted": _spent(attempts[attempts["outcome"] == "INTERRUPTED"]),
+        "lost": _spent(attempts[attempts["outcome"] == "LOST"]),
+        "repeated": int((trials["attempts"] > 1).sum()),
+    }
+
+
+def status_text(status: Mapping[str, Any]) -> str:
+    """The same in lines."""
+    lines = []
+    for family, states in status["counts"].items():
+        shown = ", ".join(f"{n} {state.lower()}" for state, n in states.items() if n)
+        lines.append(f"{family:10} {sum(states.values()):6} cells: {shown}")
+    if status["failed"]:
+        lines.append("failed: " + ", ".join(f"{n} by {reason}" for reason, n in status["failed"].items()))
+    for cohort in status["running"]:
+        silent = "" if cohort["alive"] else f", silent for {timedelta(seconds=round(cohort['silent_s']))}"
+        where = f"on {cohort['host']}, process {cohort['pid']}{silent}"
+        lines.append(f"running: {cohort['title']}: {cohort['share']:.0%} since {cohort['started_at']} UTC {where}")
+    if status["cells_per_minute"] is not None:
+        low, high = status["hours_left"]
+        lines.append(f"{status['cells_per_minute']:.1f} cells/min; {low:.1f} to {high:.1f} hours left")
+    for name in ("interrupted", "lost"):
+        spent = status[name]
+        if spent["attempts"]:
+            lines.append(f"{name}: {spent['attempts']} attempts, {spent['hours']:.2f} hours of cohorts")
+    if status["repeated"]:
+        lines.append(f"started more than once: {status['repeated']} trials")
+    return "\n".join(lines)
+
+
+def _spent(attempts: "pd.DataFrame") -> dict[str, float]:
+    """Attempts, and the hours of their cohorts: those that began and ended together were one."""
+    cohorts = attempts[["started_at", "ended_at"]].drop_duplicates()
+    seconds = (cohorts["ended_at"] - cohorts["started_at"]).dt.total_seconds() if len(cohorts) else cohorts["ended_at"]
+    return {"attempts": len(attempts), "hours": float(seconds.sum()) / 3600}
+
+
+def _pace(trials: "pd.DataFrame", now: datetime) -> tuple[float | None, tuple[float, float] | None]:
+    """Cells a minute, and the hours that are left, from what was finished since the sweep that finished last began."""
+    ended = trials[trials["state"].isin(["COMPLETE", "DIVERGED"]) & trials["finished_at"].notna()]
+    if ended.empty:
+        return None, None
+    flops = {shape: _flops(shape) for shape in trials[_SHAPE].drop_duplicates().itertuples(index=False)}
+    work = trials[_SHAPE].apply(lambda row: flops[tuple(row)], axis=1)
+    recent = ended[ended["sweep_id"] == ended.sort_values("finished_at")["sweep_id"].iloc[-1]]
+    seconds = (now - recent["started_at"].min()).total_seconds()
+    done = work[recent.index]
+    cohorts = done.groupby([recent["finished_at"], recent["started_at"]]).sum()
+    spent = recent.groupby(["finished_at", "started_at"])["duration_s"].sum()
+    rates = (cohorts / spent).dropna()
+    error = 2 * float(rates.sem() / rates.mean()) if len(rates) > 1 else 0.5
+    spread = min(max(error, _LEAST_SPREAD), 0.9)
+    left = float(work[trials["state"].isin(["WAITING", "RUNNING"])].sum()) / (float(done.sum()) / seconds) / 3600
+    return len(recent) / seconds * 60, (left * (1 - spread), left * (1 + spread))
+
+
+def _flops(shape: tuple[Any, ...]) -> float:
+    named = dict(zip(_SHAPE, shape, strict=True))
+    training = SimpleNamespace(**{name: named.pop(name) for name in ("batch_size", "z_dim", "steps")})
+    return float(cost.training_flops(SimpleNamespace(**named, training=training)))  # type: ignore[arg-type]
