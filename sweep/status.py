@@ -32,7 +32,9 @@ def read_status(storage: Storage) -> dict[str, Any]:
     for cohort in running:
         cohort["alive"] = cohort["silent_s"] < LEASE_S
         cohort["started_at"] = cohort["started_at"].isoformat(timespec="seconds")
-    rate, hours = _pace(trials, storage.now()) if any(cohort["alive"] for cohort in running) else (None, None)
+    now, sweeps = storage.now(), storage.sweeps()
+    alive = sweeps[sweeps["finished_at"].isna() & (sweeps["heard_at"] > now - timedelta(seconds=LEASE_S))]
+    rate, hours = _pace(trials, alive["started_at"].min(), now) if len(alive) and running else (None, None)
     last = attempts[attempts["trial_id"].isin(trials.loc[trials["state"] == "FAILED", "trial_id"])]
     last = last.groupby("trial_id").tail(1)
     return {
@@ -78,22 +80,23 @@ def _spent(attempts: "pd.DataFrame") -> dict[str, float]:
     return {"attempts": len(attempts), "hours": float(seconds.sum()) / 3600}
 
 
-def _pace(trials: "pd.DataFrame", now: datetime) -> tuple[float | None, tuple[float, float] | None]:
-    """Cells a minute, and the hours that are left, from what was finished since the sweep that finished last began."""
-    ended = trials[trials["state"].isin(["COMPLETE", "DIVERGED"]) & trials["finished_at"].notna()]
-    if ended.empty:
+def _pace(
+    trials: "pd.DataFrame", since: datetime, now: datetime
+) -> tuple[float | None, tuple[float, float] | None]:
+    """Cells a minute, and the hours that are left, from what was finished since a moment."""
+    recent = trials[trials["state"].isin(["COMPLETE", "DIVERGED"]) & (trials["finished_at"] >= since)]
+    if recent.empty:
         return None, None
-    flops = {shape: _flops(shape) for shape in trials[_SHAPE].drop_duplicates().itertuples(index=False)}
-    work = trials[_SHAPE].apply(lambda row: flops[tuple(row)], axis=1)
-    recent = ended[ended["sweep_id"] == ended.sort_values("finished_at")["sweep_id"].iloc[-1]]
+    shapes = trials[_SHAPE].drop_duplicates()
+    shapes["flops"] = [_flops(shape) for shape in shapes.itertuples(index=False, name=None)]
+    work = trials.merge(shapes, on=_SHAPE)["flops"].set_axis(trials.index)  # of one trial
+    cohort = [recent["finished_at"], recent["started_at"]]
+    rates = work[recent.index].groupby(cohort).sum() / recent.groupby(cohort)["duration_s"].sum()
+    spread = 2 * float(rates.sem() / rates.mean()) if len(rates) > 1 else 1.0
+    spread = min(max(spread, _LEAST_SPREAD), 0.9)
     seconds = (now - recent["started_at"].min()).total_seconds()
-    done = work[recent.index]
-    cohorts = done.groupby([recent["finished_at"], recent["started_at"]]).sum()
-    spent = recent.groupby(["finished_at", "started_at"])["duration_s"].sum()
-    rates = (cohorts / spent).dropna()
-    error = 2 * float(rates.sem() / rates.mean()) if len(rates) > 1 else 0.5
-    spread = min(max(error, _LEAST_SPREAD), 0.9)
-    left = float(work[trials["state"].isin(["WAITING", "RUNNING"])].sum()) / (float(done.sum()) / seconds) / 3600
+    pace = float(work[recent.index].sum()) / seconds
+    left = float(work[trials["state"].isin(["WAITING", "RUNNING"])].sum()) / pace / 3600
     return len(recent) / seconds * 60, (left * (1 - spread), left * (1 + spread))
 
 

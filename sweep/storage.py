@@ -181,7 +181,7 @@ class Storage:
                 held = held.with_for_update()
             own = set(connection.scalars(held))
             _put(connection, [record for record in records if record.trial_id in own], reference, now)
-            _end(connection, cohort_id)
+            _put_back(connection, [cohort_id], "LOST", now, "no record of it came back")
 
     def lost(self, cohort_id: int, error: str) -> None:
         """Put the trials of a cohort whose worker died back to what they were."""

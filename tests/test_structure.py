@@ -27,9 +27,11 @@ ENTRY_POINTS = {
     "metrics/__main__.py": {"data"},
     "reports/__main__.py": {"sweep.storage"},
 }
+MIGRATIONS = {path.relative_to(ROOT).as_posix() for path in (ROOT / "sweep" / "migrations").rglob("*.py")}
 HOMES = {
     "ray": {"sweep/driver.py", "benchmarks/tune_way.py"},  # the benchmark runs Ray Tune as its users would
-    "sqlalchemy": {"sweep/tables.py", "sweep/storage.py"},
+    "sqlalchemy": {"sweep/tables.py", "sweep/storage.py", "sweep/database.py", *MIGRATIONS},
+    "alembic": {"sweep/database.py", *MIGRATIONS},
     "matplotlib": {"reports/figures.py"},
     "argparse": {
         *(f"{package}/__main__.py" for package in PACKAGES),

@@ -90,8 +90,10 @@ def fill_database(file: Path, finished: int) -> None:
     settings = {"workers": 2, "versions": {"torch": "2.13.0"}, "device": "cpu"}
     sweep = storage.declare("made", {name: {"family": "x"} for name in GRIDS}, settings, "abc1234")
     storage.add_trials(sweep, trials)
-    storage.start([trial.trial_id for trial in trials[:finished]])
-    storage.record([_record(n, t) for n, t in enumerate(trials[:finished])], Reference(REAL_SCORE, 9.8, 0.99))
+    cohort_id = storage.lease(sweep, [trial.trial_id for trial in trials[:finished]], "some", ()).cohort_id
+    if cohort_id is not None:
+        records = [_record(n, t) for n, t in enumerate(trials[:finished])]
+        storage.record(cohort_id, records, Reference(REAL_SCORE, 9.8, 0.99))
     storage.close()
 
 

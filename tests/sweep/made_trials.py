@@ -1,7 +1,7 @@
 """Made trials and the records and databases that go with them, small enough to run in a blink."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from metrics.identity import ScoreIdentity
 from search_spaces.trial import Scoring, Training, Trial
 from sweep.records import Record
-from sweep.storage import Reference
+from sweep.storage import Reference, Storage
 
 REFERENCE = Reference(real_score=14.0, real_inception_score=9.8, classifier_accuracy=0.995)
 IDENTITY = ScoreIdentity("kl", "c" * 64, 500, 0)
@@ -63,7 +63,22 @@ def diverged(trial: Trial) -> Record:
 
 
 def failed(trial: Trial) -> Record:
-    return Record(trial.trial_id, "FAILED", error="Traceback ...\nValueError: it broke")
+    return Record(trial.trial_id, "FAILED", error="Traceback ...\nValueError: it broke", reason="error")
+
+
+def lease(storage: Storage, trials: Iterable[Trial], sweep_id: int = 1) -> int:
+    """Start these trials as one cohort, also those that are complete; its number."""
+    cohort_id = storage.lease(sweep_id, [trial.trial_id for trial in trials], "some", ()).cohort_id
+    assert cohort_id is not None
+    return cohort_id
+
+
+def put(storage: Storage, records: Sequence[Record], reference: Reference | None = REFERENCE) -> None:
+    """Start trials and record how they ended."""
+    ids = [record.trial_id for record in records]
+    cohort_id = storage.lease(1, ids, "some", ()).cohort_id
+    assert cohort_id is not None
+    storage.record(cohort_id, records, reference)
 
 
 def write_space(

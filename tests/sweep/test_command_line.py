@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from made_trials import REFERENCE, complete, failed, rows, trials, write_space
+from made_trials import complete, failed, put, rows, trials, write_space
 
 from sweep.__main__ import main
 from sweep.devices import this_machine
@@ -27,8 +27,7 @@ def database(tmp_path: Path) -> Path:
     file = tmp_path / "results.db"
     storage = Storage(f"sqlite:///{file}", create=True)
     storage.add_trials(storage.declare("tiny", {}, {}, "1"), THREE_TRIALS)
-    storage.start([t.trial_id for t in THREE_TRIALS[:2]])
-    storage.record([complete(THREE_TRIALS[0]), failed(THREE_TRIALS[1])], REFERENCE)
+    put(storage, [complete(THREE_TRIALS[0]), failed(THREE_TRIALS[1])])
     storage.close()
     return file
 
@@ -176,10 +175,14 @@ def test_unusable_databases(space: str, tmp_path: Path, capsys: pytest.CaptureFi
 def test_status_counts_what_there_is(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--db", f"sqlite:///{database}", "--json"]) == 0
     counts = {"WAITING": 1, "RUNNING": 0, "COMPLETE": 1, "DIVERGED": 0, "FAILED": 1}
-    assert json.loads(capsys.readouterr().out) == {"gan": counts}
+    found = json.loads(capsys.readouterr().out)
+    assert found["counts"] == {"gan": counts}
+    assert found["failed"] == {"error": 1}
+    assert (found["running"], found["repeated"], found["hours_left"]) == ([], 0, None)
     assert main(["status", "--db", f"sqlite:///{database}"]) == 0
-    (line,) = capsys.readouterr().out.splitlines()
-    assert line.split() == ["gan", "3", "cells:", "1", "waiting,", "1", "complete,", "1", "failed"]
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split() == ["gan", "3", "cells:", "1", "waiting,", "1", "complete,", "1", "failed"]
+    assert second == "failed: 1 by error"
 
 
 def test_retry_says_how_many(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,7 +197,7 @@ def test_the_database_may_come_from_the_environment(
 ) -> None:
     monkeypatch.setenv("SWEEP_DB", f"sqlite:///{database}")
     assert main(["status", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["gan"]["COMPLETE"] == 1
+    assert json.loads(capsys.readouterr().out)["counts"]["gan"]["COMPLETE"] == 1
 
 
 def test_limit_takes_the_first_cohorts(space: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from rich.console import Console
 from search_spaces.trial import Trial
 from sweep import driver
 from sweep.cohorts import Cohort
+from sweep.dispatch import Dispatcher, Settings
+from sweep.journal import Journal
 from sweep.panel import Panel
 from sweep.plan import Plan, Resources
 from sweep.records import Record
@@ -36,7 +38,8 @@ class Witness(driver.CohortTrainable):
         gc.collect()
         here = [thing.trial_id for thing in gc.get_objects() if isinstance(thing, Trial)]
         seen = json.dumps({"here": here, "on_shelf": ray.get(self._shelf.count.remote())})
-        return {"records": [Record(i, "FAILED", error=seen) for i in here], "share": 1.0, "done": True}
+        records = [Record(i, "FAILED", error=seen) for i in here]
+        return {"records": records, "share": 1.0, "note": None, "done": True}
 
 
 def test_a_worker_holds_the_cohort_it_runs_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +53,9 @@ def test_a_worker_holds_the_cohort_it_runs_and_no_other(tmp_path: Path, monkeypa
     storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
     plan = Plan((), grid, cohorts, Resources(workers=1, cores=1, gpus=0, memory=2**30, flops=1e9))
     panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
-    assert driver.run_sweep(plan, storage, panel) == COHORTS * MEMBERS
+    dispatcher = Dispatcher(plan, storage, 1, [], panel, Journal(None), Settings())
+    driver.run_cohorts(dispatcher, plan.resources)
+    assert dispatcher.failed == COHORTS * MEMBERS
     storage.close()
     seen = [json.loads(error) for (error,) in rows(file, "SELECT DISTINCT error FROM attempts ORDER BY attempt_id")]
     assert [sorted(one["here"]) for one in seen] == [sorted(cohort.trial_ids) for cohort in cohorts]

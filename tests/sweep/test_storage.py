@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_trials import IDENTITY, REFERENCE, complete, diverged, failed, trial, trials
+from made_trials import IDENTITY, REFERENCE, complete, diverged, failed, lease, put, trial, trials
 from sqlalchemy import create_engine, text
 
 from search_spaces.trial import Trial
@@ -23,13 +23,8 @@ PROMISED = [
     *("margin", "pt_weight", "seed", "steps", "state", "score", "inception_score", "coverage", "entropy", "frechet"),
     *("duration_s", "device"),
 ]
-TABLES = ("sweeps", "trials", "scores", "score_identities", "attempts", "samples", "results")
+TABLES = ("cohorts", "sweeps", "trials", "scores", "score_identities", "attempts", "samples", "results")
 Query = Callable[[str], pd.DataFrame]
-
-
-@pytest.fixture(params=["sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return {"sqlite": f"sqlite:///{tmp_path}/runs/results.db"}[request.param]
 
 
 @pytest.fixture
@@ -78,7 +73,8 @@ class TestDeclaring:
         assert sweeps["spaces"][0] == {"tiny": {"axes": {"lr": [0.1]}}}
         assert sweeps["settings"][0] == {"workers": 2}
         assert list(sweeps["finished_at"].notna()) == [True, False]
-        assert json.loads(query("SELECT spaces FROM sweeps WHERE sweep_id = 1")["spaces"][0])["tiny"]["axes"]
+        spaces = query("SELECT CAST(spaces AS text) AS spaces FROM sweeps WHERE sweep_id = 1")["spaces"][0]
+        assert json.loads(spaces)["tiny"]["axes"]
 
     def test_every_setting_of_a_trial_comes_back(self, storage: Storage, query: Query) -> None:
         grid = [trial(family="ebgan_pt", dropout_d=True, lr=1e-4), trial(optim_d="sgd", seed=3)]
@@ -97,8 +93,8 @@ class TestDeclaring:
         grid = trials(3)
         first = storage.declare("tiny", {}, {}, "1")
         storage.add_trials(first, grid)
-        storage.start([grid[0].trial_id])
-        storage.record([complete(grid[0])], REFERENCE)
+        cohort = lease(storage, [grid[0]])
+        storage.record(cohort, [complete(grid[0])], REFERENCE)
         before = query("SELECT * FROM trials ORDER BY trial_id")
         storage.add_trials(storage.declare("tiny", {}, {}, "1"), [*grid[::-1], trial(seed=9)])
         after = query("SELECT * FROM trials ORDER BY trial_id")
@@ -116,10 +112,10 @@ class TestDeclaring:
 
 class TestRunning:
     def test_a_cohort_from_start_to_end(self, storage: Storage, query: Query, four: list[Trial]) -> None:
-        storage.start([t.trial_id for t in four[:3]])
+        cohort = lease(storage, four[:3])
         assert states(query) == {0: "RUNNING", 1: "RUNNING", 2: "RUNNING", 3: "WAITING"}
         assert query("SELECT * FROM attempts WHERE outcome IS NULL")["trial_id"].nunique() == 3
-        storage.record([complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
+        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
         assert states(query) == {0: "COMPLETE", 1: "DIVERGED", 2: "FAILED", 3: "WAITING"}
         expected = {"WAITING": 1, "RUNNING": 0, "COMPLETE": 1, "DIVERGED": 1, "FAILED": 1}
         assert storage.counts() == {"gan": expected}
@@ -130,8 +126,8 @@ class TestRunning:
         assert attempts["error"].notna().sum() == 1
 
     def test_a_result_is_one_flat_row(self, storage: Storage, query: Query, four: list[Trial]) -> None:
-        storage.start([four[0].trial_id])
-        storage.record([complete(four[0], score=3.5)], REFERENCE)
+        cohort = lease(storage, [four[0]])
+        storage.record(cohort, [complete(four[0], score=3.5)], REFERENCE)
         row = query("SELECT * FROM results WHERE seed = 0").iloc[0]
         assert (row["score"], row["inception_score"], row["coverage"], row["entropy"]) == (3.5, 2.5, 6, 1.5)
         assert (row["frechet"], row["duration_s"], row["device"]) == (20.0, 1.5, "some CPU")
@@ -140,7 +136,7 @@ class TestRunning:
         assert row["attempts"] == 1
 
     def test_a_trial_that_diverged_has_no_score(self, storage: Storage, query: Query, four: list[Trial]) -> None:
-        storage.record([diverged(four[0]), complete(four[1])], REFERENCE)
+        put(storage, [diverged(four[0]), complete(four[1])])
         frame = query("SELECT * FROM results WHERE state = 'DIVERGED'")
         assert list(frame["seed"]) == [0]
         assert frame.loc[0, ["score", "inception_score", "coverage", "entropy", "frechet"]].isna().all()
@@ -150,32 +146,32 @@ class TestRunning:
     def test_a_value_that_is_not_finite_is_null(
         self, storage: Storage, query: Query, four: list[Trial], value: float
     ) -> None:
-        storage.record([complete(four[0], frechet=value)], REFERENCE)
+        put(storage, [complete(four[0], frechet=value)])
         frame = query("SELECT frechet IS NULL AS is_null, score FROM scores")
         assert list(frame["is_null"]) == [1]
         assert list(frame["score"]) == [7.0]
 
     def test_a_record_is_kept_whole_or_not_at_all(self, storage: Storage, query: Query, four: list[Trial]) -> None:
-        storage.start([t.trial_id for t in four])
+        cohort = lease(storage, four)
         before = {table: query(f"SELECT * FROM {table}") for table in TABLES}
         records = [complete(four[0]), diverged(four[1]), replace(complete(four[2]), state="EXPLODED")]
         with pytest.raises(StorageError) as caught:
-            storage.record(records, REFERENCE)
+            storage.record(cohort, records, REFERENCE)
         assert "\n" not in str(caught.value)
         for table, frame in before.items():
             pd.testing.assert_frame_equal(query(f"SELECT * FROM {table}"), frame)
-        storage.record(records[:2], REFERENCE)
-        assert states(query) == {0: "COMPLETE", 1: "DIVERGED", 2: "RUNNING", 3: "RUNNING"}
+        storage.record(cohort, records[:2], REFERENCE)
+        assert states(query) == {0: "COMPLETE", 1: "DIVERGED", 2: "WAITING", 3: "WAITING"}  # no record, no result
 
     def test_recording_twice_keeps_one_score(self, storage: Storage, query: Query, four: list[Trial]) -> None:
-        storage.record([complete(four[0])], REFERENCE)
-        storage.record([complete(four[0], score=8.0)], REFERENCE)
+        put(storage, [complete(four[0])])
+        put(storage, [complete(four[0], score=8.0)])
         assert list(query("SELECT score FROM scores")["score"]) == [8.0]
         assert len(query("SELECT * FROM score_identities")) == 1
         assert len(query("SELECT * FROM results")) == 4
 
     def test_sheets(self, storage: Storage, four: list[Trial]) -> None:
-        storage.record([complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
+        put(storage, [complete(four[0]), diverged(four[1]), failed(four[2])])
         ids = [t.trial_id for t in four]
         assert storage.sheets(ids) == {ids[0]: b"a sheet", ids[1]: b"grey"}
         assert storage.sheets(ids[1:2]) == {ids[1]: b"grey"}
@@ -186,8 +182,8 @@ class TestComingBack:
     def test_finished_is_complete_under_this_identity_or_ended_otherwise(
         self, storage: Storage, four: list[Trial]
     ) -> None:
-        storage.start([t.trial_id for t in four])
-        storage.record([complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
+        cohort = lease(storage, four)
+        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
         ids = [t.trial_id for t in four]
         assert storage.finished([IDENTITY]) == {ids[0], ids[1], ids[2]}
         for other in (
@@ -200,14 +196,14 @@ class TestComingBack:
             assert storage.finished([other, IDENTITY]) == {ids[0], ids[1], ids[2]}
 
     def test_a_score_of_an_earlier_step_finishes_nothing(self, storage: Storage, four: list[Trial]) -> None:
-        storage.record([replace(complete(four[0]), step=1)], REFERENCE)
+        put(storage, [replace(complete(four[0]), step=1)])
         assert storage.finished([IDENTITY]) == set()
 
     def test_the_view_shows_the_latest_identity(self, storage: Storage, query: Query, four: list[Trial]) -> None:
         other = replace(IDENTITY, classifier="d" * 64)
-        storage.record([complete(four[0], score=1.0), complete(four[1], score=2.0)], REFERENCE)
+        put(storage, [complete(four[0], score=1.0), complete(four[1], score=2.0)])
         unfinished = replace(complete(four[1], other, score=0.5), step=1)
-        storage.record([complete(four[0], other, score=5.0), unfinished], replace(REFERENCE, real_score=10.0))
+        put(storage, [complete(four[0], other, score=5.0), unfinished], replace(REFERENCE, real_score=10.0))
         frame = query("SELECT * FROM results ORDER BY position")
         assert list(frame["score"][:2]) == [5.0, 2.0]
         assert list(frame["classifier"][:2]) == ["d" * 64, "c" * 64]
@@ -219,18 +215,20 @@ class TestComingBack:
         self, storage: Storage, query: Query, four: list[Trial]
     ) -> None:
         scored = four[0]
-        storage.start([scored.trial_id])
-        storage.record([complete(scored)], REFERENCE)
-        storage.start([scored.trial_id])
+        cohort = lease(storage, [scored])
+        storage.record(cohort, [complete(scored)], REFERENCE)
+        lease(storage, [scored])
         running = query(f"SELECT state, score FROM results WHERE trial_id = '{scored.trial_id}'").iloc[0]
         assert running["state"] == "RUNNING"
         assert pd.isna(running["score"])
-        assert storage.release() == 1
+        storage.release()
         assert states(query)[scored.seed] == "COMPLETE"
         assert query("SELECT score FROM results")["score"].notna().sum() == 1
         assert storage.finished([IDENTITY]) == {scored.trial_id}
 
-    def test_one_sweep_at_a_time(self, url: str, storage: Storage) -> None:
+    def test_a_file_takes_one_sweep_at_a_time(self, url: str, storage: Storage) -> None:
+        if not storage.is_file:
+            pytest.skip("a server takes several")
         storage.claim()
         other = Storage(url)
         with pytest.raises(StorageError, match=f"a sweep is running on it: process {os.getpid()} on "):
@@ -241,29 +239,32 @@ class TestComingBack:
         other.close()
 
     def test_release_puts_back_what_was_running(self, storage: Storage, query: Query, four: list[Trial]) -> None:
-        storage.start([t.trial_id for t in four[:3]])
-        storage.record([complete(four[0])], REFERENCE)
-        assert storage.release() == 2
+        cohort = lease(storage, four[:1])
+        lease(storage, four[1:3])
+        storage.record(cohort, [complete(four[0])], REFERENCE)
+        storage.release(2)  # another sweep's, which runs nothing
+        assert states(query)[1] == "RUNNING"
+        storage.release(1)
         assert states(query) == {0: "COMPLETE", 1: "WAITING", 2: "WAITING", 3: "WAITING"}
         outcomes = query("SELECT outcome FROM attempts ORDER BY attempt_id")["outcome"]
         assert sorted(outcomes) == ["COMPLETE", "INTERRUPTED", "INTERRUPTED"]
-        assert storage.release() == 0
+        assert query("SELECT * FROM cohorts").empty
 
     def test_starting_again_closes_the_attempt_that_was_lost(
         self, storage: Storage, query: Query, four: list[Trial]
     ) -> None:
-        storage.start([four[0].trial_id])
-        storage.start([four[0].trial_id])
-        storage.record([complete(four[0])], REFERENCE)
+        lease(storage, [four[0]])
+        cohort = lease(storage, [four[0]])
+        storage.record(cohort, [complete(four[0])], REFERENCE)
         frame = query("SELECT outcome FROM attempts ORDER BY attempt_id")
-        assert list(frame["outcome"]) == ["INTERRUPTED", "COMPLETE"]
+        assert list(frame["outcome"]) == ["LOST", "COMPLETE"]
         assert list(query("SELECT attempts FROM trials WHERE seed = 0")["attempts"]) == [2]
 
     def test_retry_puts_back_what_failed_and_nothing_else(
         self, storage: Storage, query: Query, four: list[Trial]
     ) -> None:
-        storage.start([t.trial_id for t in four[:3]])
-        storage.record([complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
+        cohort = lease(storage, four[:3])
+        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
         assert storage.retry() == 1
         assert states(query) == {0: "COMPLETE", 1: "DIVERGED", 2: "WAITING", 3: "WAITING"}
         assert four[2].trial_id not in storage.finished([IDENTITY])
@@ -273,8 +274,9 @@ class TestComingBack:
     def test_counts_go_by_family(self, storage: Storage) -> None:
         grid = [*trials(3), *trials(2, family="ebgan"), trial(family="ebgan_pt")]
         storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
-        storage.start([grid[0].trial_id, grid[3].trial_id])
-        storage.record([complete(grid[3])], REFERENCE)
+        lease(storage, [grid[0]])
+        cohort = lease(storage, [grid[3]])
+        storage.record(cohort, [complete(grid[3])], REFERENCE)
         shown = {family: {s: n for s, n in counts.items() if n} for family, counts in storage.counts().items()}
         expected = {"ebgan": {"COMPLETE": 1, "WAITING": 1}, "ebgan_pt": {"WAITING": 1}}
         assert shown == expected | {"gan": {"RUNNING": 1, "WAITING": 2}}
@@ -282,7 +284,7 @@ class TestComingBack:
     def test_counts_of_some_trials_go_by_the_trials_whoever_declared_them(self, storage: Storage) -> None:
         grid = [*trials(3, space="./tiny.yaml"), *trials(2, family="ebgan")]
         storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
-        storage.record([failed(grid[0])], None)
+        put(storage, [failed(grid[0])], None)
         again = [trial(seed=seed, space="tiny.yaml") for seed in (0, 1)]
         counts = storage.counts({one.trial_id for one in again})
         assert counts == {"gan": dict.fromkeys(("RUNNING", "COMPLETE", "DIVERGED"), 0) | {"WAITING": 1, "FAILED": 1}}
@@ -292,8 +294,8 @@ class TestReading:
     def test_plain_pandas_gets_the_promised_columns_in_their_types(
         self, storage: Storage, url: str, four: list[Trial]
     ) -> None:
-        storage.start([t.trial_id for t in four])
-        storage.record([complete(t, score=1.0 + t.seed) for t in four[:3]] + [diverged(four[3])], REFERENCE)
+        cohort = lease(storage, four)
+        storage.record(cohort, [complete(t, score=1.0 + t.seed) for t in four[:3]] + [diverged(four[3])], REFERENCE)
         frame = pd.read_sql("select * from results", url)
         assert list(frame.columns[: len(PROMISED)]) == PROMISED
         kinds = {name: frame[name].dtype.kind for name in PROMISED}
@@ -306,17 +308,18 @@ class TestReading:
         assert frame["trial_id"].is_unique
 
     def test_results_come_in_the_order_of_the_grid(self, storage: Storage, url: str, four: list[Trial]) -> None:
-        storage.record([complete(t, score=1.0 + t.seed) for t in four[::-1]], REFERENCE)
+        put(storage, [complete(t, score=1.0 + t.seed) for t in four[::-1]])
         frame = load_results(url)
         assert list(frame["seed"]) == [0, 1, 2, 3]
         assert list(frame["score"]) == [1.0, 2.0, 3.0, 4.0]
         assert frame["dropout_d"].dtype == bool
 
     def test_a_reader_does_not_wait_for_a_long_write(self, storage: Storage, url: str, four: list[Trial]) -> None:
-        storage.record([complete(four[0])], REFERENCE)
+        put(storage, [complete(four[0])])
         writer = create_engine(url)
         with writer.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            if storage.is_file:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
             connection.exec_driver_sql("UPDATE trials SET state = 'FAILED'")
             start = time.perf_counter()
             assert storage.counts()["gan"] == dict.fromkeys(("RUNNING", "DIVERGED", "FAILED"), 0) | {
@@ -325,19 +328,22 @@ class TestReading:
             }
             assert list(load_results(url)["state"]) == ["COMPLETE", "WAITING", "WAITING", "WAITING"]
             assert time.perf_counter() - start < 2
-            connection.exec_driver_sql("ROLLBACK")
+            connection.rollback()
         writer.dispose()
 
     def test_a_writer_does_not_wait_for_a_long_reading(self, storage: Storage, url: str, four: list[Trial]) -> None:
         reader = create_engine(url)
+        if not storage.is_file:
+            reader = reader.execution_options(isolation_level="REPEATABLE READ")
         with reader.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
+            if storage.is_file:
+                connection.exec_driver_sql("BEGIN")
             before = list(connection.exec_driver_sql("SELECT state FROM trials"))
             start = time.perf_counter()
-            storage.record([complete(t) for t in four], REFERENCE)
+            put(storage, [complete(t) for t in four])
             assert time.perf_counter() - start < 2
             assert list(connection.exec_driver_sql("SELECT state FROM trials")) == before
-            connection.exec_driver_sql("ROLLBACK")
+            connection.rollback()
         reader.dispose()
         assert storage.counts()["gan"]["COMPLETE"] == 4
 
@@ -371,8 +377,8 @@ class TestReading:
         thread = threading.Thread(target=read)
         thread.start()
         for i in range(0, 60, 6):
-            storage.start([t.trial_id for t in grid[i : i + 6]])
-            storage.record([complete(t) for t in grid[i : i + 6]], REFERENCE)
+            cohort = lease(storage, grid[i : i + 6])
+            storage.record(cohort, [complete(t) for t in grid[i : i + 6]], REFERENCE)
         over.set()
         thread.join()
         assert seen == sorted(seen)

@@ -15,7 +15,7 @@ from search_spaces.trial import Trial
 from sweep import worker
 from sweep.cohorts import Cohort
 from sweep.records import Record
-from sweep.worker import Progress, products_in, run_cohort, score_identity
+from sweep.worker import Progress, new_training, products_in, run_cohort, score_identity
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +104,7 @@ def test_one_trial_that_does_not_fit_fails_and_says_why(monkeypatch: pytest.Monk
     assert memory.sizes == [2, 1, 1]
     assert [record.state for record in records] == ["FAILED", "FAILED"]
     assert all("CUDA out of memory" in str(record.error) for record in records)
+    assert all(record.reason == "memory" for record in records)
 
 
 def test_an_error_in_the_code_fails_the_cohort_with_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,6 +118,35 @@ def test_an_error_in_the_code_fails_the_cohort_with_its_traceback(monkeypatch: p
         assert record.error.startswith("Traceback (most recent call last):")
         assert record.error.endswith("ZeroDivisionError: a slip of the pen\n")
         assert "test_worker.py" in record.error
+
+
+class Faulty:
+    """Stands in for new_training; raises where one of these members is in the cohort."""
+
+    def __init__(self, bad: Sequence[int]) -> None:
+        self.bad, self.sizes = bad, []
+
+    def __call__(self, cohort: Cohort, images: torch.Tensor) -> CohortTraining:
+        self.sizes.append(len(cohort.trials))
+        if any(t.seed in self.bad for t in cohort.trials):
+            raise ValueError("a bad member")
+        return new_training(cohort, images)
+
+
+@pytest.mark.parametrize("bad", [0, 2, 7])
+def test_an_error_of_one_member_leaves_its_neighbours_alone(monkeypatch: pytest.MonkeyPatch, bad: int) -> None:
+    monkeypatch.setattr(worker, "new_training", Faulty([bad]))
+    records = run(trials(8))
+    assert [record.state for record in records] == ["FAILED" if i == bad else "COMPLETE" for i in range(8)]
+    assert records[bad].reason == "error"
+
+
+def test_an_error_of_all_members_is_not_sought_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    faulty = Faulty(range(16))
+    monkeypatch.setattr(worker, "new_training", faulty)
+    records = run(trials(16))
+    assert [record.state for record in records] == ["FAILED"] * 16
+    assert faulty.sizes == [16, 8, 4, 2, 1, 1]
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])

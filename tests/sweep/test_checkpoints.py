@@ -1,0 +1,198 @@
+"""Checkpoints: a cohort that was killed goes on from the last whole one and ends bit by bit as if nothing had been."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from made_trials import trials
+from safetensors import SafetensorError, safe_open
+
+from models.training import CohortTraining
+from search_spaces.trial import Trial
+from sweep import checkpoints as module
+from sweep import worker
+from sweep.checkpoints import Checkpoints
+from sweep.cohorts import Cohort
+from sweep.marks import Marks
+from sweep.records import Record
+from sweep.worker import run_cohort
+
+STEPS = 12
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def mixed(family: str = "gan", steps: int = STEPS) -> Cohort:
+    """Two seeds, both rules, with and without dropout."""
+    rules: list[dict[str, object]] = [
+        {"optim_g": "adam", "optim_d": "sgd", "dropout_d": True},
+        {"optim_g": "sgd", "optim_d": "adam"},
+        {"lr": 0.01},
+    ]
+    members: list[Trial] = []
+    for settings in rules:
+        members += trials(2, family=family, steps=steps, n_layer_g=3, n_layer_d=3, **settings)
+    return Cohort(tuple(members))
+
+
+def training(cohort: Cohort) -> CohortTraining:
+    numbers = torch.Generator().manual_seed(0)
+    return worker.new_training(cohort, torch.rand(50, 1024, generator=numbers) * 2 - 1)
+
+
+def checkpoints(folder: Path, cohort: Cohort) -> Checkpoints:
+    return Checkpoints(folder, cohort, torch.device("cpu"))
+
+
+def assert_same(one: CohortTraining, two: CohortTraining) -> None:
+    assert one.steps_done == two.steps_done
+    ours, theirs = one.state(), two.state()
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        assert torch.equal(tensor, theirs[name]), name
+
+
+def run(cohort: Cohort, marks: Marks | None) -> list[Record]:
+    (*_, records) = run_cohort(cohort, marks=marks)
+    assert isinstance(records, list)
+    return records
+
+
+class Killed(BaseException):
+    """No error: what SIGKILL would leave is left."""
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    original = CohortTraining.step
+
+    def dies(self: CohortTraining) -> None:
+        if self.steps_done == step:
+            raise Killed
+        original(self)
+
+    monkeypatch.setattr(CohortTraining, "step", dies)
+
+
+@pytest.mark.parametrize("family", ["gan", "ebgan_pt"])
+def test_a_restored_training_goes_on_bit_by_bit(tmp_path: Path, family: str) -> None:
+    cohort = mixed(family)
+    whole, first = training(cohort), training(cohort)
+    for _ in range(STEPS):
+        whole.step()
+    for _ in range(5):
+        first.step()
+    checkpoints(tmp_path, cohort).save(first, 7.5)
+    second = training(cohort)
+    assert checkpoints(tmp_path, cohort).restore(second) == 7.5
+    assert_same(second, first)
+    while second.steps_done < STEPS:
+        second.step()
+    assert_same(second, whole)
+
+
+@pytest.mark.parametrize("dies_at", [1, 5, STEPS - 1])
+def test_a_killed_cohort_ends_as_if_nothing_had_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies_at: int
+) -> None:
+    marks = Marks(tmp_path, every_s=0)
+    undisturbed = run(mixed(), None)
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        kill_at(patched, dies_at)
+        run(mixed(), marks)
+    steps: list[int] = []
+    original = CohortTraining.step
+    monkeypatch.setattr(CohortTraining, "step", lambda self: (steps.append(self.steps_done), original(self))[1])
+    resumed = run(mixed(), marks)
+    assert steps == list(range(dies_at, STEPS))
+    for one, two in zip(undisturbed, resumed, strict=True):
+        assert (one.trial_id, one.state, one.scores, one.sheet) == (two.trial_id, two.state, two.scores, two.sheet)
+
+
+def damage(path: Path, how: str) -> None:
+    content = path.read_bytes()
+    path.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "flipped": content[:-9] + b"\0\1" + content[-7:]}[how])
+
+
+@pytest.mark.parametrize("how", ["cut", "empty", "flipped"])
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_is_used(tmp_path: Path, how: str) -> None:
+    cohort = mixed()
+    one = training(cohort)
+    for _ in range(3):
+        one.step()
+        checkpoints(tmp_path, cohort).save(one, 1.0)
+    kept = sorted(path.name[:12] for path in tmp_path.iterdir())
+    assert kept == [f"{2:012d}", f"{3:012d}"]
+    damage(max(tmp_path.iterdir()), how)
+    two = training(cohort)
+    checkpoints(tmp_path, cohort).restore(two)
+    assert two.steps_done == 2
+    damage(min(tmp_path.iterdir()), how)
+    three = training(cohort)
+    assert checkpoints(tmp_path, cohort).restore(three) == 0.0
+    assert_same(three, training(cohort))
+
+
+def test_a_checkpoint_of_something_else_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cohort = mixed()
+    one = training(cohort)
+    one.step()
+    checkpoints(tmp_path, cohort).save(one, 1.0)
+    other = Cohort(cohort.trials[::-1])
+    two = training(other)
+    checkpoints(tmp_path, other).restore(two)
+    assert two.steps_done == 0
+    monkeypatch.setattr(torch, "__version__", "1.0")
+    three = training(cohort)
+    checkpoints(tmp_path, cohort).restore(three)
+    assert three.steps_done == 0
+
+
+def test_what_cant_be_written_costs_the_checkpoint_and_not_the_cohort(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    *told, records = run_cohort(mixed(), marks=Marks(tmp_path / "file", 0))
+    assert isinstance(records, list)
+    assert {record.state for record in records} == {"COMPLETE"}
+    notes = [item.note for item in told if not isinstance(item, list)]
+    assert len(notes) == STEPS
+    assert all(note and "A checkpoint could not be written" in note for note in notes)
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(tensors: object, path: Path, metadata: object) -> None:
+        path.write_bytes(b"a part")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(module, "save_file", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        checkpoints(tmp_path, mixed()).save(training(mixed()), 1.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_marks_are_dropped_and_cleared(tmp_path: Path) -> None:
+    marks = Marks(tmp_path, 0)
+    kept, gone = mixed(), mixed(steps=STEPS + 1)
+    for cohort in (kept, gone):
+        checkpoints(marks.of(cohort), cohort).save(training(cohort), 1.0)
+    assert marks.of(kept) != marks.of(gone)
+    marks.clear([kept])
+    assert [path.name for path in tmp_path.iterdir()] == [marks.of(kept).name]
+    marks.drop(kept)
+    assert list(tmp_path.iterdir()) == []
+    Marks(tmp_path / "missing").clear([])
+
+
+def test_a_checkpoint_is_plain_tensors_with_no_secrets(tmp_path: Path) -> None:
+    cohort = mixed()
+    checkpoints(tmp_path, cohort).save(training(cohort), 1.0)
+    (path,) = tmp_path.iterdir()
+    with safe_open(path, framework="pt") as opened:
+        assert set(opened.metadata()) == {"format", "torch", "device", "trials", "step", "seconds"}
+        assert not math.isnan(float(opened.get_tensor("generator").sum()))

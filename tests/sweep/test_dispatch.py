@@ -1,0 +1,342 @@
+"""What is handed out, and what becomes of results, workers and errors, without Ray."""
+
+import io
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from made_trials import IDENTITY, complete, diverged, failed, rows, trials
+from rich.console import Console
+
+from search_spaces.trial import Trial
+from sweep import database, dispatch
+from sweep.cohorts import Cohort
+from sweep.dispatch import Dispatcher, Settings, signature
+from sweep.journal import Journal
+from sweep.panel import Panel
+from sweep.plan import Plan, Resources, cohort_flops
+from sweep.records import Record
+from sweep.storage import Storage, StorageError
+
+SIZES = (8, 16, 4096, 8)  # the third cohort takes far longer than the rest
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "results.db"
+
+
+@pytest.fixture
+def storage(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(dispatch, "RECHECK_S", 0.0)
+    opened = Storage(f"sqlite:///{file}", create=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def plan(storage: Storage) -> Plan:
+    """Four cohorts of two trials; a worker does a thousand million operations a second."""
+    cohorts = tuple(
+        Cohort(tuple(trials(2, size_g=size, n_layer_g=layers, family="ebgan")))
+        for layers, size in enumerate(SIZES, start=2)
+    )
+    grid = tuple(trial for cohort in cohorts for trial in cohort.trials)
+    storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
+    return Plan((), grid, cohorts, Resources(workers=2, cores=1, gpus=0, memory=2**30, flops=1e9))
+
+
+def dispatcher(plan: Plan, storage: Storage, deadline: float | None = None, sweep_id: int = 1) -> Dispatcher:
+    operations = sum(map(cohort_flops, plan.cohorts))
+    panel = Panel(Console(file=io.StringIO()), storage.counts(), operations)
+    return Dispatcher(plan, storage, sweep_id, [IDENTITY], panel, Journal(None), Settings(deadline))
+
+
+def states(file: Path) -> list[str]:
+    return [state for (state,) in rows(file, "SELECT state FROM trials ORDER BY position")]
+
+
+def members(plan: Plan, number: int) -> tuple[Trial, ...]:
+    return plan.cohorts[number].trials
+
+
+def broken(trial: Trial, line: int = 7) -> Record:
+    error = f'Traceback (most recent call last):\n  File "a.py", line {line}, in step\nValueError: {trial.trial_id}'
+    return Record(trial.trial_id, "FAILED", error=error, reason="error")
+
+
+class TestHandingOut:
+    def test_cohorts_go_out_once_and_in_order(self, plan: Plan, storage: Storage) -> None:
+        running = dispatcher(plan, storage)
+        assert [running.next() for _ in range(6)] == [0, 1, 2, 3, "wait", "wait"]
+
+    def test_when_all_have_ended_there_is_no_more(self, plan: Plan, storage: Storage) -> None:
+        running = dispatcher(plan, storage)
+        while (number := running.next()) != "done":
+            assert isinstance(number, int)
+            running.ended(number, [complete(trial) for trial in members(plan, number)])
+        running.close()
+        assert storage.counts()["ebgan"]["COMPLETE"] == 8
+
+    def test_none_go_out_after_an_interrupt(self, plan: Plan, storage: Storage) -> None:
+        running = dispatcher(plan, storage)
+        assert running.next() == 0
+        assert not running.must_stop()
+        running.interrupted = True
+        assert running.next() == "done"
+        assert running.must_stop()
+
+    def test_a_cohort_that_would_not_end_in_time_does_not_start_nor_do_any_after_it(
+        self, plan: Plan, storage: Storage
+    ) -> None:
+        seconds = [cohort_flops(cohort) / plan.resources.flops for cohort in plan.cohorts]
+        assert seconds[3] < seconds[2] / 4
+        running = dispatcher(plan, storage, time.monotonic() + seconds[2] / 2)
+        assert [running.next() for _ in range(4)] == [0, 1, "done", "done"]
+        assert not running.must_stop()
+
+    def test_the_measured_rate_counts_once_there_is_one(
+        self, plan: Plan, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seconds = cohort_flops(plan.cohorts[2]) / plan.resources.flops
+        running = dispatcher(plan, storage, time.monotonic() + seconds / 2)
+        assert [running.next() for _ in range(2)] == [0, 1]
+        # Each of the two workers must be twice as fast as was thought, so both together four times.
+        monkeypatch.setattr(Panel, "operations_per_second", 3 * plan.resources.flops)
+        assert running.next() == "done"
+        monkeypatch.setattr(Panel, "operations_per_second", 5 * plan.resources.flops)
+        assert [running.next() for _ in range(2)] == [2, 3]
+
+    def test_a_run_that_is_late_from_the_start_still_finishes_something(self, plan: Plan, storage: Storage) -> None:
+        running = dispatcher(plan, storage, time.monotonic() - 1)
+        assert [running.next() for _ in range(3)] == [0, 1, "done"]
+        assert not running.must_stop()
+        running.ended(0, [complete(trial) for trial in members(plan, 0)])
+        assert running.must_stop()
+
+
+class TestStoring:
+    def test_a_cohort_is_stored_when_it_ends(self, plan: Plan, storage: Storage, file: Path) -> None:
+        running = dispatcher(plan, storage)
+        assert running.next() == 0
+        running.started(0)
+        assert states(file) == ["RUNNING"] * 2 + ["WAITING"] * 6
+        running.progressed(0, 0.5)
+        one, two = members(plan, 0)
+        running.ended(0, [complete(one), diverged(two)])
+        assert states(file)[:2] == ["COMPLETE", "DIVERGED"]
+        assert running.failed == 0
+        assert rows(file, "SELECT score, real_score > 10 FROM results WHERE score IS NOT NULL") == [(7.0, 1)]
+
+    def test_what_comes_twice_counts_once(self, plan: Plan, storage: Storage, file: Path) -> None:
+        running = dispatcher(plan, storage)
+        running.next()
+        running.ended(0, [failed(t) for t in members(plan, 0)])
+        running.ended(0, [complete(t) for t in members(plan, 0)])
+        assert running.failed == 2
+        assert states(file)[:2] == ["FAILED", "FAILED"]
+
+    def test_while_the_database_is_locked_nothing_starts_and_results_wait(
+        self, plan: Plan, storage: Storage, file: Path
+    ) -> None:
+        running = dispatcher(plan, storage)
+        assert [running.next(), running.next()] == [0, 1]
+        lock = sqlite3.connect(file, isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        running.ended(0, [complete(t) for t in members(plan, 0)])
+        running.ended(1, [complete(t) for t in members(plan, 1)])
+        assert running.next() == "wait"
+        assert states(file)[:4] == ["RUNNING"] * 4
+        with pytest.raises(StorageError, match="database is locked: 4 results could not be stored"):
+            running.close()
+        lock.execute("ROLLBACK")
+        lock.close()
+        running.tick()
+        assert states(file) == ["COMPLETE"] * 4 + ["WAITING"] * 4
+        assert running.next() == 2
+        running.close()
+        assert states(file) == ["COMPLETE"] * 4 + ["WAITING"] * 4
+
+
+class TestLosses:
+    def test_what_a_dead_worker_ran_goes_out_again_and_the_attempt_is_a_row(
+        self, plan: Plan, storage: Storage, file: Path
+    ) -> None:
+        running = dispatcher(plan, storage)
+        assert [running.next(), running.next()] == [0, 1]
+        running.lost(0, "killed")
+        assert states(file)[:2] == ["WAITING"] * 2
+        assert running.next() == 0
+        running.ended(0, [complete(t) for t in members(plan, 0)])
+        outcomes = rows(file, "SELECT outcome, error FROM attempts WHERE outcome IS NOT NULL ORDER BY attempt_id")
+        assert outcomes == [("LOST", "killed")] * 2 + [("COMPLETE", None)] * 2
+        assert running.failed == 0
+
+    def test_a_cohort_whose_workers_die_again_and_again_fails(self, plan: Plan, storage: Storage, file: Path) -> None:
+        running = dispatcher(plan, storage)
+        for _ in range(3):
+            assert running.next() == 0
+            running.lost(0, "killed")
+        assert running.failed == 2
+        assert running.next() == 1
+        assert states(file)[:2] == ["FAILED"] * 2
+        found = rows(file, "SELECT outcome, reason, error FROM attempts ORDER BY attempt_id")[-3:-2]
+        assert found == [("FAILED", "lost", "its worker died 3 times: killed")]
+
+    def test_what_ray_left_behind_goes_out_again(self, plan: Plan, storage: Storage) -> None:
+        running = dispatcher(plan, storage)
+        assert [running.next(), running.next()] == [0, 1]
+        running.abandon()
+        assert sorted(str(running.next()) for _ in range(2)) == ["0", "1"]
+
+    def test_a_loss_that_could_not_be_stored_is_no_obstacle(self, plan: Plan, storage: Storage, file: Path) -> None:
+        running = dispatcher(plan, storage)
+        assert running.next() == 0
+        lock = sqlite3.connect(file, isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        running.lost(0, "killed")
+        lock.execute("ROLLBACK")
+        lock.close()
+        assert running.next() == 0
+
+
+class TestErrors:
+    def fail(self, running: Dispatcher, plan: Plan, make: Callable[[Trial], Record]) -> None:
+        number = running.next()
+        assert isinstance(number, int)
+        running.ended(number, [make(t) for t in members(plan, number)])
+
+    def test_three_times_the_same_stops_the_sweep_with_the_traceback(self, plan: Plan, storage: Storage) -> None:
+        running = dispatcher(plan, storage)
+        for _ in range(3):
+            assert running.repeated_error is None
+            self.fail(running, plan, broken)
+        assert running.must_stop()
+        assert running.next() == "done"
+        assert "ValueError" in str(running.repeated_error)
+
+    @pytest.mark.parametrize("between", [complete, lambda trial: broken(trial, line=8)])
+    def test_others_in_between_do_not(
+        self, plan: Plan, storage: Storage, between: Callable[[Trial], Record]
+    ) -> None:
+        running = dispatcher(plan, storage)
+        for make in (broken, broken, between, broken):
+            self.fail(running, plan, make)
+        assert running.repeated_error is None
+
+    def test_errors_are_the_same_by_place_and_kind(self) -> None:
+        one, two = trials(2)
+        assert signature(str(broken(one).error)) == signature(str(broken(two).error))
+        assert signature(str(broken(one).error)) != signature(str(broken(one, line=8).error))
+        assert signature("") == signature("\n")
+
+
+class TestSharing:
+    """Two drivers on one database; a file takes one, but its storage knows the difference."""
+
+    @pytest.fixture
+    def second(self, plan: Plan, storage: Storage) -> Dispatcher:
+        return dispatcher(plan, storage, sweep_id=storage.declare("second", {}, {}, "1"))
+
+    def test_each_cohort_runs_once(self, plan: Plan, storage: Storage, second: Dispatcher) -> None:
+        first = dispatcher(plan, storage)
+        assert [first.next(), second.next(), first.next(), second.next()] == [0, 1, 2, 3]
+        assert [first.next(), second.next()] == ["wait", "wait"]
+        for running, number in ((first, 0), (second, 1), (first, 2), (second, 3)):
+            running.ended(number, [complete(t) for t in members(plan, number)])
+        assert [first.next(), second.next()] == ["done", "done"]
+        assert storage.counts()["ebgan"]["COMPLETE"] == 8
+
+    def test_the_cohorts_of_a_dead_driver_are_taken_over(
+        self, plan: Plan, storage: Storage, file: Path, second: Dispatcher
+    ) -> None:
+        first = dispatcher(plan, storage)
+        assert first.next() == 0
+        assert [second.next() for _ in range(4)] == [1, 2, 3, "wait"]
+        with sqlite3.connect(file) as connection:
+            connection.execute("UPDATE sweeps SET heard_at = '2000-01-01 00:00:00.000000' WHERE sweep_id = 1")
+        assert second.next() == 0
+        first.ended(0, [failed(t) for t in members(plan, 0)])  # it was not dead, only slow: too late
+        assert states(file)[:2] == ["RUNNING"] * 2
+        second.ended(0, [complete(t) for t in members(plan, 0)])
+        assert states(file)[:2] == ["COMPLETE"] * 2
+        outcomes = rows(file, "SELECT outcome FROM attempts WHERE sweep_id = 1")
+        assert outcomes == [("LOST",)] * 2
+
+    def test_a_cohort_of_which_a_part_is_held_elsewhere_runs_in_parts(
+        self, plan: Plan, storage: Storage, second: Dispatcher, file: Path
+    ) -> None:
+        one, two = members(plan, 0)
+        held = storage.lease(2, [one.trial_id], "a part", [IDENTITY]).cohort_id
+        assert held is not None
+        first = dispatcher(plan, storage)
+        assert first.next() == 0
+        assert first.cohort(0).trials == (two,)
+        first.ended(0, [complete(two)])
+        assert [first.next() for _ in range(4)] == [1, 2, 3, "wait"]
+        storage.lost(held, "died")
+        rest = first.next()
+        assert isinstance(rest, int)
+        assert first.cohort(rest).trials == (one,)
+
+    def test_a_sign_of_life_carries_progress(self, plan: Plan, storage: Storage, file: Path) -> None:
+        first = dispatcher(plan, storage)
+        assert first.next() == 0
+        first.started(0)
+        first.progressed(0, 0.25)
+        storage.beat(1, {flight.cohort_id: flight.share for flight in first._flights.values()})
+        (cohort,) = storage.running()
+        assert (cohort["title"], cohort["members"], cohort["share"]) == ("2 ebgan, 2x8 against 2x8", 2, 0.25)
+        assert cohort["silent_s"] < 30
+
+
+class TestTelling:
+    def test_the_journal_has_a_line_for_what_happened(self, plan: Plan, storage: Storage, tmp_path: Path) -> None:
+        panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
+        journal = Journal(tmp_path / "logs" / "sweep.jsonl")
+        running = Dispatcher(plan, storage, 1, [IDENTITY], panel, journal, Settings())
+        running.next()
+        running.lost(0, "killed")
+        running.next()
+        running.ended(0, [complete(t) for t in members(plan, 0)])
+        lines = [json.loads(line) for line in (tmp_path / "logs" / "sweep.jsonl").read_text().splitlines()]
+        assert [line["event"] for line in lines] == ["leased", "lost", "leased", "ended"]
+        assert lines[1]["reason"] == "killed"
+        assert lines[3]["states"] == {"COMPLETE": 2}
+
+    def test_a_journal_that_cant_be_written_stops_nothing(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("in the way")
+        Journal(tmp_path / "file" / "log.jsonl").write("event")
+        Journal(None).write("event")
+
+    def test_the_last_line_counts_and_names_the_best(self, plan: Plan, storage: Storage) -> None:
+        output = io.StringIO()
+        storage.add_trials(storage.declare("more", {}, {}, "1"), trials(5, space="more"))
+        counts = storage.counts({trial.trial_id for trial in plan.trials})
+        panel = Panel(Console(file=output, width=200), counts, sum(map(cohort_flops, plan.cohorts)))
+        running = Dispatcher(plan, storage, 1, [IDENTITY], panel, Journal(None), Settings())
+        with panel:
+            for _ in range(2):
+                running.started(int(running.next()))
+            running.ended(0, [complete(members(plan, 0)[0], score=9.125), failed(members(plan, 0)[1])])
+            running.ended(1, [complete(t, score=3.0) for t in members(plan, 1)])
+        (line,) = output.getvalue().splitlines()
+        assert "ebgan 3/8, 1 failed, best 9.12" in line
+        assert "gan 0/5" not in line
+        assert "cells/min" in line
+
+    def test_progress_is_measured_in_operations(self, plan: Plan, storage: Storage) -> None:
+        panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
+        running = Dispatcher(plan, storage, 1, [IDENTITY], panel, Journal(None), Settings())
+        assert panel.operations_per_second is None
+        running.next()
+        running.started(0)
+        running.progressed(0, 0.5)
+        time.sleep(0.05)
+        rate = panel.operations_per_second
+        assert rate is not None
+        assert 0 < rate < cohort_flops(plan.cohorts[0]) / 2 / 0.05
