@@ -163,9 +163,7 @@ def _run(options: argparse.Namespace) -> int:
     return code
 
 
-def _run_plan(
-    plan: Plan, storage: Storage, sweep_id: int, options: argparse.Namespace, marks: Marks | None
-) -> int:
+def _run_plan(plan: Plan, storage: Storage, sweep_id: int, options: argparse.Namespace, marks: Marks | None) -> int:
     # Ray takes seconds to load and to start, so it comes after the plan and its checks.
     from rich.console import Console
 

@@ -214,9 +214,7 @@ class Dispatcher:
         cohort = self._cohorts[number]
         found = []
         if not self._guard(
-            lambda: found.append(
-                self._storage.lease(self._sweep_id, cohort.trial_ids, title(cohort), self._identities)
-            )
+            lambda: found.append(self._storage.lease(self._sweep_id, cohort.trial_ids, title(cohort), self._identities))
         ):
             self._queue.appendleft(number)
             return False

@@ -71,9 +71,7 @@ class CohortShelf:
 class CohortTrainable(Trainable):
     """Runs one cohort after another in a process that stays."""
 
-    def setup(
-        self, config: dict[str, Any], shelf: Any = None, device: str = "cpu", marks: Marks | None = None
-    ) -> None:
+    def setup(self, config: dict[str, Any], shelf: Any = None, device: str = "cpu", marks: Marks | None = None) -> None:
         self._shelf, self._device, self._marks = shelf, device, marks
         self.reset_config(config)
 

@@ -15,7 +15,10 @@ def notify(command: str, state: str, storage: Storage, sweep_id: int) -> None:
     """
     try:
         counts = ", ".join(
-            f"{family} {n} {state.lower()}" for family, states in storage.counts().items() for state, n in states.items() if n
+            f"{family} {n} {state.lower()}"
+            for family, states in storage.counts().items()
+            for state, n in states.items()
+            if n
         )
     except StorageError as error:
         counts = str(error)

@@ -75,14 +75,14 @@ def status_text(status: Mapping[str, Any]) -> str:
 
 def _spent(attempts: "pd.DataFrame") -> dict[str, float]:
     """Attempts, and the hours of their cohorts: those that began and ended together were one."""
+    if attempts.empty:
+        return {"attempts": 0, "hours": 0.0}
     cohorts = attempts[["started_at", "ended_at"]].drop_duplicates()
-    seconds = (cohorts["ended_at"] - cohorts["started_at"]).dt.total_seconds() if len(cohorts) else cohorts["ended_at"]
+    seconds = (cohorts["ended_at"] - cohorts["started_at"]).dt.total_seconds()
     return {"attempts": len(attempts), "hours": float(seconds.sum()) / 3600}
 
 
-def _pace(
-    trials: "pd.DataFrame", since: datetime, now: datetime
-) -> tuple[float | None, tuple[float, float] | None]:
+def _pace(trials: "pd.DataFrame", since: datetime, now: datetime) -> tuple[float | None, tuple[float, float] | None]:
     """Cells a minute, and the hours that are left, from what was finished since a moment."""
     recent = trials[trials["state"].isin(["COMPLETE", "DIVERGED"]) & (trials["finished_at"] >= since)]
     if recent.empty:
@@ -90,9 +90,9 @@ def _pace(
     shapes = trials[_SHAPE].drop_duplicates()
     shapes["flops"] = [_flops(shape) for shape in shapes.itertuples(index=False, name=None)]
     work = trials.merge(shapes, on=_SHAPE)["flops"].set_axis(trials.index)  # of one trial
-    cohort = [recent["finished_at"], recent["started_at"]]
-    rates = work[recent.index].groupby(cohort).sum() / recent.groupby(cohort)["duration_s"].sum()
-    spread = 2 * float(rates.sem() / rates.mean()) if len(rates) > 1 else 1.0
+    pieces = recent.assign(work=work[recent.index]).groupby(["finished_at", "started_at"])[["work", "duration_s"]].sum()
+    rates = pieces["work"] / pieces["duration_s"]  # of one cohort
+    spread = 2 * float(rates.std()) / len(rates) ** 0.5 / float(rates.mean()) if len(rates) > 1 else 1.0
     spread = min(max(spread, _LEAST_SPREAD), 0.9)
     seconds = (now - recent["started_at"].min()).total_seconds()
     pace = float(work[recent.index].sum()) / seconds

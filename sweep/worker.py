@@ -51,12 +51,16 @@ def run_cohort(cohort: Cohort, device: str = "cpu", marks: Marks | None = None) 
     Args:
         marks: where and how often checkpoints are kept; None for none.
     """
-    yield from _run(cohort, torch.device(device), marks and marks.of(cohort), marks.every_s if marks else math.inf)
+    folder, every_s = (marks.of(cohort), marks.every_s) if marks else (None, math.inf)
+    yield from _run(cohort, torch.device(device), folder, every_s)
 
 
-def _run(cohort: Cohort, device: torch.device, folder: Path | None, every_s: float) -> Iterator[Progress | list[Record]]:
+def _run(
+    cohort: Cohort, device: torch.device, folder: Path | None, every_s: float
+) -> Iterator[Progress | list[Record]]:
     try:
-        yield from _train_and_score(cohort, device, folder and Checkpoints(folder, cohort, device), every_s)
+        checkpoints = Checkpoints(folder, cohort, device) if folder else None
+        yield from _train_and_score(cohort, device, checkpoints, every_s)
         return
     except Exception as error:
         reason: Reason = "memory" if _out_of_memory(error) else "error"
@@ -69,7 +73,8 @@ def _run(cohort: Cohort, device: torch.device, folder: Path | None, every_s: flo
         if reason == "error" and len(half.trials) > 1 and records and all(r.state == "FAILED" for r in records):
             records += _failures(half, records[-1].error or "", "error")
             continue
-        for item in _run(half, device, folder and folder / key(half.trial_ids), every_s):
+        below = folder / key(half.trial_ids) if folder else None
+        for item in _run(half, device, below, every_s):
             if isinstance(item, list):
                 records += item
             else:

@@ -118,7 +118,8 @@ def test_a_killed_cohort_ends_as_if_nothing_had_been(
 
 def damage(path: Path, how: str) -> None:
     content = path.read_bytes()
-    path.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "flipped": content[:-9] + b"\0\1" + content[-7:]}[how])
+    flipped = content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+    path.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "flipped": flipped}[how])
 
 
 @pytest.mark.parametrize("how", ["cut", "empty", "flipped"])

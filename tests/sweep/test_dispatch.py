@@ -220,9 +220,7 @@ class TestErrors:
         assert "ValueError" in str(running.repeated_error)
 
     @pytest.mark.parametrize("between", [complete, lambda trial: broken(trial, line=8)])
-    def test_others_in_between_do_not(
-        self, plan: Plan, storage: Storage, between: Callable[[Trial], Record]
-    ) -> None:
+    def test_others_in_between_do_not(self, plan: Plan, storage: Storage, between: Callable[[Trial], Record]) -> None:
         running = dispatcher(plan, storage)
         for make in (broken, broken, between, broken):
             self.fail(running, plan, make)

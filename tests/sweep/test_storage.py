@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -221,7 +220,7 @@ class TestComingBack:
         running = query(f"SELECT state, score FROM results WHERE trial_id = '{scored.trial_id}'").iloc[0]
         assert running["state"] == "RUNNING"
         assert pd.isna(running["score"])
-        storage.release()
+        storage.release(1)
         assert states(query)[scored.seed] == "COMPLETE"
         assert query("SELECT score FROM results")["score"].notna().sum() == 1
         assert storage.finished([IDENTITY]) == {scored.trial_id}

@@ -198,10 +198,10 @@ class TestResumed:
         ended, victim = resumed
         assert not Path(f"/proc/{victim}").exists()
         new = ended.attempts[len(interrupted[0].attempts) :]
-        lost = {trial_id for trial_id, outcome in new if outcome == "INTERRUPTED"}
+        lost = {trial_id for trial_id, outcome in new if outcome == "LOST"}
         assert 1 <= len(lost) <= 3
         for trial_id in lost:
-            assert [outcome for i, outcome in new if i == trial_id] == ["INTERRUPTED", "COMPLETE"]
+            assert [outcome for i, outcome in new if i == trial_id] == ["LOST", "COMPLETE"]
 
     def test_only_what_was_missing_ran(self, resumed: tuple[Ended, int], interrupted: tuple[Ended, float]) -> None:
         before, (ended, _) = interrupted[0], resumed
