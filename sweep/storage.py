@@ -137,7 +137,7 @@ class Storage:
         with self._database.write() as connection:
             now = self._database.now(connection)
             rows = connection.execute(
-                select(t.c.trial_id, t.c.state, holders.c.sweep_id, holders.c.heard_at)
+                select(t.c.trial_id, t.c.state, t.c.cohort_id.label("held_by"), holders.c.sweep_id, holders.c.heard_at)
                 .outerjoin(tables.cohorts, tables.cohorts.c.cohort_id == t.c.cohort_id)
                 .outerjoin(holders, holders.c.sweep_id == tables.cohorts.c.sweep_id)
                 .where(t.c.trial_id.in_(trial_ids))
@@ -151,6 +151,7 @@ class Storage:
                 and (row.state != "RUNNING" or row.sweep_id == sweep_id or _expired(row.heard_at, now))
             )
             cohort_id = _start(connection, sweep_id, taken, title, now) if taken else None
+            _end_empty(connection, {row.held_by for row in rows if row.trial_id in taken} - {None})
         return Lease(cohort_id, taken, frozenset(trial_ids) - taken - finished)
 
     def beat(self, sweep_id: int, shares: Mapping[int, float]) -> None:
@@ -420,6 +421,14 @@ def _put_back(
 
 def _end(connection: Connection, cohort_id: int) -> None:
     connection.execute(delete(tables.cohorts).where(tables.cohorts.c.cohort_id == cohort_id))
+
+
+def _end_empty(connection: Connection, cohort_ids: Collection[int]) -> None:
+    """End cohorts that hold no trial any more."""
+    c = tables.cohorts.c
+    holds = exists_row().where(tables.trials.c.cohort_id == c.cohort_id)
+    if cohort_ids:
+        connection.execute(delete(tables.cohorts).where(c.cohort_id.in_(cohort_ids), ~holds))
 
 
 def _close_attempts(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from made_trials import rows, write_space
+from processes import workers_of
 
 from data.mnist import ensure_mnist
 from sweep.devices import this_machine
@@ -81,29 +82,7 @@ class Sweeping:
 
     def workers(self) -> list[int]:
         """Processes in which Ray runs our cohorts: descendants of the command that call themselves ray::."""
-        parents = {int(p.name): _parent(p) for p in Path("/proc").iterdir() if p.name.isdigit()}
-
-        def is_ours(pid: int) -> bool:
-            while pid in parents and pid != self.process.pid:
-                pid = parents[pid]
-            return pid == self.process.pid
-
-        return [pid for pid in parents if is_ours(pid) and b"Trainable" in _title(pid)]
-
-
-def _parent(process: Path) -> int:
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:  # it has just ended
-        return 0
-
-
-def _title(pid: int) -> bytes:
-    try:
-        title = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-    return title if title.startswith(b"ray::") else b""
+        return workers_of(self.process.pid)
 
 
 @contextmanager

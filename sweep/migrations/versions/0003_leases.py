@@ -17,7 +17,7 @@ def upgrade() -> None:
     op.create_table(
         "cohorts",
         sa.Column("cohort_id", sa.Integer, primary_key=True),
-        sa.Column("sweep_id", sa.ForeignKey("sweeps.sweep_id"), nullable=False),
+        sa.Column("sweep_id", sa.Integer, sa.ForeignKey("sweeps.sweep_id"), nullable=False),
         sa.Column("title", sa.String, nullable=False),
         sa.Column("members", sa.Integer, nullable=False),
         sa.Column("share", sa.Float, nullable=False),

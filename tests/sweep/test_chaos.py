@@ -1,0 +1,22 @@
+"""Nothing lost: the short form of `make chaos`, a minute in which every kind of fault strikes once."""
+
+from pathlib import Path
+
+import pytest
+from chaos import Chaos
+
+from data.mnist import ensure_mnist
+from sweep.devices import this_machine
+
+pytestmark = pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
+
+
+def test_a_disturbed_sweep_ends_like_one_that_nobody_disturbed(tmp_path: Path) -> None:
+    ensure_mnist()
+    chaos = Chaos(tmp_path, seed=1, seconds=0, layers=8, steps=1500, locked_s=3, full_s=6)
+    outcome = chaos.run()
+    print(outcome)
+    assert (outcome.lost, outcome.duplicated, outcome.different) == (0, 0, 0)
+    assert outcome.trials == 64
+    assert outcome.kills >= 3
+    assert min(outcome.faults.values()) == 1, "the sweep was over too soon"

@@ -1,0 +1,80 @@
+"""Two real drivers on one PostgreSQL: they share the work, and when one is killed the other finishes it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_trials import write_space
+from sqlalchemy import create_engine, text
+
+from data.mnist import ensure_mnist
+from sweep.devices import this_machine
+
+PATIENCE_S = 180.0
+LAYERS = (2, 3, 4, 5, 6, 7)
+VALUES = "SELECT trial_id, state, score, frechet, coverage FROM results ORDER BY trial_id"
+pytestmark = pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
+
+
+def start(space: str, url: str, lease_s: float = 12.0) -> "subprocess.Popen[str]":
+    """A driver with one worker that takes another for dead after some seconds."""
+    code = (
+        "import sys; from sweep import storage; import sweep.__main__ as m; "
+        f"storage.LEASE_S = {lease_s}; sys.exit(m.main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "run", space, "--db", url, "--workers", "1"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = [tuple(row) for row in connection.execute(text(query))]
+    engine.dispose()
+    return found
+
+
+@pytest.fixture
+def drivers() -> Iterator[list["subprocess.Popen[str]"]]:
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for driver in started:
+        if driver.poll() is None:
+            os.killpg(driver.pid, signal.SIGKILL)
+            driver.wait()
+
+
+def test_one_is_killed_and_the_other_finishes(
+    tmp_path: Path, new_database: Callable[[], str], drivers: list["subprocess.Popen[str]"]
+) -> None:
+    ensure_mnist()
+    space = write_space(tmp_path / "grid.yaml", LAYERS, steps=1000)
+    quiet, shared = f"sqlite:///{tmp_path}/quiet.db", new_database()
+    drivers.append(start(space, quiet))
+    assert drivers[0].wait(PATIENCE_S) == 0
+
+    drivers += [start(space, shared), start(space, shared)]
+    end = time.monotonic() + PATIENCE_S
+    both = "SELECT count(DISTINCT sweep_id) FROM cohorts"
+    while not rows(shared, "SELECT 1 FROM pg_tables WHERE tablename = 'cohorts'") or rows(shared, both) != [(2,)]:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    os.killpg(drivers[1].pid, signal.SIGKILL)
+    drivers[1].wait()
+    output, _ = drivers[2].communicate(timeout=PATIENCE_S)
+    assert drivers[2].returncode == 0, output
+    assert rows(shared, VALUES) == rows(quiet, VALUES)
+    assert {state for _, state, *_ in rows(shared, VALUES)} == {"COMPLETE"}
+    outcomes = dict(rows(shared, "SELECT outcome, count(*) FROM attempts GROUP BY outcome"))
+    assert outcomes["LOST"] >= 2
+    assert outcomes["COMPLETE"] == 2 * len(LAYERS)
+    assert rows(shared, "SELECT * FROM cohorts") == []
