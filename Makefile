@@ -9,7 +9,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep-mnist report test lint bench format clean
+.PHONY: help sweep-mnist report test chaos lint bench format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ report: .venv/main  ## make the report again from the database
 
 test: .venv/test  ## run the tests
 	@$(BIN)/python -m pytest
+
+chaos: .venv/test  ## kill, lock and fill a sweep for 10 minutes (MINUTES=30 for longer)
+	@$(BIN)/python tests/sweep/chaos.py $(if $(MINUTES),--minutes $(MINUTES))
 
 lint: .venv/test  ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

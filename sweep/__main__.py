@@ -17,12 +17,12 @@ from metrics.card import ClassifierError, classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
 from search_spaces.space import SearchSpace, SpaceError, expand, load_space
 from search_spaces.trial import Trial
-from sweep.cluster import check_address
+from sweep.cluster import check_address, is_named, share_out_all
 from sweep.devices import Machine, this_machine
 from sweep.journal import Journal
 from sweep.marks import EVERY_S, Marks
 from sweep.notice import notify
-from sweep.plan import Plan, PlanError, Resources, cohort_flops, make_plan, save_plan, share_out
+from sweep.plan import Plan, PlanError, Resources, cohort_flops, make_plan, save_plan
 from sweep.provenance import code_version, environment
 from sweep.status import read_status, status_text
 from sweep.storage import DEFAULT_URL, Storage, StorageError, exists
@@ -118,8 +118,7 @@ def _add_db(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    machine = this_machine()
-    spaces, resources, trials = _whole_grid(options, machine)
+    spaces, resources, trials = _whole_grid(options, _machines())
     url = options.db or os.environ.get("SWEEP_DB") or DEFAULT_URL
     finished = _finished(spaces, Storage(url)) if options.db or exists(url) else set()
     plan = _first_cohorts(make_plan(spaces, trials, resources, finished), options.limit)
@@ -130,10 +129,8 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    machine = this_machine()
     # What is wrong with the grid, the cluster or the data shows before a database is made.
-    spaces, resources, trials = _whole_grid(options, machine)
-    check_address()
+    spaces, resources, trials = _whole_grid(options, _machines())
     ensure_mnist(print)
     storage = Storage(options.db, create=True)
     storage.claim()
@@ -149,7 +146,7 @@ def _run(options: argparse.Namespace) -> int:
     sweep_id = storage.declare(
         name=", ".join(space.name for space in plan.spaces),
         spaces={space.name: space.as_dict() for space in plan.spaces},
-        settings={"order_seed": options.seed, "worker": asdict(plan.resources), "machine": environment(machine)},
+        settings={"order_seed": options.seed, "worker": asdict(plan.resources), "machine": environment(this_machine())},
         code_version=code_version(),
     )
     storage.add_trials(sweep_id, plan.trials)
@@ -247,10 +244,22 @@ def _spaces(options: argparse.Namespace, machine: Machine) -> list[SearchSpace]:
     return [load_space(name) for name in names]
 
 
-def _whole_grid(options: argparse.Namespace, machine: Machine) -> tuple[list[SearchSpace], Resources, Sequence[Trial]]:
-    spaces = _spaces(options, machine)
-    resources = share_out(machine, options.workers, options.gpus_per_worker)
+def _whole_grid(
+    options: argparse.Namespace, machines: Sequence[Machine]
+) -> tuple[list[SearchSpace], Resources, Sequence[Trial]]:
+    spaces = _spaces(options, max(machines, key=lambda machine: len(machine.gpus)))
+    resources = share_out_all(machines, options.workers, options.gpus_per_worker)
     return spaces, resources, expand(spaces, options.seed)
+
+
+def _machines() -> list[Machine]:
+    """Where a sweep would run: the machines of the cluster that RAY_ADDRESS names, or this one."""
+    check_address()
+    if not is_named():
+        return [this_machine()]
+    from sweep.driver import cluster_machines
+
+    return cluster_machines()
 
 
 def _finished(spaces: Sequence[SearchSpace], storage: Storage) -> set[str]:

@@ -12,9 +12,11 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
-from sweep.devices import ALLOCATOR
+from sweep.devices import ALLOCATOR, Machine, this_machine
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -34,7 +36,9 @@ import ray  # noqa: E402
 from ray import tune  # noqa: E402
 from ray.tune import Callback, Stopper, Trainable  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
 
+from sweep.cluster import is_named  # noqa: E402
 from sweep.cohorts import Cohort  # noqa: E402
 from sweep.dispatch import Dispatcher  # noqa: E402
 from sweep.marks import Marks  # noqa: E402
@@ -42,6 +46,9 @@ from sweep.plan import PlanError, Resources  # noqa: E402
 
 MAX_SCRATCH = 30  # characters; Ray's sockets lie deep below, and the path of a socket is short
 COHORTS_PER_FIT = 500
+ROOT = Path(__file__).parent.parent
+_SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
+logging.getLogger("ray").setLevel(logging.CRITICAL)  # what goes wrong is told by the database and the panel
 RAY_FAILURES = 3
 
 
@@ -188,6 +195,8 @@ def run_cohorts(dispatcher: Dispatcher, resources: Resources, marks: Marks | Non
         try:
             folder = tempfile.TemporaryDirectory(prefix="sweep-", ignore_cleanup_errors=True)
             with folder as scratch, _ray(resources, scratch), _interrupts(dispatcher):
+                if not failures:
+                    _check_cluster(resources)  # later, one that has lost machines will do
                 for fit in itertools.count():
                     done = _fit(dispatcher, resources, marks, f"{scratch}/{fit}")
                     if done or dispatcher.must_stop():
@@ -206,8 +215,10 @@ def run_cohorts(dispatcher: Dispatcher, resources: Resources, marks: Marks | Non
 
 def _fit(dispatcher: Dispatcher, resources: Resources, marks: Marks | None, scratch: str) -> bool:
     """Run some cohorts; Ray Tune remembers every one, so it starts afresh now and then. Returns whether all is done."""
-    shelf = ray.remote(num_cpus=0)(CohortShelf).remote()
+    here = _on(ray.get_runtime_context().get_node_id())
+    shelf = ray.remote(num_cpus=0)(CohortShelf).options(scheduling_strategy=here).remote()
     queue = _CohortQueue(dispatcher, shelf)
+    places = sum(int(node["Resources"].get("CPU", 0) // resources.cores) for node in ray.nodes() if node["Alive"])
     trainable = tune.with_resources(
         tune.with_parameters(CohortTrainable, shelf=shelf, device=resources.device, marks=marks),
         {"cpu": resources.cores, "gpu": resources.gpus},
@@ -215,7 +226,10 @@ def _fit(dispatcher: Dispatcher, resources: Resources, marks: Marks | None, scra
     tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(
-            search_alg=queue, num_samples=-1, max_concurrent_trials=resources.workers, reuse_actors=True
+            search_alg=queue,
+            num_samples=-1,
+            max_concurrent_trials=max(1, min(places, resources.workers)),
+            reuse_actors=True,
         ),
         run_config=tune.RunConfig(
             name="sweep",
@@ -230,23 +244,51 @@ def _fit(dispatcher: Dispatcher, resources: Resources, marks: Marks | None, scra
     return queue.done
 
 
+def cluster_machines() -> list[Machine]:
+    """What the machines of the cluster that RAY_ADDRESS names can compute on, asked of each.
+
+    Raises:
+        PlanError: the cluster can't be joined.
+    """
+    with _joined():
+        nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+        ask = ray.remote(num_cpus=0)(this_machine)
+        found = [ask.options(scheduling_strategy=_on(node["NodeID"])).remote() for node in nodes]
+        return [
+            replace(machine, cores=int(node["Resources"]["CPU"]))
+            for machine, node in zip(ray.get(found), nodes, strict=True)
+        ]
+
+
+def _on(node_id: str) -> NodeAffinitySchedulingStrategy:
+    return NodeAffinitySchedulingStrategy(node_id, soft=True)
+
+
 @contextmanager
 def _ray(resources: Resources, scratch: str) -> Iterator[None]:
     """Ray for the length of a sweep: an existing cluster where RAY_ADDRESS names one, this machine otherwise."""
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
-    logging.getLogger("ray").setLevel(logging.CRITICAL)  # what goes wrong is told by the database and the panel
-    if os.environ.get("RAY_ADDRESS"):
-        try:
-            ray.init(**quiet)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise PlanError(f"RAY_ADDRESS: got {os.environ['RAY_ADDRESS']}, can't join it: {reason}") from None
-    else:
-        if len(scratch) <= MAX_SCRATCH:
-            quiet["_temp_dir"] = scratch  # otherwise Ray leaves its logs behind
-        ray.init(num_cpus=int(resources.workers * resources.cores), include_dashboard=False, **quiet)
+    if is_named():
+        with _joined():
+            yield
+        return
+    settings: dict[str, Any] = {"_temp_dir": scratch} if len(scratch) <= MAX_SCRATCH else {}  # or its logs stay behind
+    ray.init(num_cpus=int(resources.workers * resources.cores), include_dashboard=False, **_SILENT, **settings)
     try:
-        _check_cluster(resources)
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _joined() -> Iterator[None]:
+    """Be a driver of the cluster; its machines get this code, and need its libraries alone."""
+    code = [str(ROOT / package) for package in ("data", "metrics", "models", "search_spaces", "sweep")]
+    try:
+        ray.init(runtime_env={"py_modules": code, "env_vars": dict(ALLOCATOR)}, **_SILENT)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise PlanError(f"RAY_ADDRESS: got {os.environ['RAY_ADDRESS']}, can't join it: {reason}") from None
+    try:
         yield
     finally:
         ray.shutdown()

@@ -117,7 +117,7 @@ def share_out(machine: Machine, workers: int | None = None, gpus_per_worker: flo
         raise PlanError(
             f"--gpus-per-worker: got {gpus_per_worker:g}, allowed: 0 to 1, or a whole number up to {n_gpus}"
         )
-    most = min(machine.cores, _room(n_gpus, gpus_per_worker)) if gpus_per_worker else machine.cores
+    most = min(machine.cores, room_on_gpus(n_gpus, gpus_per_worker)) if gpus_per_worker else machine.cores
     workers = most if workers is None else workers
     if not 1 <= workers <= most:
         where = f"{machine.cores} cores" + (f" and {n_gpus} CUDA devices" if gpus_per_worker else "")
@@ -131,7 +131,7 @@ def share_out(machine: Machine, workers: int | None = None, gpus_per_worker: flo
     return Resources(workers, cores, 0.0, int(0.7 * machine.memory / workers), cost.FLOPS_PER_CORE * cores)
 
 
-def _room(n_gpus: int, each: float) -> int:
+def room_on_gpus(n_gpus: int, each: float) -> int:
     """How many workers find a place; a fraction of a device can't be put together from two devices."""
     return n_gpus // int(each) if each >= 1 else n_gpus * int(1 / each + 1e-9)
 

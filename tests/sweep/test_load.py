@@ -1,0 +1,81 @@
+"""Under load: many readers, a thousand results a second, and ten thousand cohorts through one driver."""
+
+import gc
+import io
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from made_trials import IDENTITY, REFERENCE, complete, trials
+from rich.console import Console
+
+from sweep.cohorts import Cohort
+from sweep.dispatch import Dispatcher, Settings
+from sweep.journal import Journal
+from sweep.panel import Panel
+from sweep.plan import Plan, Resources
+from sweep.storage import Storage
+
+READERS = 50
+SHEET = os.urandom(12_000)
+MEMBERS = 24
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_fifty_readers_see_whole_cohorts_and_stop_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/results.db"
+    storage = Storage(url, create=True)
+    grid = trials(MEMBERS * 25)
+    sweep_id = storage.declare("tiny", {}, {}, "1")
+    storage.add_trials(sweep_id, grid)
+    over = threading.Event()
+
+    def read() -> int:
+        own = Storage(url)
+        looks = 0
+        while not over.is_set():
+            assert own.counts()["gan"]["COMPLETE"] % MEMBERS == 0
+            looks += 1
+            time.sleep(0.2)
+        own.close()
+        return looks
+
+    pool = ThreadPoolExecutor(READERS)
+    readers = [pool.submit(read) for _ in range(READERS)]
+    for at in range(0, len(grid), MEMBERS):
+        part = grid[at : at + MEMBERS]
+        cohort_id = storage.lease(sweep_id, [trial.trial_id for trial in part], "some", [IDENTITY]).cohort_id
+        assert cohort_id is not None
+        storage.record(cohort_id, [replace(complete(trial), sheet=SHEET) for trial in part], REFERENCE)
+    over.set()
+    assert min(reader.result() for reader in readers) > 0
+    pool.shutdown()
+    assert storage.counts()["gan"]["COMPLETE"] == len(grid)
+
+
+def test_the_memory_of_a_driver_is_flat_over_ten_thousand_cohorts(tmp_path: Path) -> None:
+    n = 10_000
+    grid = tuple(trials(n))
+    plan = Plan((), grid, tuple(Cohort((t,)) for t in grid), Resources(2, 1, 0, 2**30, 1e9))
+    storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
+    sweep_id = storage.declare("tiny", {}, {}, "1")
+    storage.add_trials(sweep_id, grid)
+    panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
+    running = Dispatcher(plan, storage, sweep_id, [IDENTITY], panel, Journal(tmp_path / "log"), Settings())
+    seen = []
+    for i in range(n):
+        number = running.next()
+        assert isinstance(number, int)
+        running.started(number)
+        running.ended(number, [complete(grid[number])])
+        if i % 1000 == 999:
+            gc.collect()
+            seen.append(resident())
+    assert running.next() == "done"
+    assert seen[-1] - seen[1] < 30_000_000  # bytes; a copy of every record would take ten times as much

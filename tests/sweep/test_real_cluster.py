@@ -1,0 +1,80 @@
+"""A sweep on a Ray cluster of two nodes, one of which is killed on the way."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from made_trials import rows, write_space
+
+from data.mnist import ensure_mnist
+from sweep.devices import this_machine
+
+PATIENCE_S = 240.0
+LAYERS = (2, 3, 4, 5)
+VALUES = "SELECT trial_id, state, score, frechet, coverage FROM results ORDER BY trial_id"
+pytestmark = pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
+# The cluster lives in a process of its own, for Ray reads its settings once. It ends a node when it is told to.
+CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+second = cluster.add_node(num_cpus=1)
+cluster.wait_for_nodes()
+print(cluster.address, flush=True)
+sys.stdin.readline()
+cluster.remove_node(second, allow_graceful=False)
+print("killed", flush=True)
+sys.stdin.readline()
+cluster.shutdown()
+"""
+
+
+def run(space: str, file: Path, **environment: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "sweep", "run", space, "--db", f"sqlite:///{file}"]
+    told = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+    return subprocess.Popen(command, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_a_node_is_killed_and_the_rest_goes_on(tmp_path: Path) -> None:
+    ensure_mnist()
+    space = write_space(tmp_path / "grid.yaml", LAYERS, steps=1500)
+    quiet, file = tmp_path / "quiet.db", tmp_path / "cluster.db"
+    alone = run(space, quiet)
+    output, _ = alone.communicate(timeout=PATIENCE_S)
+    assert alone.returncode == 0, output
+
+    pipe = subprocess.PIPE
+    token = os.environ | {"RAY_AUTH_MODE": "token"}
+    cluster = subprocess.Popen([sys.executable, "-c", CLUSTER], env=token, stdin=pipe, stdout=pipe, text=True)
+    assert cluster.stdin
+    assert cluster.stdout
+    try:
+        address = cluster.stdout.readline().strip()
+        sweep = run(space, file, RAY_ADDRESS=address)
+        end = time.monotonic() + PATIENCE_S
+        while not file.exists() or "RUNNING" not in _states(file):
+            assert sweep.poll() is None, sweep.communicate()
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        time.sleep(3)  # workers load torch for a while
+        print(file=cluster.stdin, flush=True)
+        assert cluster.stdout.readline().strip() == "killed"
+        output, _ = sweep.communicate(timeout=PATIENCE_S)
+    finally:
+        print(file=cluster.stdin, flush=True)
+        cluster.wait(60)
+    assert sweep.returncode == 0, output
+    assert "2 workers" in output
+    assert rows(file, VALUES) == rows(quiet, VALUES)
+    outcomes = dict(rows(file, "SELECT outcome, count(*) FROM attempts GROUP BY outcome"))
+    assert outcomes["COMPLETE"] == 2 * len(LAYERS)
+    assert outcomes["LOST"] >= 2
+
+
+def _states(file: Path) -> set[str]:
+    if not rows(file, "SELECT 1 FROM sqlite_master WHERE name = 'trials'"):
+        return set()
+    return {state for (state,) in rows(file, "SELECT state FROM trials")}

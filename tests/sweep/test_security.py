@@ -1,0 +1,115 @@
+"""What docs/security.md promises, each with something hostile."""
+
+import hashlib
+import os
+import pickle
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from made_trials import complete, put, trial, trials, write_space
+
+from sweep.__main__ import main
+from sweep.checkpoints import Checkpoints
+from sweep.cohorts import Cohort
+from sweep.journal import Journal
+from sweep.notice import notify
+from sweep.storage import Storage
+from sweep.worker import new_training
+
+ROOT = Path(__file__).parent.parent.parent
+HOSTILE = "<script>alert('x')</script>'; DROP TABLE trials; --"
+
+
+class Bomb:
+    """Unpickled, it leaves a trace."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {Path.cwd() / 'exploded'}",)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_search_space_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for tag in ("!!python/object/apply:os.system ['touch exploded']", "!!python/name:os.system"):
+        file = tmp_path / "space.yaml"
+        write_space(file)
+        file.write_text(file.read_text().replace("[0.01, 0.001]", tag))
+        assert main(["plan", str(file)]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_strangers_database_is_data(tmp_path: Path) -> None:
+    file = tmp_path / "stranger.db"
+    storage = Storage(f"sqlite:///{file}", create=True)
+    grid = trials(3, space=HOSTILE)
+    storage.add_trials(storage.declare(HOSTILE, {HOSTILE: {}}, {"x": HOSTILE}, HOSTILE), grid)
+    put(storage, [complete(one) for one in grid])
+    storage.close()
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE trials SET device = ?, family = 'gan'", (HOSTILE,))
+        connection.execute("UPDATE samples SET png = ?", (pickle.dumps(Bomb()),))
+    command = [sys.executable, "-m", "reports", "--db", f"sqlite:///{file}", "--out", str(tmp_path / "report")]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr
+    assert main(["status", "--db", f"sqlite:///{file}"]) == 0
+    pages = list((tmp_path / "report").rglob("*.html"))
+    assert pages
+    for page in pages:
+        assert "<script>alert" not in page.read_text()
+    assert not (tmp_path / "exploded").exists()
+    assert len(Storage(f"sqlite:///{file}").results()) == 3
+
+
+def test_names_are_parameters(url: str) -> None:
+    storage = Storage(url, create=True)
+    grid = [trial(space=HOSTILE, seed=seed) for seed in range(2)]
+    sweep_id = storage.declare(HOSTILE, {}, {}, HOSTILE)
+    storage.add_trials(sweep_id, grid)
+    lease = storage.lease(sweep_id, [one.trial_id for one in grid] + [HOSTILE], HOSTILE, [])
+    assert lease.cohort_id is not None
+    storage.lost(lease.cohort_id, HOSTILE)
+    assert list(storage.results()["space"]) == [HOSTILE] * 2
+    assert storage.sheets([HOSTILE]) == {}
+    storage.close()
+
+
+def test_a_checkpoint_that_is_a_pickle_is_no_checkpoint(tmp_path: Path) -> None:
+    cohort = Cohort(tuple(trials(2)))
+    content = pickle.dumps(Bomb())
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    (folder / f"{9:012d}-{hashlib.sha256(content).hexdigest()}.safetensors").write_bytes(content)
+    training = new_training(cohort, torch.zeros(50, 1024))
+    Checkpoints(folder, cohort, torch.device("cpu")).restore(training)
+    assert training.steps_done == 0
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_what_a_notice_is_told_is_no_command(tmp_path: Path) -> None:
+    storage = Storage(f"sqlite:///{tmp_path}/x.db", create=True)
+    notify('printf "%s" "$SWEEP_STATE" > told', "$(touch exploded)", storage, 1)
+    assert (tmp_path / "told").read_text() == "$(touch exploded)"
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_files_are_made_with_the_umask_of_the_user(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        Storage(f"sqlite:///{tmp_path}/runs/x.db", create=True).close()
+        Journal(tmp_path / "runs" / "log.jsonl").write("event")
+        cohort = Cohort(tuple(trials(1)))
+        training = new_training(cohort, torch.zeros(50, 1024))
+        Checkpoints(tmp_path / "runs" / "checkpoints", cohort, torch.device("cpu")).save(training, 1.0)
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "runs").rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
