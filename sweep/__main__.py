@@ -137,7 +137,7 @@ def _run(options: argparse.Namespace) -> int:
     storage.release()
     plan = make_plan(spaces, trials, resources, _finished(spaces, storage))
     marks = _marks(options, storage)
-    if marks:
+    if marks and storage.is_file:  # drivers that share a server may share a folder too
         marks.clear(plan.cohorts)
     plan = _first_cohorts(plan, options.limit)
     print(_plan_text(plan))

@@ -1,5 +1,6 @@
 """The Ray cluster that RAY_ADDRESS names: whether it answers, and how its machines are shared out."""
 
+import math
 import os
 import socket
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ def share_out_all(
         return share_out(machines[0], workers, gpus_per_worker)
     n_gpus = sum(len(machine.gpus) for machine in machines)
     if gpus_per_worker is None:
-        gpus_per_worker = min(1.0, n_gpus / workers) if n_gpus and workers else float(n_gpus > 0)
+        gpus_per_worker = 1 / math.ceil((workers or 1) / n_gpus) if n_gpus else 0.0
     if gpus_per_worker:
         having = [machine for machine in machines if machine.gpus]
         fits = [min(machine.cores, room_on_gpus(len(machine.gpus), gpus_per_worker)) for machine in having]

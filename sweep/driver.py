@@ -307,18 +307,19 @@ def _check_cluster(resources: Resources) -> None:
 
 @contextmanager
 def _interrupts(dispatcher: Dispatcher) -> Iterator[None]:
-    """The first Ctrl-C asks the sweep to stop, a second one ends it at once."""
+    """The first Ctrl-C or SIGTERM asks the sweep to stop, a second one ends it at once."""
 
     def ask(number: int, frame: Any) -> None:
         if dispatcher.interrupted:
             raise KeyboardInterrupt
         dispatcher.interrupted = True
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _first_line(error: object) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from made_trials import IDENTITY, REFERENCE, complete, trials
 from rich.console import Console
+from sqlalchemy import event
 
 from sweep.cohorts import Cohort
 from sweep.dispatch import Dispatcher, Settings
@@ -64,6 +65,8 @@ def test_the_memory_of_a_driver_is_flat_over_ten_thousand_cohorts(tmp_path: Path
     grid = tuple(trials(n))
     plan = Plan((), grid, tuple(Cohort((t,)) for t in grid), Resources(2, 1, 0, 2**30, 1e9))
     storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
+    storage._database.reader.dispose()  # new connections do not wait for the disk, which is not what is tested
+    event.listen(storage._database.reader, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
     sweep_id = storage.declare("tiny", {}, {}, "1")
     storage.add_trials(sweep_id, grid)
     panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)

@@ -1,0 +1,89 @@
+"""What `sweep status` tells of a sweep that runs, was disturbed, or failed."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from made_trials import IDENTITY, complete, failed, lease, put, trial, trials
+
+from sweep.status import read_status, status_text
+from sweep.storage import Storage
+
+SECONDS = 60  # since the sweep began
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "results.db"
+
+
+@pytest.fixture
+def storage(file: Path) -> Storage:
+    made = Storage(f"sqlite:///{file}", create=True)
+    made.add_trials(made.declare("tiny", {}, {}, "1"), [*trials(6), *trials(4, size_g=9)])
+    return made
+
+
+def back_date(file: Path) -> None:
+    """The sweep and what it has finished began a minute ago."""
+    with sqlite3.connect(file) as connection:
+        for table in ("sweeps", "trials", "attempts"):
+            connection.execute(
+                f"UPDATE {table} SET started_at = strftime('%Y-%m-%d %H:%M:%f000', started_at, '-{SECONDS} seconds')"
+            )
+
+
+def test_an_idle_database_has_counts_and_nothing_more(storage: Storage) -> None:
+    found = read_status(storage)
+    assert found["counts"]["gan"]["WAITING"] == 10
+    assert (found["running"], found["failed"], found["repeated"]) == ([], {}, 0)
+    assert (found["cells_per_minute"], found["hours_left"]) == (None, None)
+    assert len(status_text(found).splitlines()) == 1
+
+
+def test_a_running_sweep_shows_its_cohorts_its_pace_and_what_is_left(storage: Storage, file: Path) -> None:
+    put(storage, [complete(one) for one in trials(3)])
+    put(storage, [complete(one) for one in trials(2, size_g=9)])
+    cohort = storage.lease(1, [trial(seed=4).trial_id], "one gan", [IDENTITY]).cohort_id
+    assert cohort is not None
+    storage.beat(1, {cohort: 0.5})
+    back_date(file)
+    found = read_status(storage)
+    (running,) = found["running"]
+    assert (running["title"], running["share"], running["pid"], running["alive"]) == ("one gan", 0.5, os.getpid(), True)
+    assert found["cells_per_minute"] == pytest.approx(5 / SECONDS * 60, rel=0.1)
+    low, high = found["hours_left"]
+    # Five of ten cells took a minute; the other five are nearly of the same size.
+    assert low < SECONDS / 3600 < high
+    text = status_text(found)
+    assert "running: one gan: 50% since" in text
+    assert "cells/min" in text
+
+
+def test_a_driver_that_is_silent_is_told(storage: Storage, file: Path) -> None:
+    lease(storage, trials(1))
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE sweeps SET heard_at = '2000-01-01 00:00:00.000000'")
+    found = read_status(storage)
+    assert not found["running"][0]["alive"]
+    assert found["cells_per_minute"] is None
+    assert "silent for" in status_text(found)
+
+
+def test_lost_and_repeated_work_and_failures_by_kind(storage: Storage, file: Path) -> None:
+    cohort = lease(storage, trials(2))
+    back_date(file)
+    storage.lost(cohort, "killed")
+    put(storage, [complete(trial()), failed(trial(seed=1))])
+    lease(storage, trials(3)[2:])
+    storage.release(1)
+    found = read_status(storage)
+    assert found["lost"]["attempts"] == 2
+    assert found["lost"]["hours"] == pytest.approx(SECONDS / 3600, rel=0.1)  # of one cohort
+    assert found["interrupted"]["attempts"] == 1
+    assert found["repeated"] == 2
+    assert found["failed"] == {"error": 1}
+    assert "started more than once: 2 trials" in status_text(found)
+    assert storage.retry("memory") == 0
+    assert storage.retry("error") == 1
