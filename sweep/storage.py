@@ -211,8 +211,8 @@ class Storage:
         t, a = tables.trials.c, tables.attempts.c
         chosen = t.state == "FAILED"
         if reason is not None:
-            last = select(func.max(a.attempt_id)).where(a.trial_id == t.trial_id).scalar_subquery()
-            chosen &= exists_row().where(a.attempt_id == last, a.reason == reason)
+            last = select(func.max(a.attempt_id)).group_by(a.trial_id)
+            chosen &= t.trial_id.in_(select(a.trial_id).where(a.attempt_id.in_(last), a.reason == reason))
         with self._database.write() as connection:
             return connection.execute(update(tables.trials).where(chosen).values(state="WAITING")).rowcount
 

@@ -73,5 +73,5 @@ class TestSharingOut:
 
     @pytest.mark.parametrize(("workers", "each"), [(7, None), (0, None)])
     def test_more_than_there_is(self, workers: int, each: float | None) -> None:
-        with pytest.raises(PlanError, match="--workers: got [07], allowed: 1 to 6 on this cluster of 2 machines"):
+        with pytest.raises(PlanError, match=r"--workers: got [07], allowed: 1 to 6 on this cluster of 2 machines"):
             share_out_all([machine(4, 64), machine(2, 8)], workers, each)

@@ -270,6 +270,16 @@ class TestComingBack:
         assert query("SELECT error FROM attempts WHERE outcome = 'FAILED'")["error"][0].endswith("it broke")
         assert storage.retry() == 0
 
+    def test_retry_takes_those_of_one_reason_by_their_last_attempt(
+        self, storage: Storage, query: Query, four: list[Trial]
+    ) -> None:
+        put(storage, [replace(failed(four[0]), reason="memory"), replace(failed(four[1]), reason="lost")])
+        storage.retry("memory")
+        put(storage, [failed(four[0])])  # another time for another reason
+        assert storage.retry("memory") == 0
+        assert storage.retry("lost") == 1
+        assert states(query) == {0: "FAILED", 1: "WAITING", 2: "WAITING", 3: "WAITING"}
+
     def test_counts_go_by_family(self, storage: Storage) -> None:
         grid = [*trials(3), *trials(2, family="ebgan"), trial(family="ebgan_pt")]
         storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
