@@ -1,4 +1,4 @@
-"""Databases to test on: an SQLite file, and a real PostgreSQL that is started for the tests."""
+"""What tests of the sweep share: one thread, an SQLite file, and a real PostgreSQL that is started for them."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -8,6 +8,17 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 BACKENDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums in one order, whatever the machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

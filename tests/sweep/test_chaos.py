@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(bool(this_machine().gpus), reason="made for the 
 
 def test_a_disturbed_sweep_ends_like_one_that_nobody_disturbed(tmp_path: Path) -> None:
     ensure_mnist()
-    chaos = Chaos(tmp_path, seed=1, seconds=0, layers=8, steps=800, locked_s=3, full_s=6)
+    chaos = Chaos(tmp_path, seed=1, seconds=0, layers=8, steps=2000, locked_s=3, full_s=6)
     outcome = chaos.run()
     print(outcome)
     assert (outcome.lost, outcome.duplicated, outcome.different) == (0, 0, 0)

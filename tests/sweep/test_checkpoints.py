@@ -1,7 +1,6 @@
 """Checkpoints: a cohort that was killed goes on from the last whole one and ends bit by bit as if nothing had been."""
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,14 +19,7 @@ from sweep.records import Record
 from sweep.worker import run_cohort
 
 STEPS = 12
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def mixed(family: str = "gan", steps: int = STEPS) -> Cohort:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -225,9 +226,9 @@ class TestComingBack:
         assert query("SELECT score FROM results")["score"].notna().sum() == 1
         assert storage.finished([IDENTITY]) == {scored.trial_id}
 
-    def test_a_file_takes_one_sweep_at_a_time(self, url: str, storage: Storage) -> None:
-        if not storage.is_file:
-            pytest.skip("a server takes several")
+    def test_a_file_takes_one_sweep_at_a_time(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/results.db"
+        storage = Storage(url, create=True)
         storage.claim()
         other = Storage(url)
         with pytest.raises(StorageError, match=f"a sweep is running on it: process {os.getpid()} on "):

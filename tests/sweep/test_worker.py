@@ -1,7 +1,7 @@
 """A worker in this process: what it sends back, and what it does when memory, numbers or code fail."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -17,13 +17,7 @@ from sweep.cohorts import Cohort
 from sweep.records import Record
 from sweep.worker import Progress, new_training, products_in, run_cohort, score_identity
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def run(members: Sequence[Trial]) -> list[Record]:
