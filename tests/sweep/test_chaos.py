@@ -1,4 +1,4 @@
-"""Nothing lost: the short form of `make chaos`, a minute in which every kind of fault strikes once."""
+"""Nothing lost: the short form of `make chaos`, in which every kind of fault strikes once."""
 
 from pathlib import Path
 
