@@ -5,6 +5,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from metrics.card import classifier_card
@@ -250,7 +251,7 @@ class Dispatcher:
     def _save(self) -> None:
         while self._unsaved:
             cohort_id, records = self._unsaved[0]
-            if not self._guard(lambda i=cohort_id, r=records: self._storage.record(i, r, self._reference)):  # type: ignore[misc]
+            if not self._guard(partial(self._storage.record, cohort_id, records, self._reference)):
                 return
             self._unsaved.pop(0)
 
