@@ -257,7 +257,7 @@ def _machines() -> list[Machine]:
     check_address()
     if not is_named():
         return [this_machine()]
-    from sweep.driver import cluster_machines
+    from sweep.ray_session import cluster_machines
 
     return cluster_machines()
 

@@ -15,8 +15,8 @@ from sweep.journal import Journal
 from sweep.marks import Marks
 from sweep.panel import Panel
 from sweep.plan import Plan, cohort_flops
-from sweep.records import Record
-from sweep.storage import Reference, Storage, StorageError
+from sweep.records import Record, Reference
+from sweep.storage import Storage, StorageError
 
 BEAT_S = 5.0  # between two signs of life
 RECHECK_S = 5.0  # before cohorts of other drivers, or a database that failed, are tried again
@@ -160,16 +160,12 @@ class Dispatcher:
         if flight is None:
             return
         self._losses[number] += 1
-        self._journal.write("lost", cohort=flight.cohort_id, times=self._losses[number], reason=reason)
         if self._losses[number] >= self._settings.max_attempts:
             text = f"its worker died {self._losses[number]} times: {reason}"
             failed = [Record(i, "FAILED", error=text, reason="lost") for i in self._cohorts[number].trial_ids]
             self.ended(number, failed)
-            return
-        del self._flights[number]
-        self._panel.lost(str(number))
-        self._guard(lambda: self._storage.lost(flight.cohort_id, reason))
-        self._queue.appendleft(number)
+        else:
+            self._again(number, reason)
 
     def note(self, text: str) -> None:
         """Tell whoever watches, and the log."""
@@ -193,9 +189,9 @@ class Dispatcher:
         return self.interrupted or self.repeated_error is not None or (late and self.n_ended > 0)
 
     def abandon(self) -> None:
-        """Ray is gone: whatever it still ran is lost, unless the sweep stops anyway."""
+        """Ray is gone: whatever it still ran runs again, unless the sweep stops anyway. No cohort is to blame."""
         for number in list(self._flights) if not self.must_stop() else []:
-            self.lost(number, "Ray ended")
+            self._again(number, "Ray ended")
 
     def close(self) -> None:
         """Store what is not stored yet, and let go of what still runs.
@@ -209,6 +205,14 @@ class Dispatcher:
             problem = self._trouble.error if self._trouble else "the database fails"
             raise StorageError(f"{problem}: {lost} results could not be stored; the same command computes them again")
         self._storage.release(self._sweep_id)
+
+    def _again(self, number: int, reason: str) -> None:
+        """Hand out a cohort once more, before all others."""
+        cohort_id = self._flights.pop(number).cohort_id
+        self._journal.write("lost", cohort=cohort_id, times=self._losses[number], reason=reason)
+        self._panel.lost(str(number))
+        self._guard(lambda: self._storage.lost(cohort_id, reason))
+        self._queue.appendleft(number)
 
     def _lease(self, number: int) -> bool:
         """Take a cohort, as far as it is neither finished nor held by another driver."""

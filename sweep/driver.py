@@ -5,51 +5,29 @@ state is scratch; the database is the truth, and a sweep goes on by planning aga
 """
 
 import itertools
-import logging
-import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
-from sweep.devices import ALLOCATOR, Machine, this_machine
+from sweep.cohorts import Cohort
+from sweep.dispatch import Dispatcher
+from sweep.marks import Marks
+from sweep.plan import PlanError, Resources
+from sweep.ray_session import check_cluster, on_node, session
 
-_QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",
-    "RAY_DEDUP_LOGS": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_memory_monitor_refresh_ms": "0",  # it would end the whole sweep; workers mind their memory themselves
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no files per trial, no growing memory
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-}
-for _name, _value in (_QUIET | ALLOCATOR).items():
-    os.environ.setdefault(_name, _value)
+# Ray reads its settings when it is imported, and sweep.ray_session makes them.
+import ray  # isort: skip
+from ray import tune  # isort: skip
+from ray.tune import Callback, Stopper, Trainable  # isort: skip
+from ray.tune.search import Searcher  # isort: skip
 
-# Ray reads its settings when it is imported, so these imports come after them.
-import ray  # noqa: E402
-from ray import tune  # noqa: E402
-from ray.tune import Callback, Stopper, Trainable  # noqa: E402
-from ray.tune.search import Searcher  # noqa: E402
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
-
-from sweep.cluster import is_named  # noqa: E402
-from sweep.cohorts import Cohort  # noqa: E402
-from sweep.dispatch import Dispatcher  # noqa: E402
-from sweep.marks import Marks  # noqa: E402
-from sweep.plan import PlanError, Resources  # noqa: E402
-
-MAX_SCRATCH = 30  # characters; Ray's sockets lie deep below, and the path of a socket is short
 COHORTS_PER_FIT = 500
-ROOT = Path(__file__).parent.parent
-_SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
-logging.getLogger("ray").setLevel(logging.CRITICAL)  # what goes wrong is told by the database and the panel
 RAY_FAILURES = 3
+RAY_PAUSE_S = 5.0  # before Ray is started again; longer each time
 
 
 class RayError(Exception):
@@ -194,12 +172,11 @@ def run_cohorts(dispatcher: Dispatcher, resources: Resources, marks: Marks | Non
         ended = dispatcher.n_ended
         try:
             folder = tempfile.TemporaryDirectory(prefix="sweep-", ignore_cleanup_errors=True)
-            with folder as scratch, _ray(resources, scratch), _interrupts(dispatcher):
+            with folder as scratch, session(resources, scratch), _interrupts(dispatcher):
                 if not failures:
-                    _check_cluster(resources)  # later, one that has lost machines will do
+                    check_cluster(resources)  # later, one that has lost machines will do
                 for fit in itertools.count():
-                    done = _fit(dispatcher, resources, marks, f"{scratch}/{fit}")
-                    if done or dispatcher.must_stop():
+                    if _fit(dispatcher, resources, marks, f"{scratch}/{fit}") or dispatcher.must_stop():
                         return
                     shutil.rmtree(f"{scratch}/{fit}", ignore_errors=True)
         except PlanError:
@@ -211,11 +188,23 @@ def run_cohorts(dispatcher: Dispatcher, resources: Resources, marks: Marks | Non
             dispatcher.note(f"Ray failed, starting it again: {_first_line(error)}")
         finally:
             dispatcher.abandon()
+        with _interrupts(dispatcher):
+            _wait(dispatcher, RAY_PAUSE_S * failures)
+        if dispatcher.must_stop():
+            return
+
+
+def _wait(dispatcher: Dispatcher, seconds: float) -> None:
+    """Give a cluster time to notice which of its machines are gone."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not dispatcher.must_stop():
+        dispatcher.tick()
+        time.sleep(0.2)
 
 
 def _fit(dispatcher: Dispatcher, resources: Resources, marks: Marks | None, scratch: str) -> bool:
     """Run some cohorts; Ray Tune remembers every one, so it starts afresh now and then. Returns whether all is done."""
-    here = _on(ray.get_runtime_context().get_node_id())
+    here = on_node(ray.get_runtime_context().get_node_id())
     shelf = ray.remote(num_cpus=0)(CohortShelf).options(scheduling_strategy=here).remote()
     queue = _CohortQueue(dispatcher, shelf)
     places = sum(int(node["Resources"].get("CPU", 0) // resources.cores) for node in ray.nodes() if node["Alive"])
@@ -242,67 +231,6 @@ def _fit(dispatcher: Dispatcher, resources: Resources, marks: Marks | None, scra
         ),
     ).fit()
     return queue.done
-
-
-def cluster_machines() -> list[Machine]:
-    """What the machines of the cluster that RAY_ADDRESS names can compute on, asked of each.
-
-    Raises:
-        PlanError: the cluster can't be joined.
-    """
-    with _joined():
-        nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-        ask = ray.remote(num_cpus=0)(this_machine)
-        found = [ask.options(scheduling_strategy=_on(node["NodeID"])).remote() for node in nodes]
-        return [
-            replace(machine, cores=int(node["Resources"]["CPU"]))
-            for machine, node in zip(ray.get(found), nodes, strict=True)
-        ]
-
-
-def _on(node_id: str) -> NodeAffinitySchedulingStrategy:
-    return NodeAffinitySchedulingStrategy(node_id, soft=True)
-
-
-@contextmanager
-def _ray(resources: Resources, scratch: str) -> Iterator[None]:
-    """Ray for the length of a sweep: an existing cluster where RAY_ADDRESS names one, this machine otherwise."""
-    if is_named():
-        with _joined():
-            yield
-        return
-    settings: dict[str, Any] = {"_temp_dir": scratch} if len(scratch) <= MAX_SCRATCH else {}  # or its logs stay behind
-    ray.init(num_cpus=int(resources.workers * resources.cores), include_dashboard=False, **_SILENT, **settings)
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-@contextmanager
-def _joined() -> Iterator[None]:
-    """Be a driver of the cluster; its machines get this code, and need its libraries alone."""
-    code = [str(ROOT / package) for package in ("data", "metrics", "models", "search_spaces", "sweep")]
-    try:
-        ray.init(runtime_env={"py_modules": code, "env_vars": dict(ALLOCATOR)}, **_SILENT)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise PlanError(f"RAY_ADDRESS: got {os.environ['RAY_ADDRESS']}, can't join it: {reason}") from None
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _check_cluster(resources: Resources) -> None:
-    """Ray would wait for ever for what no node has."""
-    has = ray.cluster_resources()
-    for name, each in (("CPU", resources.cores), ("GPU", resources.gpus)):
-        need = each * resources.workers
-        if need > has.get(name, 0.0) + 1e-9:
-            raise PlanError(
-                f"--workers {resources.workers}: needs {need:g} {name}, the cluster has {has.get(name, 0):g}"
-            )
 
 
 @contextmanager

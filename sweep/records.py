@@ -1,4 +1,4 @@
-"""A record: what a worker sends back about one trial, in plain values."""
+"""What a worker sends back about one trial, and what real images score, in plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,3 +33,12 @@ class Record:
     sheet: bytes | None = None
     error: str | None = None
     reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What real images score under an identity, kept beside it."""
+
+    real_score: float
+    real_inception_score: float
+    classifier_accuracy: float

@@ -29,8 +29,9 @@ ENTRY_POINTS = {
 }
 MIGRATIONS = {path.relative_to(ROOT).as_posix() for path in (ROOT / "sweep" / "migrations").rglob("*.py")}
 HOMES = {
-    "ray": {"sweep/driver.py", "benchmarks/tune_way.py"},  # the benchmark runs Ray Tune as its users would
-    "sqlalchemy": {"sweep/tables.py", "sweep/storage.py", "sweep/database.py", *MIGRATIONS},
+    # The benchmark runs Ray Tune as its users would.
+    "ray": {"sweep/driver.py", "sweep/ray_session.py", "benchmarks/tune_way.py"},
+    "sqlalchemy": {f"sweep/{name}.py" for name in ("tables", "storage", "statements", "database")} | MIGRATIONS,
     "alembic": {"sweep/database.py", *MIGRATIONS},
     "matplotlib": {"reports/figures.py"},
     "argparse": {

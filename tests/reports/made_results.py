@@ -13,8 +13,8 @@ from PIL import Image
 from metrics.identity import ScoreIdentity
 from search_spaces.space import expand, load_space
 from search_spaces.trial import Trial
-from sweep.records import Record
-from sweep.storage import Reference, Storage
+from sweep.records import Record, Reference
+from sweep.storage import Storage
 
 REAL_SCORE = 15.0
 GRIDS = [f"laptop/mnist_{name}" for name in ("gan", "ebgan", "ebgan_pt")]

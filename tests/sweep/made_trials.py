@@ -8,8 +8,8 @@ from typing import Any
 
 from metrics.identity import ScoreIdentity
 from search_spaces.trial import Scoring, Training, Trial
-from sweep.records import Record
-from sweep.storage import Reference, Storage
+from sweep.records import Record, Reference
+from sweep.storage import Storage
 
 REFERENCE = Reference(real_score=14.0, real_inception_score=9.8, classifier_accuracy=0.995)
 IDENTITY = ScoreIdentity("kl", "c" * 64, 500, 0)

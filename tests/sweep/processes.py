@@ -1,10 +1,19 @@
-"""Finding the processes of a sweep."""
+"""Finding the processes of a sweep, and where they listen."""
 
+import socket
+from contextlib import suppress
 from pathlib import Path
+
+LISTENS = "0A"
 
 
 def workers_of(driver: int) -> list[int]:
     """Processes in which Ray runs our cohorts: descendants of a driver that call themselves ray::."""
+    return [pid for pid in descendants(driver) if b"Trainable" in _title(pid)]
+
+
+def descendants(driver: int) -> list[int]:
+    """A process and all that it started, and they in turn."""
     parents = {int(p.name): _parent(p) for p in Path("/proc").iterdir() if p.name.isdigit()}
 
     def is_ours(pid: int) -> bool:
@@ -12,7 +21,30 @@ def workers_of(driver: int) -> list[int]:
             pid = parents[pid]
         return pid == driver
 
-    return [pid for pid in parents if is_ours(pid) and b"Trainable" in _title(pid)]
+    return [pid for pid in parents if is_ours(pid)]
+
+
+def listening(driver: int) -> set[str]:
+    """Addresses on which a process and its descendants wait for connections by TCP."""
+    sockets: set[str] = set()
+    for pid in descendants(driver):
+        for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
+            with suppress(OSError):
+                sockets.add(str(descriptor.readlink()))
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]:
+            parts = line.split()
+            if parts[3] == LISTENS and f"socket:[{parts[9]}]" in sockets:
+                found.add(_address(parts[1].partition(":")[0]))
+    return found
+
+
+def _address(text: str) -> str:
+    """The kernel writes addresses as hexadecimal words of four bytes, each in the processor's order."""
+    words = [bytes.fromhex(text[at : at + 8])[::-1] for at in range(0, len(text), 8)]
+    address = b"".join(words)
+    return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)
 
 
 def _parent(process: Path) -> int:

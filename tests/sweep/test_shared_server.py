@@ -25,8 +25,8 @@ pytestmark = pytest.mark.skipif(bool(this_machine().gpus), reason="made for the 
 def start(space: str, url: str, lease_s: float = 12.0) -> "subprocess.Popen[str]":
     """A driver with one worker that takes another for dead after some seconds."""
     code = (
-        "import sys; from sweep import storage; import sweep.__main__ as m; "
-        f"storage.LEASE_S = {lease_s}; sys.exit(m.main(sys.argv[1:]))"
+        "import sys; from sweep import statements; import sweep.__main__ as m; "
+        f"statements.LEASE_S = {lease_s}; sys.exit(m.main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", code, "run", space, "--db", url, "--workers", "1"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from made_trials import rows, write_space
-from processes import workers_of
+from processes import listening, workers_of
 
 from data.mnist import ensure_mnist
 from sweep.devices import this_machine
@@ -103,11 +103,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def interrupted(folder: Path) -> tuple[Ended, float]:
+def addresses() -> set[str]:
+    """Where the processes of the sweep below listened; known once it has run."""
+    return set()
+
+
+@pytest.fixture(scope="module")
+def interrupted(folder: Path, addresses: set[str]) -> tuple[Ended, float]:
     """Ctrl-C once the first cohort is stored; and the seconds it then took to end."""
     space = write_space(folder / "grid.yaml", LAYERS, steps=150)
     with sweeping(space, folder / "results.db") as running:
         running.wait_for(lambda: running.states()["COMPLETE"] > 0)
+        addresses |= listening(running.process.pid)
         os.killpg(running.process.pid, signal.SIGINT)
         asked = time.monotonic()
         ended = running.end()
@@ -162,6 +169,12 @@ class TestInterrupted:
         plan, rest = interrupted[0].output.split("\n", 1)
         assert plan == f"{CELLS} cells: {CELLS} gan; {CELLS} to run in {len(LAYERS)} cohorts"
         assert "Starting Ray" in rest
+
+    def test_nobody_else_on_the_network_can_reach_it(
+        self, interrupted: tuple[Ended, float], addresses: set[str]
+    ) -> None:
+        assert addresses
+        assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
 class TestResumed:
