@@ -135,10 +135,11 @@ def _run(options: argparse.Namespace) -> int:
     storage = Storage(options.db, create=True)
     storage.claim()
     storage.release()
-    plan = make_plan(spaces, trials, resources, _finished(spaces, storage))
+    finished = _finished(spaces, storage)
+    plan = make_plan(spaces, trials, resources, finished)
     marks = _marks(options, storage)
-    if marks and storage.is_file:  # drivers that share a server may share a folder too
-        marks.clear(plan.cohorts)
+    if marks:
+        marks.clear(finished)
     plan = _first_cohorts(plan, options.limit)
     print(_plan_text(plan))
     if not plan.cohorts:

@@ -5,7 +5,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Literal
 
 from metrics.card import classifier_card
@@ -253,11 +252,14 @@ class Dispatcher:
         return time.monotonic() + cohort_flops(cohort) / rate > self._settings.deadline
 
     def _save(self) -> None:
-        while self._unsaved:
-            cohort_id, records = self._unsaved[0]
-            if not self._guard(partial(self._storage.record, cohort_id, records, self._reference)):
-                return
+        while self._unsaved and self._guard(self._store):
             self._unsaved.pop(0)
+
+    def _store(self) -> None:
+        cohort_id, records = self._unsaved[0]
+        late = len(records) - self._storage.record(cohort_id, records, self._reference)
+        if late:
+            self.note(f"{late} results came too late: another driver has taken their trials over.")
 
     def _guard(self, action: Callable[[], object]) -> bool:
         """Run a database action; where it fails, pause."""

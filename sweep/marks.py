@@ -3,8 +3,11 @@
 import hashlib
 import shutil
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
 
 from sweep.cohorts import Cohort
 
@@ -31,13 +34,20 @@ class Marks:
         """Remove what a cohort has kept."""
         shutil.rmtree(self.of(cohort), ignore_errors=True)
 
-    def clear(self, wanted: Collection[Cohort]) -> None:
-        """Remove what no cohort of these would use: grids change, and so do cohorts."""
-        if self.folder.is_dir():
-            names = {self.of(cohort).name for cohort in wanted}
-            for path in self.folder.iterdir():
-                if path.is_dir() and path.name not in names:
-                    shutil.rmtree(path, ignore_errors=True)
+    def clear(self, finished: Collection[str]) -> None:
+        """Remove what is of use no more, for its trials are finished: grids change, and so do cohorts."""
+        for path in self.folder.iterdir() if self.folder.is_dir() else ():
+            if path.is_dir() and _trials(path) <= set(finished):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _trials(folder: Path) -> set[str]:
+    """Trials of all checkpoints below a folder that can be read."""
+    found: set[str] = set()
+    for path in folder.rglob("*.safetensors"):
+        with suppress(OSError, SafetensorError), safe_open(path, framework="numpy") as opened:
+            found.update(opened.metadata()["trials"].split())
+    return found
 
 
 def key(trial_ids: Collection[str]) -> str:

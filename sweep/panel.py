@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -52,7 +53,7 @@ class Panel:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         if self._console.is_terminal:
             self._live.stop()
-        self._console.print(self._line(), soft_wrap=True)
+        self._print(self._line())
 
     @property
     def operations_per_second(self) -> float | None:
@@ -98,13 +99,17 @@ class Panel:
 
     def say(self, text: str) -> None:
         """A line that stays, beside the panel."""
-        self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+        self._print(text)
 
     def tick(self) -> None:
         """Where there is no terminal, write a line now and then."""
         if not self._console.is_terminal and time.monotonic() - self._told > LINE_EVERY_S:
             self._told = time.monotonic()
-            self._console.print(self._line(), soft_wrap=True)
+            self._print(self._line())
+
+    def _print(self, text: str) -> None:
+        with suppress(OSError):  # output that can't be written, to a full disk or a closed pipe, stops no sweep
+            self._console.print(text, soft_wrap=True, markup=False, highlight=False)
 
     def _elapsed(self) -> float:
         return max(time.monotonic() - self._start, 1e-9)

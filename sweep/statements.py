@@ -30,6 +30,7 @@ _TRAINING = [field.name for field in fields(Training)]
 
 
 def columns(trial: Trial) -> dict[str, Any]:
+    """What the table `trials` holds of a trial's settings."""
     values = {axis: getattr(trial, axis) for axis in AXES}
     own = {"trial_id": trial.trial_id, "space": trial.space, "family": trial.family}
     training = {name: getattr(trial.training, name) for name in _TRAINING}  # asdict is slow
@@ -39,6 +40,7 @@ def columns(trial: Trial) -> dict[str, Any]:
 def finished(
     connection: Connection, identities: Iterable[ScoreIdentity], among: Collection[str] | None = None
 ) -> set[str]:
+    """Trials that need no more work, of these or of all: scored under an identity, diverged, or failed."""
     trials, scores, known = tables.trials, tables.scores, tables.identities
     wanted = {tuple(asdict(identity).values()) for identity in identities}
     rows = connection.execute(select(known))
@@ -56,10 +58,12 @@ def finished(
 
 
 def expired(heard_at: datetime | None, now: datetime) -> bool:
+    """Whether a driver that was last heard then counts as dead."""
     return heard_at is None or heard_at < now - timedelta(seconds=LEASE_S)
 
 
 def silent(now: datetime) -> ColumnElement[bool]:
+    """`expired`, as a condition on the table `sweeps`."""
     heard_at = tables.sweeps.c.heard_at
     return or_(heard_at.is_(None), heard_at < now - timedelta(seconds=LEASE_S))
 
@@ -153,6 +157,7 @@ def put_back(
 
 
 def end(connection: Connection, cohort_id: int) -> None:
+    """A cohort is in flight no more."""
     connection.execute(delete(tables.cohorts).where(tables.cohorts.c.cohort_id == cohort_id))
 
 

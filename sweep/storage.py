@@ -152,13 +152,16 @@ class Storage:
                     [{"number": number, "done": share} for number, share in shares.items()],
                 )
 
-    def record(self, cohort_id: int, records: Sequence[Record], reference: Reference | None) -> None:
+    def record(self, cohort_id: int, records: Sequence[Record], reference: Reference | None) -> int:
         """Keep how the trials of a cohort ended, all of them or none; doing it twice is doing it once.
 
         What the driver does not hold any more, because it was taken for dead, is left to the new holder.
 
         Args:
             reference: belongs to scored trials.
+
+        Returns:
+            How many were kept.
         """
         with self._database.write() as connection:
             now = self._database.now(connection)
@@ -171,6 +174,7 @@ class Storage:
             if len(records) < len(own):
                 statements.put_back(connection, [cohort_id], "LOST", now, "no record of it came back")
             statements.end(connection, cohort_id)
+        return len(records)
 
     def lost(self, cohort_id: int, error: str) -> None:
         """Put the trials of a cohort whose worker died back to what they were."""

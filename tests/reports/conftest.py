@@ -15,7 +15,7 @@ from reports.report import Section, as_files, make_sections
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """SQLite file of an unfinished sweep: 300 of 7,168 cells are done."""
     file = tmp_path_factory.mktemp("sweep") / "runs" / "results.db"
-    fill_database(file, finished=300)
+    fill_database(f"sqlite:///{file}", finished=300)
     return file
 
 

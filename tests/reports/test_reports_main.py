@@ -4,10 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_results import fill_database
+from sqlalchemy import make_url
 
 from reports.summary import query_lines
 
@@ -46,6 +49,24 @@ def test_a_report_lies_beside_the_database_and_is_summed_up(
     scope: dict[str, Any] = {}
     exec("\n".join(query), scope)
     assert len(query) == 3 and len(scope["results"]) == 7168
+
+
+def test_a_server_gives_the_same_report_as_a_file(
+    database: Path, new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    url = make_url(new_database())
+    fill_database(url.render_as_string(hide_password=False), finished=300)
+    secret = url.set(password="geheim").render_as_string(hide_password=False)  # this server asks for none
+    on_server = run("-m", "reports", "--db", secret, cwd=tmp_path)
+    assert (on_server.returncode, on_server.stderr) == (0, "")
+    assert run("-m", "reports", "--db", f"sqlite:///{database}", "--out", "file", cwd=tmp_path).returncode == 0
+    files = {path.name: path.read_bytes() for path in (tmp_path / "report").iterdir()}
+    assert files.keys() == {path.name for path in (tmp_path / "file").iterdir()}
+    assert not any(b"geheim" in content for content in (*files.values(), on_server.stdout.encode()))
+    tables = [name for name in files if name.endswith(".csv")]
+    assert len(tables) > 2
+    for name in tables:
+        assert files[name] == (tmp_path / "file" / name).read_bytes(), name
 
 
 def test_a_missing_database_is_one_line(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ equal, value for value, that of a sweep that nobody disturbed.
 import argparse
 import os
 import random
+import resource
 import shutil
 import signal
 import sqlite3
@@ -14,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +84,7 @@ class Chaos:
         seconds: how long faults strike, each kind once at least.
         layers, steps: size of the grid, 8 trials a layer, and of a training.
         locked_s, full_s: how long the database stays locked and the disk full.
+        small_disk: whether to try to mount a disk that can be filled.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Chaos:
         steps: int,
         locked_s: float = LOCKED_S,
         full_s: float = FULL_S,
+        small_disk: bool = True,
     ) -> None:
         self._locked_s, self._full_s = locked_s, full_s
         self._random = random.Random(seed)
@@ -104,7 +106,7 @@ class Chaos:
         self._quiet, self._disk = folder / "quiet", folder / "disk"
         for path in (self._quiet, self._disk):
             path.mkdir()
-        self._small = _mount(self._disk)
+        self._small = small_disk and _mount(self._disk)
         self._file = self._disk / "results.db"
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / "output.txt"
@@ -131,9 +133,7 @@ class Chaos:
         return [sys.executable, "-m", "sweep", "run", str(self._space), "--db", url, *options]
 
     def _disturb(self) -> None:
-        faults: list[Callable[[], None]] = [self._kill_worker, self._cut_checkpoint, self._lock, self._kill_driver]
-        faults += [self._fill] if self._small else []
-        faults += [self._interrupt]
+        faults = [self._kill_worker, self._cut_checkpoint, self._lock, self._kill_driver, self._fill, self._interrupt]
         self.outcome.faults = {fault.__name__.strip("_").replace("_", " "): 0 for fault in faults}
         waiting = list(faults)
         end = time.monotonic() + self._seconds
@@ -205,6 +205,15 @@ class Chaos:
             other.execute("ROLLBACK")
 
     def _fill(self) -> None:
+        """No room: a small disk is filled; where none can be mounted, the system lets the driver write no file."""
+        assert self._process is not None
+        if not self._small:
+            before = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (0, before[1]))
+            time.sleep(self._full_s)
+            with suppress(ProcessLookupError):
+                resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, before)
+            return
         balloon = self._disk / "balloon"
         with balloon.open("wb", buffering=0) as file, suppress(OSError):
             while True:

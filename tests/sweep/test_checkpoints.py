@@ -175,7 +175,10 @@ def test_marks_are_dropped_and_cleared(tmp_path: Path) -> None:
     for cohort in (kept, gone):
         checkpoints(marks.of(cohort), cohort).save(training(cohort), 1.0)
     assert marks.of(kept) != marks.of(gone)
-    marks.clear([kept])
+    marks.clear([])
+    marks.clear(gone.trial_ids[1:])
+    assert len(list(tmp_path.iterdir())) == 2
+    marks.clear(gone.trial_ids)
     assert [path.name for path in tmp_path.iterdir()] == [marks.of(kept).name]
     marks.drop(kept)
     assert list(tmp_path.iterdir()) == []

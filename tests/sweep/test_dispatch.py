@@ -50,10 +50,16 @@ def plan(storage: Storage) -> Plan:
     return Plan((), grid, cohorts, Resources(workers=2, cores=1, gpus=0, memory=2**30, flops=1e9))
 
 
-def dispatcher(plan: Plan, storage: Storage, deadline: float | None = None, sweep_id: int = 1) -> Dispatcher:
+def dispatcher(
+    plan: Plan,
+    storage: Storage,
+    deadline: float | None = None,
+    sweep_id: int = 1,
+    journal: Journal = Journal(None),  # noqa: B008 (has no state)
+) -> Dispatcher:
     operations = sum(map(cohort_flops, plan.cohorts))
     panel = Panel(Console(file=io.StringIO()), storage.counts(), operations)
-    return Dispatcher(plan, storage, sweep_id, [IDENTITY], panel, Journal(None), Settings(deadline))
+    return Dispatcher(plan, storage, sweep_id, [IDENTITY], panel, journal, Settings(deadline))
 
 
 def states(file: Path) -> list[str]:
@@ -251,9 +257,10 @@ class TestSharing:
         assert storage.counts()["ebgan"]["COMPLETE"] == 8
 
     def test_the_cohorts_of_a_dead_driver_are_taken_over(
-        self, plan: Plan, storage: Storage, file: Path, second: Dispatcher
+        self, plan: Plan, storage: Storage, file: Path, second: Dispatcher, tmp_path: Path
     ) -> None:
-        first = dispatcher(plan, storage)
+        told = tmp_path / "log"
+        first = dispatcher(plan, storage, journal=Journal(told))
         assert first.next() == 0
         assert [second.next() for _ in range(4)] == [1, 2, 3, "wait"]
         with sqlite3.connect(file) as connection:
@@ -265,6 +272,7 @@ class TestSharing:
         assert states(file)[:2] == ["COMPLETE"] * 2
         outcomes = rows(file, "SELECT outcome FROM attempts WHERE sweep_id = 1")
         assert outcomes == [("LOST",)] * 2
+        assert "2 results came too late" in told.read_text()
 
     def test_a_cohort_of_which_a_part_is_held_elsewhere_runs_in_parts(
         self, plan: Plan, storage: Storage, second: Dispatcher, file: Path

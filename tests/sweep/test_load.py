@@ -3,6 +3,8 @@
 import gc
 import io
 import os
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from made_trials import IDENTITY, REFERENCE, complete, trials
+from many_cohorts import resident
 from rich.console import Console
 from sqlalchemy import event
 
@@ -23,10 +26,6 @@ from sweep.storage import Storage
 READERS = 50
 SHEET = os.urandom(12_000)
 MEMBERS = 24
-
-
-def resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_fifty_readers_see_whole_cohorts_and_stop_nothing(tmp_path: Path) -> None:
@@ -58,6 +57,30 @@ def test_fifty_readers_see_whole_cohorts_and_stop_nothing(tmp_path: Path) -> Non
     assert min(reader.result() for reader in readers) > 0
     pool.shutdown()
     assert storage.counts()["gan"]["COMPLETE"] == len(grid)
+
+
+def test_a_thousand_results_a_second_for_a_minute(tmp_path: Path) -> None:
+    grid = trials(60_000)
+    storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
+    sweep_id = storage.declare("tiny", {}, {}, "1")
+    storage.add_trials(sweep_id, grid)
+    start = time.monotonic()
+    for at in range(0, len(grid), MEMBERS):
+        part = grid[at : at + MEMBERS]
+        cohort_id = storage.lease(sweep_id, [trial.trial_id for trial in part], "some", [IDENTITY]).cohort_id
+        assert cohort_id is not None
+        storage.record(cohort_id, [replace(complete(trial), sheet=SHEET) for trial in part], REFERENCE)
+    seconds = time.monotonic() - start
+    assert storage.counts()["gan"]["COMPLETE"] == len(grid)
+    assert seconds < 60, f"{len(grid) / seconds:.0f} a second"
+
+
+def test_ray_tune_does_not_remember_every_cohort() -> None:
+    command = [sys.executable, str(Path(__file__).with_name("many_cohorts.py")), "--cohorts", "600", "--per-fit", "100"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    kilobytes = float(done.stdout.splitlines()[-1].split()[0])
+    assert kilobytes < 20  # where Ray Tune never starts afresh it is 40
 
 
 def test_the_memory_of_a_driver_is_flat_over_ten_thousand_cohorts(tmp_path: Path) -> None:
