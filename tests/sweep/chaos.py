@@ -34,7 +34,7 @@ fixed: {{size_g: 24, size_d: 16, dropout_d: true, optim_g: adam}}
 training: {{steps: {steps}, batch_size: 16, z_dim: 10}}
 scoring: {{n_samples: 500}}
 """
-LOCKED_S, FULL_S = 10.0, 10.0
+BETWEEN_S, LOCKED_S, FULL_S = 3.0, 10.0, 10.0
 STARTING_S = 90.0  # Ray may take long where much else runs
 DISK_MB = 16
 VALUES = """
@@ -83,6 +83,7 @@ class Chaos:
         seed: of what strikes when.
         seconds: how long faults strike, each kind once at least.
         layers, steps: size of the grid, 8 trials a layer, and of a training.
+        between_s: seconds of work between two faults, at most.
         locked_s, full_s: how long the database stays locked and the disk full.
         small_disk: whether to try to mount a disk that can be filled.
     """
@@ -94,11 +95,12 @@ class Chaos:
         seconds: float,
         layers: int,
         steps: int,
+        between_s: float = BETWEEN_S,
         locked_s: float = LOCKED_S,
         full_s: float = FULL_S,
         small_disk: bool = True,
     ) -> None:
-        self._locked_s, self._full_s = locked_s, full_s
+        self._between_s, self._locked_s, self._full_s = between_s, locked_s, full_s
         self._random = random.Random(seed)
         self._seconds = seconds
         self._space = folder / "grid.yaml"
@@ -139,7 +141,7 @@ class Chaos:
         end = time.monotonic() + self._seconds
         self._start()
         while True:
-            if self._wait_for_work(self._random.uniform(0.5, 3.0)):
+            if self._wait_for_work(self._random.uniform(0.2, self._between_s)):
                 return  # it has finished
             if not waiting and time.monotonic() < end:
                 waiting = self._random.sample(faults, len(faults))
