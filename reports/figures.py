@@ -27,7 +27,7 @@ from reports.samples import strip
 
 INK, MUTED, RULE = LIGHT["ink"], LIGHT["muted"], LIGHT["rule"]
 SCORE_LABEL = f"score {SCORE}, nats"
-EMPTY = "no finished cells"
+EMPTY = "no known cells"
 PNG_DPI = 160
 SMALL = 8.5  # points
 _STYLE: Any = {

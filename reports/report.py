@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from reports import captions
 from reports.figures import Picture, draw_best, draw_layers, draw_margins, draw_optimizers, encode
+from reports.first_part import known
 from reports.folder import PAGE
-from reports.grids import Grid, finished, split_grids
+from reports.grids import Grid, split_grids
 from reports.histogram import layer_histograms, optimizer_histograms
 from reports.samples import best_trials, margin_trials, read_sheet
 from reports.statistics import shares_above
@@ -78,7 +79,7 @@ def as_files(sections: Sequence[Section], page: str) -> dict[str, bytes]:
 def _section(grid: Grid, suffix: str, read_sheets: ReadSheets) -> Section:
     shares = None
     if grid.real_score is not None and len(grid.cells):
-        shares = shares_above(finished(grid.cells), grid.cells, grid.real_score)
+        shares = shares_above(known(grid.cells), grid.cells, grid.real_score)
     plates = tuple(_plates(grid, suffix, read_sheets))
     return Section(grid, shares, f"shares{suffix}", plates)
 
@@ -97,14 +98,14 @@ def _plates(grid: Grid, suffix: str, read_sheets: ReadSheets) -> Iterator[Plate]
 
 
 def _layers(grid: Grid, name: str) -> Plate:
-    table = layer_histograms(finished(grid.cells))
+    table = layer_histograms(known(grid.cells))
     picture = encode(draw_layers(table, grid.real_score))
     title = "Scores of each family, over all cells and over the shallower ones"
     return Plate(name, 2, title, captions.layers(grid), table, picture, {})
 
 
 def _optimizers(grid: Grid, name: str) -> Plate:
-    table = optimizer_histograms(finished(grid.cells))
+    table = optimizer_histograms(known(grid.cells))
     picture = encode(draw_optimizers(table, grid.real_score))
     title = "GANs by learning rate and optimisers, beside all EBGANs"
     return Plate(name, 3, title, captions.optimizers(grid, table), table, picture, {})

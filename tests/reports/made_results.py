@@ -25,7 +25,6 @@ _CELL: dict[str, Any] = {
     "family": "gan",
     "n_layer_g": 2,
     "n_layer_d": 2,
-    "size_g": 50,
     "size_d": 16,
     "dropout_d": False,
     "optim_g": "adam",
@@ -61,8 +60,10 @@ def cell(score: float | None = None, **values: Any) -> dict[str, Any]:
 
 
 def results(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """The rows in order, with trial ids and positions where they have none."""
-    return pd.DataFrame([{"trial_id": f"{n:016x}", "position": n} | row for n, row in enumerate(rows)])
+    """The rows in order, each with an identity, a position and a shape of its own where it says none."""
+    return pd.DataFrame(
+        [{"trial_id": f"{n:016x}", "position": n, "size_g": 50 + n} | row for n, row in enumerate(rows)]
+    )
 
 
 @cache
@@ -109,4 +110,4 @@ def _trials() -> list[Trial]:
 
 
 def _settings(trial: Trial) -> dict[str, Any]:
-    return {"family": trial.family} | {name: getattr(trial, name) for name in _CELL if hasattr(trial, name)}
+    return {name: getattr(trial, name) for name in ("size_g", *_CELL) if hasattr(trial, name)}
