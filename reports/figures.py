@@ -30,7 +30,7 @@ SCORE_LABEL = f"score {SCORE}, nats"
 EMPTY = "no known cells"
 PNG_DPI = 160
 SMALL = 8.5  # points
-_STYLE: Any = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9.5,
@@ -63,7 +63,7 @@ class Picture:
     png: bytes
 
 
-@mpl.rc_context(_STYLE)
+@mpl.rc_context(STYLE)
 def encode(figure: Figure) -> Picture:
     svg, png = io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
@@ -71,7 +71,7 @@ def encode(figure: Figure) -> Picture:
     return Picture(svg.getvalue(), png.getvalue())
 
 
-@mpl.rc_context(_STYLE)
+@mpl.rc_context(STYLE)
 def draw_layers(table: pd.DataFrame, real_score: float | None) -> Figure:
     """Figure 2, from `layer_histograms`: three panels by number of layers."""
     figure = Figure(figsize=(11, 4.7))
@@ -90,7 +90,7 @@ def draw_layers(table: pd.DataFrame, real_score: float | None) -> Figure:
     return figure
 
 
-@mpl.rc_context(_STYLE)
+@mpl.rc_context(STYLE)
 def draw_optimizers(table: pd.DataFrame, real_score: float | None) -> Figure:
     """Figure 3, from `optimizer_histograms`: rows by learning rate, columns by optimisers."""
     figure = Figure(figsize=(11, 8.2))
@@ -112,7 +112,7 @@ def draw_optimizers(table: pd.DataFrame, real_score: float | None) -> Figure:
     return figure
 
 
-@mpl.rc_context(_STYLE)
+@mpl.rc_context(STYLE)
 def draw_best(table: pd.DataFrame, sheets: Sheets) -> Figure:
     """Figure 4, from `best_trials`: one sheet of 8 x 12 samples per family, sheets [256, 384] by trial id."""
     figure = Figure(figsize=(11, 3.3))
@@ -132,7 +132,7 @@ def draw_best(table: pd.DataFrame, sheets: Sheets) -> Figure:
     return figure
 
 
-@mpl.rc_context(_STYLE)
+@mpl.rc_context(STYLE)
 def draw_margins(table: pd.DataFrame, sheets: Sheets, real_score: float | None) -> Figure:
     """Figure 9, from `margin_trials`: per margin a row of 16 samples and its score."""
     n = len(table)

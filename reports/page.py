@@ -12,7 +12,8 @@ from markupsafe import Markup
 from reports.grids import count_states
 from reports.labels import configuration, family_label
 from reports.palette import DARK, LIGHT, declarations, hue
-from reports.report import Plate, Section
+from reports.plate import Plate
+from reports.report import Section
 
 _FRACTION_WORDS = {"1/3": "a third", "2/3": "two thirds"}
 

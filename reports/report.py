@@ -9,35 +9,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reports import captions
-from reports.figures import Picture, draw_best, draw_layers, draw_margins, draw_optimizers, encode
+from reports.analysis import analysis_plates
+from reports.figures import draw_best, draw_layers, draw_margins, draw_optimizers, encode
 from reports.first_part import known
 from reports.folder import PAGE
 from reports.grids import Grid, split_grids
 from reports.histogram import layer_histograms, optimizer_histograms
+from reports.plate import Plate
 from reports.samples import best_trials, margin_trials, read_sheet
 from reports.statistics import shares_above
 
 ReadSheets = Callable[[Sequence[str]], Mapping[str, bytes]]
-
-
-@dataclass(frozen=True)
-class Plate:
-    """A figure of the report.
-
-    Attributes:
-        name: of its files, without ending.
-        number: that of the paper's figure.
-        table: every number drawn.
-        sheets: sample sheets it shows, PNG by trial id.
-    """
-
-    name: str
-    number: int
-    title: str
-    caption: tuple[str, ...]
-    table: pd.DataFrame
-    picture: Picture
-    sheets: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -89,6 +71,7 @@ def _plates(grid: Grid, suffix: str, read_sheets: ReadSheets) -> Iterator[Plate]
         yield _layers(grid, f"figure2{suffix}")
     if (grid.cells["family"] == "gan").any():
         yield _optimizers(grid, f"figure3{suffix}")
+    yield from analysis_plates(grid, suffix)
     best = best_trials(grid.cells)
     if len(best):
         yield _best(best, f"figure4{suffix}", read_sheets)

@@ -33,7 +33,7 @@ HOMES = {
     "ray": {"sweep/driver.py", "sweep/ray_session.py", "benchmarks/tune_way.py"},
     "sqlalchemy": {f"sweep/{name}.py" for name in ("tables", "storage", "statements", "database")} | MIGRATIONS,
     "alembic": {"sweep/database.py", *MIGRATIONS},
-    "matplotlib": {"reports/figures.py"},
+    "matplotlib": {"reports/figures.py", "reports/curves.py", "reports/factors.py"},
     "argparse": {
         *(f"{package}/__main__.py" for package in PACKAGES),
         "benchmarks/options.py",

