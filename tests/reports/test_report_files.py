@@ -30,7 +30,7 @@ def test_csv_files_equal_the_tables(full_report: Report) -> None:
     sections, files, _ = full_report
     for plate in sections[0].plates:
         types = {name: plate.table[name].dtype for name in {"trial_id", "cells"} & set(plate.table)}
-        mixed = {name: str for name in {"value", "other_value"} & set(plate.table)}  # of axes of all kinds
+        mixed = dict.fromkeys({"value", "other_value"} & set(plate.table), str)  # of axes of all kinds
         written = pd.read_csv(io.BytesIO(files[f"{plate.name}.csv"]), dtype=types | mixed)
         pd.testing.assert_frame_equal(written, plate.table.astype(mixed), check_dtype=False, rtol=0, atol=0)
 
