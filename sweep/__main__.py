@@ -1,4 +1,4 @@
-"""The command line: python -m sweep plan | run | status | retry."""
+"""The command line: python -m sweep plan | run | status | retry | rerun | export | dashboard."""
 
 import argparse
 import json
@@ -19,11 +19,13 @@ from search_spaces.space import SearchSpace, SpaceError, expand, load_space
 from search_spaces.trial import Trial
 from sweep.cluster import check_address, is_named, share_out_all
 from sweep.devices import Machine, this_machine
+from sweep.export import FORMATS, ExportError, export
 from sweep.journal import Journal
 from sweep.marks import EVERY_S, Marks
 from sweep.notice import notify
 from sweep.plan import Plan, PlanError, Resources, cohort_flops, make_plan, save_plan
 from sweep.provenance import code_version, environment
+from sweep.rerun import rerun, rerun_text
 from sweep.status import read_status, status_text
 from sweep.storage import DEFAULT_URL, Storage, StorageError, exists
 from sweep.tables import REASONS, STATES
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.command(options)
-    except (SpaceError, PlanError, StorageError, DataError, ClassifierError) as error:
+    except (SpaceError, PlanError, StorageError, DataError, ClassifierError, ExportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -97,7 +99,27 @@ def _parser() -> argparse.ArgumentParser:
     _add_db(retry)
     retry.add_argument("--reason", choices=REASONS, help="only those that failed for this reason")
     retry.set_defaults(command=_retry)
+    _add_looking(commands)
     return parser
+
+
+def _add_looking(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    """Commands that look at results and leave the database as it is."""
+    again = commands.add_parser("rerun", help="run one finished trial again and print the difference")
+    again.add_argument("trial_id", metavar="TRIAL_ID")
+    _add_db(again)
+    again.set_defaults(command=_rerun)
+
+    exported = commands.add_parser("export", help="write the results to a new file")
+    exported.add_argument("--to", choices=FORMATS, required=True, help="optuna: a journal file of studies")
+    exported.add_argument("path", type=Path, metavar="PATH")
+    _add_db(exported)
+    exported.set_defaults(command=_export)
+
+    dashboard = commands.add_parser("dashboard", help="browse the results in Optuna's dashboard")
+    _add_db(dashboard)
+    dashboard.add_argument("--port", type=_port, default=8080, help="on this machine alone (default: %(default)s)")
+    dashboard.set_defaults(command=_dashboard)
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:
@@ -228,6 +250,30 @@ def _retry(options: argparse.Namespace) -> int:
     return 0
 
 
+def _rerun(options: argparse.Namespace) -> int:
+    ensure_mnist(print)
+    device = "cuda" if this_machine().gpus else "cpu"
+    print(f"Training {options.trial_id} again ...", flush=True)
+    print(rerun_text(rerun(Storage(options.db), options.trial_id, device)))
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    n = export(Storage(options.db), options.to, options.path, lambda text: print(text, flush=True))
+    print(f"{options.path}: {n:,} trials")
+    return 0
+
+
+def _dashboard(options: argparse.Namespace) -> int:
+    from sweep.dashboard import DashboardError, serve
+
+    try:
+        serve(Storage(options.db), options.port, lambda text: print(text, flush=True))
+    except DashboardError as error:
+        raise PlanError(str(error)) from None
+    return 0
+
+
 def _spaces(options: argparse.Namespace, machine: Machine) -> list[SearchSpace]:
     """The named search spaces; by default the paper's grids on a GPU, else the laptop grids for a few minutes."""
     names = options.spaces
@@ -316,6 +362,7 @@ def _number(convert: Callable[[str], float], fits: Callable[[float], bool], allo
 _count = _number(int, lambda number: number >= 1, "a whole number from 1")
 _seed = _number(int, lambda number: number >= 0, "a whole number from 0")
 _positive = _number(float, lambda number: 0 < number < math.inf, "a number above 0")
+_port = _number(int, lambda number: 1 <= number <= 65535, "a port from 1 to 65535")
 _share = _number(float, lambda number: 0 <= number < math.inf, "a number from 0")
 
 

@@ -231,6 +231,13 @@ class Storage:
         times = {name: frame[name].astype("datetime64[us]") for name in ("started_at", "finished_at")}
         return frame.astype({"dropout_d": bool}).assign(**times)
 
+    def result(self, trial_id: str) -> dict[str, Any] | None:
+        """The row of one trial in the view `results`; None if there is no such trial."""
+        with self._database.read() as connection:
+            found = connection.execute(text("SELECT * FROM results WHERE trial_id = :id"), {"id": trial_id})
+            row = found.mappings().one_or_none()
+        return None if row is None else dict(row)
+
     def sweeps(self) -> "pd.DataFrame":
         """What was run into this database: one row per execution."""
         return self.frame(select(tables.sweeps).order_by(tables.sweeps.c.sweep_id))
@@ -276,10 +283,24 @@ class Storage:
             return pd.DataFrame.from_records(rows.all(), columns=list(rows.keys()), coerce_float=True)
 
 
-def load_results(url: str) -> "pd.DataFrame":
-    """One row per trial of the database at `url`, as the view `results` gives it."""
-    storage = Storage(url)
+_CATEGORIES = ("family", "optim_g", "optim_d", "state", "space", "data", "precision", "device", "formula", "classifier")
+
+
+def load_results(source: str | Storage) -> "pd.DataFrame":
+    """One row per trial, as the view `results` gives it, ready for pandas.
+
+    Names that repeat are categories: family, optimisers, state, space, data, precision, device, formula, classifier.
+    Times are UTC without a zone.
+
+    Args:
+        source: URL of the database, or the database itself.
+
+    Raises:
+        StorageError: it can't be read.
+    """
+    storage = Storage(source) if isinstance(source, str) else source
     try:
-        return storage.results()
+        return storage.results().astype(dict.fromkeys(_CATEGORIES, "category"))
     finally:
-        storage.close()
+        if storage is not source:
+            storage.close()

@@ -41,6 +41,7 @@ HOMES = {
         "benchmarks/precision.py",
         "benchmarks/scale.py",
     },
+    "optuna": {"reports/effects.py", "sweep/studies.py", "sweep/dashboard.py"},
     "pydantic": {"search_spaces/space.py"},
     "yaml": {"search_spaces/space.py"},
 }
