@@ -64,13 +64,14 @@ def default_folder(storage: "Storage") -> Path:
 
 def write_report(storage: "Storage", out: Path) -> int:
     from reports.folder import staging
+    from sweep.output import shown
 
     try:
         with staging(out) as stage:
             words = fill(stage, storage, out)
     except OSError as error:
         return fail(f"--out {out}: can't be written: {error.strerror or error}")
-    print(words)
+    print(shown(words))
     return 0
 
 

@@ -159,7 +159,7 @@ def draw_margins(table: pd.DataFrame, sheets: Sheets, real_score: float | None) 
     scores.spines["left"].set_color(RULE)
     scores.set_xlabel(SCORE_LABEL, loc="left")
     scores.set_xlim(0, longest * 1.7)
-    scores.set_xticks(np.arange(0, longest + 0.01, 5))
+    scores.set_xticks(mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, longest))
     scores.spines["bottom"].set_bounds(0, longest)
     if real_score is not None:
         scores.axvline(real_score, color=INK, linestyle=(0, (4, 3)), linewidth=0.8)
@@ -210,7 +210,7 @@ def _finish_halves(axes: Axes, table: pd.DataFrame, real_score: float | None) ->
     top = max(top, 40)  # room for words where there are no bars
     axes.set_ylim(-bottom, top)
     axes.set_xlim(0, max(1.03 * table["right"].max(), 1.3 * (real_score or 0.0)))
-    axes.xaxis.set_major_locator(mpl.ticker.MultipleLocator(5))
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(mpl.ticker.MultipleLocator(20))
     axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     if real_score is None:

@@ -25,7 +25,7 @@ MAY_USE = {
 # Entry points bring together what the packages keep apart.
 ENTRY_POINTS = {
     "metrics/__main__.py": {"data"},
-    "reports/__main__.py": {"sweep.storage"},
+    "reports/__main__.py": {"sweep.storage", "sweep.output"},
 }
 MIGRATIONS = {path.relative_to(ROOT).as_posix() for path in (ROOT / "sweep" / "migrations").rglob("*.py")}
 HOMES = {
