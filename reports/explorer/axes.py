@@ -26,7 +26,7 @@ def axes(cells: pd.DataFrame, rows: pd.DataFrame) -> list[dict[str, Any]]:
     found = [_axis(cells, rows, name, label) for name, label in _AXES.items() if varying(cells, name)]
     outcomes = [name for name in _OUTCOMES if (cells["outcome"] == name).any()]
     codes = pd.Categorical(rows["outcome"], outcomes).codes.tolist()
-    every = in_order(cells["family"])
+    every = in_order(cells["family"].unique())
     return [*found, {"name": "outcome", "label": "outcome", "varies_in": every, "values": outcomes, "codes": codes}]
 
 

@@ -19,7 +19,7 @@ def full_counts(cells: pd.DataFrame, known: pd.Series, presets: list[dict[str, A
         cells: every cell, with `outcome`.
         known: whether figures may rest on it.
     """
-    families = in_order(cells["family"])
+    families = in_order(cells["family"].unique())
     masks = {preset["key"]: matching(cells, preset["filters"]) for preset in presets}
     return {
         name: {

@@ -43,7 +43,7 @@ def grid_data(
         steps: scores by step, with `STEP_COLUMNS`; may be empty.
         sheets: ids of trials whose sample sheet lies in sheets/.
     """
-    families, rows, choices = in_order(cells["family"]), listed(cells), presets(cells)
+    families, rows, choices = in_order(cells["family"].unique()), listed(cells), presets(cells)
     is_known = pd.Series(cells.index.isin(known(cells).index), cells.index)
     whole = len(rows) == len(cells)
     return {

@@ -35,7 +35,7 @@ function axesOf(chart, { x, y, up, down, largest, width, height }) {
     draw("line", { class: value ? "rule" : "zero", x1: x(0), x2: x(largest), y1: y(value), y2: y(value) }),
     draw("text", { class: "tick end", x: x(0) - 6, y: y(value) + 4 }, short(Math.abs(value))),
   ];
-  const step = ticks(up + down, 6)[1];
+  const step = ticks(up + down, 10)[1];
   const levels = [...ticks(up, up / step), ...ticks(down, down / step).slice(1).map((value) => -value)];
   const places = ticks(largest, width < 500 ? 4 : 8);
   return [
@@ -47,9 +47,9 @@ function axesOf(chart, { x, y, up, down, largest, width, height }) {
 }
 
 // The score of real digits and its thirds.
-function marksOf({ real }, { x, y, up }) {
+function marksOf({ real }, { x, y, up, width }) {
   if (!real) return [];
-  return [["⅓", real / 3], ["⅔", (2 * real) / 3], ["real digits", real]].flatMap(([words, value], i) => [
+  return [["⅓", real / 3], ["⅔", (2 * real) / 3], [width < 500 ? "real" : "real digits", real]].flatMap(([words, value], i) => [
     draw("line", { class: i === 2 ? "real" : "rule", x1: x(value), x2: x(value), y1: y(0), y2: y(up) }),
     draw("text", { class: `tick${i === 2 ? " end" : ""}`, x: x(value) + (i === 2 ? -4 : 3), y: y(up) + 10 }, words),
   ]);
@@ -62,13 +62,13 @@ function slot(edges, bin, place, n, x) {
   return { x: left + 0.07 * (right - left) + place * width, width };
 }
 
-function hanging({ paper }, { x, y }) {
+function hanging({ paper }, { x, y, down }) {
   if (!paper) return [];
   const bars = paper.series.flatMap(({ family, heights }, place) =>
     heights.map((value, bin) => value > 0 && draw("rect", {
       class: "paper", fill: colour(family), ...slot(paper.edges, bin, place, paper.series.length, x), y: y(0), height: y(-value) - y(0),
     })));
-  return [...bars.filter(Boolean), draw("text", { class: "tick end", x: x(paper.edges.at(-1)), y: y(0) + 16 }, "hanging: the paper’s")];
+  return [...bars.filter(Boolean), draw("text", { class: "tick end", x: x(paper.edges.at(-1)), y: y(-down) - 4 }, "hanging: the paper’s")];
 }
 
 function ownBars(chart, plot, series, place) {

@@ -29,8 +29,8 @@ def matching(cells: pd.DataFrame, filters: Filters) -> pd.Series:
     """Which cells pass; a family that does not vary on an axis passes its filter, as the EBGANs do in figure 3."""
     passed = pd.Series(True, cells.index)
     for name, allowed in filters.items():
-        texts = {value: text(value) for value in cells[name].unique().tolist()}
-        passed &= cells[name].map(texts).isin(allowed) | ~cells["family"].isin(varying(cells, name))
+        values = [value for value in cells[name].unique().tolist() if text(value) in allowed]
+        passed &= cells[name].isin(values) | ~cells["family"].isin(varying(cells, name))
     return passed
 
 
@@ -54,10 +54,11 @@ def _by_depth(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
 def _by_optimizer(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
     if not all(varying(cells, name) for name in _PANEL):
         return
+    there = {name: set(cells[name].unique()) for name in _PANEL}
     for rate in RATES:
         for optim_d, optim_g in OPTIMIZERS:
-            lr = next((value for value in cells["lr"].unique() if isclose(value, rate)), None)
-            if lr is None or not {optim_d} <= set(cells["optim_d"]) or not {optim_g} <= set(cells["optim_g"]):
+            lr = next((value for value in there["lr"] if isclose(value, rate)), None)
+            if lr is None or optim_d not in there["optim_d"] or optim_g not in there["optim_g"]:
                 continue
             filters = {"lr": [text(float(lr))], "optim_d": [optim_d], "optim_g": [optim_g]}
             label = f"lr {rate:g}, optimD {optim_d}, optimG {optim_g}"

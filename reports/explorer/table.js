@@ -10,7 +10,7 @@ function columnsOf(grid) {
     plain("score", "I′", 3), plain("inception_score", "inception", 2), plain("coverage", "classes", 0),
     plain("entropy", "entropy", 2), plain("frechet", "Fréchet", 2),
     ...grid.axes.map((axis) => ({
-      name: axis.name, label: axis.label, number: axis !== grid.outcomes,
+      name: axis.name, label: axis.label, number: Boolean(axis.numbers) || axis.values.every((value) => !Number.isNaN(Number(value))),
       place: (row) => axisPlace(axis, row), words: (row) => axisText(axis, row),
     })),
     plain("duration_s", "seconds", 1),

@@ -56,7 +56,7 @@ function simpleTable(head, lines, numbers) {
 
 function course(grid, row) {
   const { rows } = grid;
-  return [["device", coded(rows.device, row)], ["seconds", fixed(rows.duration_s[row], 1)], ["place in the random order", count(rows.position[row])],
+  return [["device", coded(rows.device, row)], ["seconds", fixed(rows.duration_s[row], 1)], ["place in the random order", count(rows.position[row] + 1)],
     ["started", moment(rows.started[row])], ["finished", moment(rows.finished[row])]];
 }
 

@@ -16,12 +16,13 @@ def test_a_full_grid_is_reported_in_time(full_report: Report) -> None:
     assert full_report[2] < 20
 
 
-def test_every_figure_has_its_three_files(full_report: Report) -> None:
+def test_every_figure_has_its_four_files(full_report: Report) -> None:
     files = full_report[1]
-    expected = {f"figure{number}.{ending}" for number in (2, 3, 4) for ending in ("svg", "png", "csv")}
+    expected = {f"figure{number}.{ending}" for number in (2, 3, 4) for ending in ("svg", "png", "pdf", "csv")}
     assert set(files) == expected | {"shares.csv", "index.html"}
     assert list(files)[-1] == "index.html"
     assert all(files[name].startswith(b"\x89PNG") for name in files if name.endswith("png"))
+    assert all(files[name].startswith(b"%PDF") for name in files if name.endswith("pdf"))
 
 
 def test_csv_files_equal_the_tables(full_report: Report) -> None:
