@@ -31,7 +31,8 @@ function lineColumns(grid, score) {
 function numberColumn(key, label, value, low, high) {
   const size = high - low || 1;
   const scale = ticks(size, 5).map((tick) => [tick / size, short(low + tick)]);
-  const select = (a, b) => ({ [key]: `${short(low + a * size)},${short(low + b * size)}` });
+  const end = (share) => (share <= 0 || share >= 1 ? "" : short(low + share * size)); // open, lest rounding cut off the last
+  const select = (a, b) => ({ [key]: a <= 0 && b >= 1 ? null : `${end(a)},${end(b)}` });
   const ends = bounds(get(key));
   const brushed = ends && [Math.max(0, (ends[0] - low) / size), Math.min(1, (ends[1] - low) / size)];
   return { key, label, scale, select, brushed, spread: 0, place: (row) => (value(row) - low) / size };

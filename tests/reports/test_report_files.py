@@ -46,8 +46,16 @@ def test_a_crash_leaves_the_former_report(tmp_path: Path) -> None:
 def test_a_report_replaces_only_its_own_files(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "index.html").write_text("former")
+    (tmp_path / "sheets").mkdir()
+    (tmp_path / "sheets" / "old.png").write_text("former")
     with staging(tmp_path) as stage:
+        (stage / "sheets").mkdir()
+        (stage / "sheets" / "new.png").write_text("new")
         (stage / "index.html").write_text("new")
+    assert sorted(path.name for path in (tmp_path / "sheets").iterdir()) == ["new.png", "old.png"]
+    (tmp_path / "sheets" / "new.png").unlink()
+    (tmp_path / "sheets" / "old.png").unlink()
+    (tmp_path / "sheets").rmdir()
     assert sorted((path.name, path.read_text()) for path in tmp_path.iterdir()) == [
         ("index.html", "new"),
         ("notes.txt", "mine"),
