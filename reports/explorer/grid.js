@@ -23,12 +23,12 @@ function openGrid(data) {
 function scoresOf(grid) {
   const columns = grid.scores.map(({ name, label, floor }) => {
     const column = (value, row) => (ENDED.has(grid.outcome(row)) ? (floor ?? NaN) : value == null ? NaN : Math.max(0, value));
-    return { name, label, counted: name, scale: 1, floor, values: Float64Array.from(grid.rows[name], column) };
+    return { name, label, sign: label.split(",")[0], counted: name, scale: 1, floor, values: Float64Array.from(grid.rows[name], column) };
   });
   const [nats] = columns;
   if (grid.real_score) {
     const values = nats.values.map((value) => value / grid.real_score);
-    columns.splice(1, 0, { ...nats, name: "fraction", label: "I′ / real digits", scale: 1 / grid.real_score, values });
+    columns.splice(1, 0, { ...nats, name: "fraction", label: "I′ / real digits", sign: "I′ / real digits", scale: 1 / grid.real_score, values });
   }
   return columns;
 }

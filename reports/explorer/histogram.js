@@ -92,9 +92,9 @@ function ownBars(chart, plot, series, place) {
 }
 
 function barWords(chart, { family, counts, total }, bin) {
-  const span = `${short(chart.edges[bin])} to ${short(chart.edges[bin + 1])}`;
+  const span = `from ${short(chart.edges[bin])} to ${short(chart.edges[bin + 1])}`;
   const share = fixed((100 * counts[bin]) / total, 1);
-  return `${family.label}, ${chart.score.label} ${span}: ${plural(counts[bin], "cell", "cells")}, ${share} % of ${count(total)}`;
+  return `${family.label}, ${chart.score.sign} ${span}: ${plural(counts[bin], "cell", "cells")}, ${share} % of ${count(total)}`;
 }
 
 function pressBar(key) {

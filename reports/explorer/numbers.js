@@ -1,7 +1,9 @@
 // Numbers as text, and places on an axis.
 
 const NONE = "–";
-const count = (n) => n.toLocaleString("en-US");
+// One formatter for each number of digits: to make one takes longer than to write a row of the table.
+const writers = Array.from({ length: 4 }, (_, digits) => new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+const count = (n) => writers[0].format(n);
 
 function plural(n, one, many) {
   return `${count(n)} ${n === 1 ? one : many}`;
@@ -11,7 +13,7 @@ function fixed(value, digits = 2) {
   if (value == null || Number.isNaN(value)) return NONE;
   const size = Math.abs(value);
   if (size >= 1e6 || (size > 0 && size < 0.5 * 10 ** -digits)) return value.toExponential(2);
-  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return writers[digits].format(value);
 }
 
 // As short as can be: for edges of bins and for ticks.

@@ -74,7 +74,7 @@ function byScore(grid, row) {
   own.sort((a, b) => grid.rows.score[a] - grid.rows.score[b] || a - b);
   const at = own.indexOf(row);
   if (at < 0) return null;
-  const link = (target, words, rel) => target !== undefined && trialLink(grid, target, `${words} ${fixed(grid.rows.score[target], 3)}`, { rel, "data-key": rel });
+  const link = (target, words, rel) => target !== undefined && trialLink(grid, target, `${words} ${fixed(grid.rows.score[target], 3)}${rel === "next" ? " →" : ""}`, { rel, "data-key": rel });
   return make("nav", { class: "pager", "aria-label": "Neighbours by score" }, link(own[at - 1], "← next lower:", "prev"),
     make("span", {}, `rank ${count(own.length - at)} of ${count(own.length)} ${familyOf(grid, row).label} scores`), link(own[at + 1], "next higher:", "next"));
 }
