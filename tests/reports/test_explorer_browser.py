@@ -159,6 +159,11 @@ def address(page: Any) -> str:
     return str(page.evaluate("location.hash"))
 
 
+def open_first(page: Any) -> None:
+    page.locator(".list tbody a").first.click()
+    page.locator(".one h4").wait_for()
+
+
 def option(page: Any, axis: str, value: str) -> Any:
     if page.locator(".filters[open]").count() == 0:
         page.locator(".filters summary").click()
@@ -297,7 +302,7 @@ class TestTrial:
         page = visit()
         page.locator("[data-family=gan]").uncheck()
         page.locator("[data-family=ebgan_pt]").uncheck()
-        page.locator(".list tbody a").first.click()
+        open_first(page)
         words = " ".join(page.locator(".one").inner_text().split())
         row = cells().set_index("trial_id").loc[best()]
         assert f"Trial {best()} EBGAN, scored {row['score']:.3f} nats" in words
@@ -313,7 +318,7 @@ class TestTrial:
         own = cells()[cells()["family"] == "ebgan"].sort_values("score", ascending=False)
         assert page.locator("[rel=next]").count() == 0
         page.locator("[rel=prev]").click()
-        assert address(page).endswith(f"trial={own['trial_id'].iloc[1]}")
+        sync_api.expect(page.locator(".one h4")).to_have_text(f"Trial {own['trial_id'].iloc[1]}")
         row = own.iloc[1]
         axes = ["n_layer_g", "n_layer_d", "size_g", "size_d", "dropout_d", "optim_g", "optim_d", "lr"]
         twin = cells()[(cells()["family"] == "gan") & (cells()[axes] == row[axes]).all(axis=1)]["trial_id"]
@@ -359,14 +364,15 @@ class TestAddress:
         start = page.locator(".said").inner_text()
         page.locator("[data-preset=layers3]").click()
         narrowed = page.locator(".said").inner_text()
-        page.locator(".list tbody a").first.click()
-        assert page.locator(".one").is_visible() and not page.locator(".cells").is_visible()
+        open_first(page)
+        assert narrowed != start and not page.locator(".cells").is_visible()
         page.go_back()
-        assert page.locator(".said").inner_text() == narrowed != start
-        page.go_back()
-        assert page.locator(".said").inner_text() == start
-        page.go_forward()
+        page.locator(".cells").wait_for()
         assert page.locator(".said").inner_text() == narrowed
+        page.go_back()
+        sync_api.expect(page.locator(".said")).to_have_text(start)
+        page.go_forward()
+        sync_api.expect(page.locator(".said")).to_have_text(narrowed)
 
     @pytest.mark.parametrize(
         "hash", ["#%", "#bins=7&score=x&page=-3&sort=y&view=z&grid=9", "#bar=a:b&f.lr=%E0%A4", "#__proto__=1"]
@@ -491,11 +497,10 @@ def test_hostile_values_are_text(visit: Open, tmp_path: Path, sweeps: pd.DataFra
     report = make_report(tmp_path, rows, sweeps, attempts=attempts)
     page = visit(at=report)
     page.locator(".bar").first.click(force=True)
-    page.locator(".list a").first.click()
-    page.locator("[rel=next]").click()
-    page.locator("[rel=next]").click()
-    page.go_back()
-    page.go_back()
+    open_first(page)
+    for way, n in (("next", 1), ("next", 2), ("prev", 1), ("prev", 0)):
+        page.locator(f"[rel={way}]").click()
+        sync_api.expect(page.locator(".one h4")).to_have_text(f"Trial {HOSTILE}{n}")
     words = page.locator(".one").inner_text()
     assert words.count(HOSTILE) > 5 and "rerun '" in words
     page.go_back()
@@ -505,6 +510,13 @@ def test_hostile_values_are_text(visit: Open, tmp_path: Path, sweeps: pd.DataFra
     assert page.locator(".explorer script, .explorer img").count() == 0
 
 
+def test_scores_on_an_edge_fall_where_numpy_puts_them(visit: Open, tmp_path: Path, sweeps: pd.DataFrame) -> None:
+    edges = np.linspace(0, 3.3, 26)
+    scores = np.concatenate([edges, np.nextafter(edges[1:], 0)])
+    page = visit(at=make_report(tmp_path, results(cell(float(score)) for score in scores), sweeps))
+    same(numbers(page), pd.DataFrame({"GAN": np.histogram(scores, edges)[0]}))
+
+
 def test_nothing_scored_is_still_a_page(visit: Open, tmp_path: Path, sweeps: pd.DataFrame) -> None:
     page = visit(at=make_report(tmp_path, results([cell(), cell(lr=0.01), cell(family="ebgan")]), sweeps))
     assert "GAN 0 of 2, EBGAN 0 of 1" in page.locator(".said").inner_text()
@@ -512,7 +524,7 @@ def test_nothing_scored_is_still_a_page(visit: Open, tmp_path: Path, sweeps: pd.
     for view in ("samples", "lines"):
         page.locator(f"[data-key={view}]").click()
     page.locator("[data-key=trials]").click()
-    page.locator(".list a").first.click()
+    open_first(page)
     assert "waiting" in page.locator(".one").inner_text() and "None has ended." in page.locator(".one").inner_text()
 
 
@@ -529,7 +541,7 @@ def test_a_second_grid_is_a_switch_away(visit: Open, tmp_path: Path, sweeps: pd.
     choice.select_option("2")
     assert "GAN 2 of 2" in page.locator(".said").inner_text() and "grid=2" in address(page)
     page.go_back()
-    assert listed(page).startswith("3 trials")
+    sync_api.expect(page.locator(".listed")).to_contain_text("3 trials")
 
 
 def test_a_sample_is_called_one(
