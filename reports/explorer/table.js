@@ -37,8 +37,8 @@ function showTable(grid, rows, words) {
   const page = Math.min(pages, Math.max(1, Math.trunc(Number(get("page"))) || 1));
   const part = order.slice((page - 1) * PAGE_ROWS, page * PAGE_ROWS);
   const columns = columnsOf(grid);
-  rebuild(find(".view.trials"),
-    make("p", { class: "aside listed", role: "status" }, words),
+  rebuild(find(".listed"), words);
+  rebuild(find(".rows"),
     make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Trials" }, make("table", { class: "list" },
       make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "trial"), make("th", { scope: "col" }, "samples"), columns.map(heading))),
       make("tbody", {}, part.map((row) => make("tr", {},
