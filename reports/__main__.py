@@ -77,6 +77,9 @@ def write_report(storage: "Storage", out: Path) -> int:
 
 def fill(stage: Path, storage: "Storage", out: Path) -> str:
     """Write every file of the report into `stage`, and sum up the report that will lie in `out`."""
+    from reports.explorer.data import listed
+    from reports.explorer.fragment import explore
+    from reports.explorer.sheets import write_sheets
     from reports.folder import PAGE
     from reports.page import render_page
     from reports.report import as_files, make_sections
@@ -84,7 +87,12 @@ def fill(stage: Path, storage: "Storage", out: Path) -> str:
 
     query = query_lines(storage.url.render_as_string(hide_password=True))
     sections = make_sections(storage.results(), storage.sheets)
-    page = render_page(sections, storage.sweeps(), query)
+    grids = [section.grid for section in sections]
+    trial_ids = [trial_id for g in grids for cells in (g.cells, g.margins) for trial_id in listed(cells)["trial_id"]]
+    sheets = write_sheets(stage, trial_ids, storage.sheets)
+    url = storage.url.render_as_string(hide_password=True)
+    explorer = explore(grids, url, sheets, storage.outcomes(), storage.steps())
+    page = render_page(sections, storage.sweeps(), query, explorer)
     for name, content in as_files(sections, page).items():
         (stage / name).write_bytes(content)
     return summary(out.resolve() / PAGE, sections, query)

@@ -1,4 +1,4 @@
-"""Draws the figures: from a table of numbers to a picture, and from a picture to SVG and PNG.
+"""Draws the figures: from a table of numbers to a picture, and from a picture to SVG, PNG and PDF.
 
 Each panel of figures 2 and 3 has two halves on one axis: bars that rise are the sweep's, bars that hang are those of
 Zhao et al. (2016).
@@ -49,6 +49,7 @@ STYLE: Any = {
     "legend.fontsize": 9.5,
     "text.parse_math": False,  # names come from the database
     "svg.fonttype": "none",  # text stays text
+    "pdf.fonttype": 42,  # whole fonts, so that text stays text here too
     "svg.hashsalt": "reports",  # the same numbers give the same bytes
 }
 
@@ -61,14 +62,16 @@ class Picture:
 
     svg: bytes
     png: bytes
+    pdf: bytes
 
 
 @mpl.rc_context(STYLE)
 def encode(figure: Figure) -> Picture:
-    svg, png = io.BytesIO(), io.BytesIO()
+    svg, png, pdf = io.BytesIO(), io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
-    return Picture(svg.getvalue(), png.getvalue())
+    figure.savefig(pdf, format="pdf", metadata=dict.fromkeys(("CreationDate", "Creator", "Producer")))
+    return Picture(svg.getvalue(), png.getvalue(), pdf.getvalue())
 
 
 @mpl.rc_context(STYLE)

@@ -19,5 +19,11 @@ def staging(out: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=".report-", dir=out) as folder:
         stage = Path(folder)
         yield stage
-        for file in sorted(stage.iterdir(), key=lambda path: path.name == PAGE):
-            file.replace(out / file.name)
+        for file in sorted(_files(stage), key=lambda path: path == stage / PAGE):
+            place = out / file.relative_to(stage)
+            place.parent.mkdir(exist_ok=True, parents=True)
+            file.replace(place)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())

@@ -9,6 +9,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports.explorer.fragment import Explorer
 from reports.grids import count_states
 from reports.labels import configuration, family_label
 from reports.palette import DARK, LIGHT, declarations, hue
@@ -18,12 +19,15 @@ from reports.report import Section
 _FRACTION_WORDS = {"1/3": "a third", "2/3": "two thirds"}
 
 
-def render_page(sections: Sequence[Section], sweeps: pd.DataFrame, query: Sequence[str]) -> str:
+def render_page(
+    sections: Sequence[Section], sweeps: pd.DataFrame, query: Sequence[str], explorer: Explorer | None = None
+) -> str:
     """HTML of the whole report.
 
     Args:
         sweeps: provenance, one row per execution: name, spaces, settings, code_version, started_at, finished_at.
         query: lines of Python that read the database, shown as they are.
+        explorer: the interactive part; None leaves it out.
     """
     environment = Environment(
         loader=PackageLoader("reports"),
@@ -38,9 +42,18 @@ def render_page(sections: Sequence[Section], sweeps: pd.DataFrame, query: Sequen
         sections=[_describe(section) for section in sections],
         sweeps=[_sweep(row) for row in sweeps.to_dict("records")][::-1],
         query=query,
+        explorer=explorer,
+        policy=_policy(explorer),
         light=declarations(LIGHT),
         dark=list(declarations(DARK)),
     )
+
+
+def _policy(explorer: Explorer | None) -> Markup:
+    """What the page may do: fetch nothing but pictures of its own folder, run no script but the explorer's."""
+    scripts = f"; script-src {explorer.script_source}" if explorer else ""
+    closed = "default-src 'none'; base-uri 'none'; form-action 'none'"
+    return Markup(f"{closed}; img-src 'self' data:; style-src 'unsafe-inline'{scripts}")
 
 
 def inline_svg(plate: Plate) -> Markup:

@@ -54,6 +54,7 @@ def as_files(sections: Sequence[Section], page: str) -> dict[str, bytes]:
         for plate in section.plates:
             files[f"{plate.name}.svg"] = plate.picture.svg
             files[f"{plate.name}.png"] = plate.picture.png
+            files[f"{plate.name}.pdf"] = plate.picture.pdf
             files[f"{plate.name}.csv"] = _csv(plate.table)
     return files | {PAGE: page.encode()}
 

@@ -295,6 +295,24 @@ class Storage:
         columns = (a.trial_id, a.outcome, a.reason, a.started_at, a.ended_at)
         return self.frame(select(*columns).where(a.outcome.is_not(None)).order_by(a.attempt_id))
 
+    def steps(self) -> "pd.DataFrame":
+        """The scored steps of trials that have several, as last scored: trial_id, step and the columns of scores."""
+        s = tables.scores.c
+        columns = (s.trial_id, s.step, s.score, s.inception_score, s.coverage, s.entropy, s.frechet)
+        latest = (
+            select(s.trial_id, s.step, func.max(s.identity_id).label("identity_id"))
+            .group_by(s.trial_id, s.step)
+            .subquery()
+        )
+        several = select(s.trial_id).group_by(s.trial_id).having(func.count(s.step.distinct()) > 1)
+        same = (latest.c.trial_id == s.trial_id) & (latest.c.step == s.step) & (latest.c.identity_id == s.identity_id)
+        return self.frame(
+            select(*columns)
+            .join_from(tables.scores, latest, same)
+            .where(s.trial_id.in_(several))
+            .order_by(s.trial_id, s.step)
+        )
+
     def now(self) -> datetime:
         """UTC by the clock that all drivers of this database share."""
         with self._database.read() as connection:

@@ -24,6 +24,7 @@ def test_the_same_numbers_give_the_same_bytes() -> None:
     first, second = (encode(draw_layers(table, 15.0)) for _ in range(2))
     assert first == second
     assert b"<metadata" not in first.svg
+    assert first.pdf.startswith(b"%PDF") and b"CreationDate" not in first.pdf
 
 
 def test_text_stays_text_and_panels_count_their_cells() -> None:

@@ -50,7 +50,7 @@ def test_nothing_is_fetched(full_page: str) -> None:
     assert "http://" not in full_page and "https://" not in full_page and "@import" not in full_page
     assert not re.findall(r"url\((?!#)", full_page)
     for tag, value in reader.references:
-        local_file = tag == "a" and re.fullmatch(r"[a-z0-9-]+\.(svg|png|csv)", value)
+        local_file = tag == "a" and re.fullmatch(r"[a-z0-9-]+\.(svg|png|pdf|csv)", value)
         assert local_file or value.startswith(("#", "data:image/png;base64,"))
 
 

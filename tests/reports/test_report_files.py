@@ -16,14 +16,15 @@ def test_a_full_grid_is_reported_in_time(full_report: Report) -> None:
     assert full_report[2] < 20
 
 
-def test_every_figure_has_its_three_files(full_report: Report) -> None:
+def test_every_figure_has_its_four_files(full_report: Report) -> None:
     files = full_report[1]
     ours = ("survival", "best-of-n", "comparisons", "what-matters", "main-effects", "pairs")
     names = (*(f"figure{number}" for number in (2, 3, 4)), *ours)
-    expected = {f"{name}.{ending}" for name in names for ending in ("svg", "png", "csv")}
+    expected = {f"{name}.{ending}" for name in names for ending in ("svg", "png", "pdf", "csv")}
     assert set(files) == expected | {"shares.csv", "index.html"}
     assert list(files)[-1] == "index.html"
     assert all(files[name].startswith(b"\x89PNG") for name in files if name.endswith("png"))
+    assert all(files[name].startswith(b"%PDF") for name in files if name.endswith("pdf"))
 
 
 def test_csv_files_equal_the_tables(full_report: Report) -> None:
@@ -48,8 +49,16 @@ def test_a_crash_leaves_the_former_report(tmp_path: Path) -> None:
 def test_a_report_replaces_only_its_own_files(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "index.html").write_text("former")
+    (tmp_path / "sheets").mkdir()
+    (tmp_path / "sheets" / "old.png").write_text("former")
     with staging(tmp_path) as stage:
+        (stage / "sheets").mkdir()
+        (stage / "sheets" / "new.png").write_text("new")
         (stage / "index.html").write_text("new")
+    assert sorted(path.name for path in (tmp_path / "sheets").iterdir()) == ["new.png", "old.png"]
+    (tmp_path / "sheets" / "new.png").unlink()
+    (tmp_path / "sheets" / "old.png").unlink()
+    (tmp_path / "sheets").rmdir()
     assert sorted((path.name, path.read_text()) for path in tmp_path.iterdir()) == [
         ("index.html", "new"),
         ("notes.txt", "mine"),

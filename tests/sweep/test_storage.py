@@ -177,6 +177,18 @@ class TestRunning:
         assert storage.sheets(ids[1:2]) == {ids[1]: b"grey"}
         assert storage.sheets([]) == {}
 
+    def test_steps_are_those_of_trials_with_several_by_the_latest_identity(
+        self, storage: Storage, four: list[Trial]
+    ) -> None:
+        other = replace(IDENTITY, classifier="d" * 64)
+        put(storage, [replace(complete(four[0], score=0.5), step=1), complete(four[1], score=2.0)])
+        put(storage, [complete(four[0], score=1.0)])
+        put(storage, [complete(four[0], other, score=5.0)])
+        steps = storage.steps().set_index(["trial_id", "step"])
+        assert list(steps.columns) == ["score", "inception_score", "coverage", "entropy", "frechet"]
+        last, first = four[0].training.steps, four[0].trial_id
+        assert steps["score"].to_dict() == {(first, 1): 0.5, (first, last): 5.0}
+
 
 class TestComingBack:
     def test_finished_is_complete_under_this_identity_or_ended_otherwise(

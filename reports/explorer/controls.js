@@ -1,0 +1,107 @@
+// The controls: built once for a grid, then only set to what is chosen, so that nobody loses the focus.
+
+function buildControls(grid) {
+  rebuild(find(".choices"), [
+    given.grids.length > 1 && select("grid", "Cells", given.grids.map(({ name }, i) => [String(i), name]),
+      (value) => chooseGrid(value)),
+    make("fieldset", { class: "chips" }, make("legend", {}, "Families"), grid.families.map(familyChip)),
+    select("score", "Score", grid.scores.map(({ name, label }) => [name, label]), (score) => choose({ score, range: null, bar: null, page: null })),
+    select("bins", "Bins", BINS.map((n) => [String(n), String(n)]), (bins) => choose({ bins, bar: null, page: null })),
+    select("unit", "Height", [["percent", "percent"], ["count", "count"]], (unit) => choose({ unit })),
+    presetChoice(grid),
+    panelChoice(grid),
+    make("label", { class: "chip" }, make("input", { type: "checkbox", "data-control": "paper",
+      change: (event) => choose({ paper: event.target.checked ? null : "off" }) }), make("span", {}, "the paper’s bars")),
+  ].filter(Boolean));
+  rebuild(find(".axes"),
+    make("p", { class: "aside" }, "Nothing marked lets everything through. A filter leaves alone a family that does not vary on its axis, as in the paper’s figure 3."),
+    grid.axes.map(axisFilter),
+    make("fieldset", { class: "span" }, make("legend", {}, "the chosen score"), rangeInputs("range", "score")),
+    make("button", { type: "button", click: () => choose(filterChanges(grid, {})) }, "Clear all filters"));
+}
+
+function chooseGrid(grid) {
+  chosen = new Map([["grid", encode(grid)]]);
+  choose({});
+}
+
+function select(key, label, options, change) {
+  return make("label", { class: "select" }, make("span", {}, label),
+    make("select", { "data-control": key, change: (event) => change(event.target.value) },
+      options.map(([value, words]) => make("option", { value }, words))));
+}
+
+function familyChip(family) {
+  const input = make("input", { type: "checkbox", "data-family": family.name, change: chooseFamilies });
+  return make("label", { class: "chip", style: `--hue: ${colour(family)}` }, input, make("i", { "aria-hidden": "true" }), make("span", {}, family.label));
+}
+
+function chooseFamilies() {
+  const boxes = [...home.querySelectorAll("[data-family]")];
+  const on = boxes.filter((box) => box.checked).map((box) => box.dataset.family);
+  choose({ families: on.length === boxes.length ? null : on.length ? on : ["none"], bar: null, page: null });
+}
+
+function presetChoice(grid) {
+  const figure2 = grid.presets.filter(({ figure }) => figure === 2);
+  return make("fieldset", { class: "chips" }, make("legend", {}, "Figure 2"), figure2.map(({ key, label, filters }) =>
+    make("button", { type: "button", class: "chip", "data-preset": key, click: () => choose(filterChanges(grid, filters)) }, label)));
+}
+
+function panelChoice(grid) {
+  const figure3 = grid.presets.filter(({ figure }) => figure === 3);
+  if (!figure3.length) return null;
+  return select("panel", "Figure 3", [["", "choose a panel"], ...figure3.map(({ key, label }) => [key, label])], (key) =>
+    choose(filterChanges(grid, grid.presets.find((preset) => preset.key === key)?.filters ?? {})));
+}
+
+function axisFilter(axis) {
+  const content = axis.numbers ? rangeInputs(filterKey(axis), axis.label) : axis.values.map((value) =>
+    make("label", { class: "chip" }, make("input", { type: "checkbox", "data-axis": axis.name, value,
+      change: () => chooseValues(axis) }), make("span", {}, value)));
+  return make("fieldset", { class: axis.numbers ? "span" : "chips" }, make("legend", {}, axis.label), content);
+}
+
+function chooseValues(axis) {
+  const boxes = [...home.querySelectorAll("[data-axis]")].filter((box) => box.dataset.axis === axis.name);
+  const on = boxes.filter((box) => box.checked).map((box) => box.value);
+  choose({ [filterKey(axis)]: on.length && on.length < boxes.length ? on : null, bar: null, page: null });
+}
+
+function rangeInputs(key, label) {
+  return ["from", "to"].map((end) => make("label", {}, make("span", {}, end),
+    make("input", { type: "number", step: "any", "data-range": key, "data-end": end, "aria-label": `${label} ${end}`,
+      change: () => chooseRange(key) })));
+}
+
+function chooseRange(key) {
+  const [from, to] = [...home.querySelectorAll("[data-range]")].filter((input) => input.dataset.range === key).map((input) => input.value);
+  choose({ [key]: from || to ? `${from},${to}` : null, bar: null, page: null });
+}
+
+// Sets every control to what is chosen.
+function setControls(grid, preset, paperWords) {
+  for (const key of ["grid", "score", "bins", "unit"]) {
+    const control = find(`[data-control=${key}]`);
+    if (control) control.value = get(key);
+  }
+  for (const box of home.querySelectorAll("[data-family]")) box.checked = isShown(box.dataset.family);
+  for (const button of home.querySelectorAll("[data-preset]")) button.setAttribute("aria-pressed", String(button.dataset.preset === preset?.key));
+  for (const box of home.querySelectorAll("[data-axis]")) box.checked = list(`f.${box.dataset.axis}`).includes(box.value);
+  for (const input of home.querySelectorAll("[data-range]")) {
+    input.value = get(input.dataset.range).split(",")[input.dataset.end === "from" ? 0 : 1] ?? "";
+  }
+  const panel = find("[data-control=panel]");
+  if (panel) panel.value = preset?.figure === 3 ? preset.key : "";
+  const paper = find("[data-control=paper]");
+  paper.checked = get("paper") === "on";
+  paper.disabled = Boolean(paperWords);
+  paper.parentNode.title = paperWords;
+  const active = activeFilters(grid).map(({ axis }) => axis.label).concat(bounds(get("range")) ? ["score"] : []);
+  find(".filters summary").textContent = active.length ? `Filters: ${active.join(", ")}` : "Filters: none";
+}
+
+function isShown(family) {
+  const on = list("families");
+  return !on.length || on.includes(family);
+}

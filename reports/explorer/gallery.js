@@ -1,0 +1,16 @@
+// Samples at quantiles of each family's scores, side by side: all sheets were made from the same noise.
+
+const QUANTILES = [0, 10, 25, 50, 75, 90, 100];
+
+function showGallery(grid, score, shown) {
+  const columns = grid.families.map((family, code) => {
+    const own = shown.filter((row) => grid.family[row] === code && grid.known[row] && !Number.isNaN(score.values[row]));
+    own.sort((a, b) => score.values[a] - score.values[b] || a - b);
+    return [family, own];
+  }).filter(([, own]) => own.length);
+  rebuild(find(".view.samples"),
+    make("p", { class: "aside" }, `Cells at quantiles of ${score.label}, of the drawn cells that pass the filters. All sheets use the same noise z, so a place in one sheet can be compared with the same place in another.`),
+    QUANTILES.map((percent) => make("section", { class: "quantile" }, make("h5", {}, percent === 50 ? "median" : `${percent} %`),
+      make("div", { class: "gallery" }, columns.map(([, own]) => card(grid, own[Math.round((percent / 100) * (own.length - 1))]))))),
+    !columns.length && make("p", {}, "No drawn cell passes the filters."));
+}

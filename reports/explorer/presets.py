@@ -1,0 +1,74 @@
+"""The paper's own choices of cells: by depth as in figure 2, by learning rate and optimisers as in figure 3."""
+
+from collections.abc import Iterator
+from math import isclose
+from typing import Any
+
+import pandas as pd
+
+from reports.explorer.axes import text, varying
+from reports.histogram import OPTIMIZERS, RATES
+from reports.published import published_bars
+
+_PANEL = ["lr", "optim_d", "optim_g"]
+Filters = dict[str, list[str]]
+_DEPTHS = {"layers4": 4, "layers3": 3}
+_PUBLISHED = {"all": "all", "layers <= 4": "layers4", "layers <= 3": "layers3"}
+
+
+def presets(cells: pd.DataFrame) -> list[dict[str, Any]]:
+    """Those that these cells allow: key, label, figure and filters (axis to the texts of its allowed values)."""
+    return [
+        {"key": "all", "label": "all", "figure": 2, "filters": {}},
+        *_by_depth(cells),
+        *_by_optimizer(cells),
+    ]
+
+
+def matching(cells: pd.DataFrame, filters: Filters) -> pd.Series:
+    """Which cells pass; a family that does not vary on an axis passes its filter, as the EBGANs do in figure 3."""
+    passed = pd.Series(True, cells.index)
+    for name, allowed in filters.items():
+        values = [value for value in cells[name].unique().tolist() if text(value) in allowed]
+        passed &= cells[name].isin(values) | ~cells["family"].isin(varying(cells, name))
+    return passed
+
+
+def published() -> dict[str, dict[str, Any]]:
+    """The paper's bars by the key of their preset: the largest score in nats, and percents by family and bin."""
+    depths = published_bars(2, ["panel"])
+    panels = {_PUBLISHED[str(panel)]: bars for panel, bars in depths.groupby("panel")}
+    bars = published_bars(3, _PANEL)
+    panels |= {_key(*panel): own for panel, own in bars.groupby(_PANEL)}
+    return {key: _panel(bars.sort_values("bin")) for key, bars in panels.items()}
+
+
+def _by_depth(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    axes = ("n_layer_g", "n_layer_d")
+    for key, most in _DEPTHS.items():
+        filters = {name: [text(v) for v in sorted(cells[name].unique()) if v <= most] for name in axes}
+        if all(varying(cells, name) and 0 < len(filters[name]) < cells[name].nunique() for name in axes):
+            yield {"key": key, "label": f"n_layer ≤ {most}", "figure": 2, "filters": filters}
+
+
+def _by_optimizer(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    if not all(varying(cells, name) for name in _PANEL):
+        return
+    there = {name: set(cells[name].unique()) for name in _PANEL}
+    for rate in RATES:
+        for optim_d, optim_g in OPTIMIZERS:
+            lr = next((value for value in there["lr"] if isclose(value, rate)), None)
+            if lr is None or optim_d not in there["optim_d"] or optim_g not in there["optim_g"]:
+                continue
+            filters = {"lr": [text(float(lr))], "optim_d": [optim_d], "optim_g": [optim_g]}
+            label = f"lr {rate:g}, optimD {optim_d}, optimG {optim_g}"
+            yield {"key": _key(rate, optim_d, optim_g), "label": label, "figure": 3, "filters": filters}
+
+
+def _key(lr: Any, optim_d: Any, optim_g: Any) -> str:
+    return f"lr{lr:g}-{optim_d}-{optim_g}"
+
+
+def _panel(bars: pd.DataFrame) -> dict[str, Any]:
+    families = {str(family): own["percent"].tolist() for family, own in bars.groupby("family")}
+    return {"largest": float(bars["right"].max()), "families": families}

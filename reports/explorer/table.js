@@ -1,0 +1,65 @@
+// The table of trials: those that pass the filters, or those of the chosen bar; sorted, a hundred a page.
+
+const PAGE_ROWS = 100;
+
+function columnsOf(grid) {
+  const rows = grid.rows;
+  const plain = (name, label, digits) => ({ name, label, number: true, place: (row) => rows[name][row] ?? NaN, words: (row) => fixed(rows[name][row], digits) });
+  return [
+    { name: "family", label: "family", place: (row) => grid.family[row], words: (row) => familyOf(grid, row).label },
+    plain("score", "I′", 3), plain("inception_score", "inception", 2), plain("coverage", "classes", 0),
+    plain("entropy", "entropy", 2), plain("frechet", "Fréchet", 2),
+    ...grid.axes.map((axis) => ({
+      name: axis.name, label: axis.label, number: Boolean(axis.numbers) || axis.values.every((value) => !Number.isNaN(Number(value))),
+      place: (row) => axisPlace(axis, row), words: (row) => axisText(axis, row),
+    })),
+    plain("duration_s", "seconds", 1),
+  ];
+}
+
+// Rows in the chosen order; those without a value come last either way, equals in the order of the grid.
+function sorted(grid, rows) {
+  const text = get("sort");
+  const sign = text.startsWith("-") ? -1 : 1;
+  const column = columnsOf(grid).find(({ name }) => name === text.replace(/^-/, ""));
+  if (!column) return rows;
+  const places = new Map(rows.map((row) => [row, column.place(row)]));
+  return [...rows].sort((a, b) => {
+    const [p, q] = [places.get(a), places.get(b)];
+    if (Number.isNaN(p) || Number.isNaN(q)) return Number.isNaN(p) - Number.isNaN(q) || a - b;
+    return sign * (p - q) || a - b;
+  });
+}
+
+function showTable(grid, rows, words) {
+  const order = sorted(grid, rows);
+  const pages = Math.max(1, Math.ceil(order.length / PAGE_ROWS));
+  const page = Math.min(pages, Math.max(1, Math.trunc(Number(get("page"))) || 1));
+  const part = order.slice((page - 1) * PAGE_ROWS, page * PAGE_ROWS);
+  const columns = columnsOf(grid);
+  rebuild(find(".listed"), words);
+  rebuild(find(".rows"),
+    make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Trials" }, make("table", { class: "list" },
+      make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "trial"), make("th", { scope: "col" }, "samples"), columns.map(heading))),
+      make("tbody", {}, part.map((row) => make("tr", {},
+        make("td", {}, trialLink(grid, row)),
+        make("td", {}, sheetImage(grid, row, { class: "strip", alt: "" })),
+        columns.map((column) => make("td", { class: column.number ? "number" : null }, column.words(row)))))))),
+    pages > 1 && pager(page, pages));
+}
+
+function heading({ name, label, number }) {
+  const now = get("sort");
+  const state = now === name ? "ascending" : now === `-${name}` ? "descending" : null;
+  const arrow = { ascending: " ↑", descending: " ↓" }[state] ?? "";
+  const next = state === "descending" || (!state && !number) ? name : `-${name}`;
+  return make("th", { scope: "col", class: number ? "number" : null, "aria-sort": state },
+    make("button", { type: "button", "data-key": `sort ${name}`, click: () => choose({ sort: next, page: null }) }, label + arrow));
+}
+
+function pager(page, pages) {
+  const to = (words, target) => make("button", { type: "button", "data-key": `page ${words}`, disabled: target < 1 || target > pages,
+    click: () => choose({ page: String(target) }) }, words);
+  return make("nav", { class: "pager", "aria-label": "Pages of the table" }, to("Previous", page - 1),
+    make("span", {}, `page ${count(page)} of ${count(pages)}`), to("Next", page + 1));
+}

@@ -1,0 +1,111 @@
+// One trial: its settings, scores, attempts and samples, how to repeat it, and the way to its neighbours.
+
+function showTrial(grid, id) {
+  const row = grid.place.get(id);
+  const back = make("p", {}, make("a", { href: hashWith({ trial: null }), class: "back" }, "← All cells"));
+  const heading = make("h4", { tabindex: "-1" }, `Trial ${id}`);
+  if (row === undefined) {
+    const why = grid.counts ? "It is not in the random sample that this page lists" : "There is no such trial in this grid";
+    rebuild(find(".one"), back, heading, make("p", {}, `${why}; the database may have it.`));
+    return heading;
+  }
+  const family = familyOf(grid, row);
+  heading.style.setProperty("--hue", colour(family));
+  rebuild(find(".one"), back, heading, make("p", { class: "aside" }, `${family.label}, ${outcomeWords(grid, row)}`), byScore(grid, row),
+    make("div", { class: "sides" },
+      make("div", {}, samplesOf(grid, row), scoreTable(grid, row), make("h5", {}, "Repeat it"), make("pre", {}, command(id))),
+      make("div", {}, make("h5", {}, "Settings"), facts([...settingsOf(grid, row), ...Object.entries(grid.training)].map(([k, v]) => [k.replaceAll("_", " "), v])),
+        make("h5", {}, "Course"), facts(course(grid, row)))),
+    attemptTable(grid, row), elsewhere(grid, row));
+  return heading;
+}
+
+function outcomeWords(grid, row) {
+  const outcome = grid.outcome(row);
+  return outcome === "scored" ? `scored ${fixed(grid.rows.score[row], 3)} nats` : outcome;
+}
+
+function command(id) {
+  const quoted = /^[\w-]+$/.test(id) ? id : `'${id.replaceAll("'", `'"'"'`)}'`;
+  return `python -m sweep rerun ${quoted} --db ${given.database}`;
+}
+
+function samplesOf(grid, row) {
+  return sheetImage(grid, row, { class: "sheet" }) ?? make("p", { class: "absent" }, "no sample sheet");
+}
+
+const MEASURES = [["score", "I′, nats", 3], ["inception_score", "inception score", 2], ["coverage", "classes seen", 0], ["entropy", "entropy, nats", 2], ["frechet", "Fréchet distance", 2]];
+
+// Every scored step where there are several, else the one score.
+function scoreTable(grid, row) {
+  const { steps } = grid;
+  const own = steps.row.flatMap((r, i) => (r === row ? [i] : []));
+  const lines = own.length
+    ? own.map((i) => [count(steps.step[i]), ...MEASURES.map(([name, , digits]) => fixed(steps[name][i], digits))])
+    : [[count(Number(grid.training.steps)), ...MEASURES.map(([name, , digits]) => fixed(grid.rows[name][row], digits))]];
+  const share = grid.real_score && grid.rows.score[row] != null ? `${fixed((100 * grid.rows.score[row]) / grid.real_score, 1)} % of real digits’ ${fixed(grid.real_score)} nats` : "no score";
+  return [make("h5", {}, "Scores"), simpleTable(["step", ...MEASURES.map(([, label]) => label)], lines, true), make("p", { class: "aside" }, share)];
+}
+
+function simpleTable(head, lines, numbers) {
+  const kind = { class: numbers ? "number" : null };
+  return make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": head.join(", ") }, make("table", {},
+    make("thead", {}, make("tr", {}, head.map((words) => make("th", { scope: "col", ...kind }, words)))),
+    make("tbody", {}, lines.map((line) => make("tr", {}, line.map((words) => make("td", kind, words)))))));
+}
+
+function course(grid, row) {
+  const { rows } = grid;
+  return [["device", coded(rows.device, row)], ["seconds", fixed(rows.duration_s[row], 1)], ["place in the random order", count(rows.position[row] + 1)],
+    ["started", moment(rows.started[row])], ["finished", moment(rows.finished[row])]];
+}
+
+function attemptTable(grid, row) {
+  const { attempts } = grid;
+  const own = attempts.row.flatMap((r, i) => (r === row ? [i] : []));
+  const lines = own.map((i) => [coded(attempts.outcome, i), coded(attempts.reason, i), moment(attempts.started[i]), moment(attempts.ended[i])]);
+  return make("div", {}, make("h5", {}, "Attempts"),
+    lines.length ? simpleTable(["outcome", "reason", "started", "ended"], lines, false) : make("p", {}, "None has ended."));
+}
+
+// The trials of its family that score just below and just above.
+function byScore(grid, row) {
+  const own = [...grid.family.keys()].filter((r) => grid.family[r] === grid.family[row] && grid.rows.score[r] != null);
+  own.sort((a, b) => grid.rows.score[a] - grid.rows.score[b] || a - b);
+  const at = own.indexOf(row);
+  if (at < 0) return null;
+  const link = (target, words, rel) => target !== undefined && trialLink(grid, target, `${words} ${fixed(grid.rows.score[target], 3)}${rel === "next" ? " →" : ""}`, { rel, "data-key": rel });
+  return make("nav", { class: "pager", "aria-label": "Neighbours by score" }, link(own[at - 1], "← next lower:", "prev"),
+    make("span", {}, `rank ${count(own.length - at)} of ${count(own.length)} ${familyOf(grid, row).label} scores`), link(own[at + 1], "next higher:", "next"));
+}
+
+// Cells of the other families with the same values on every axis that both vary; only equals on all axes if there are any.
+function elsewhere(grid, row) {
+  const own = familyOf(grid, row).name;
+  const parts = grid.families.filter(({ name }) => name !== own).map((family) => {
+    const other = grid.families.indexOf(family);
+    const shared = grid.axes.filter(({ name, only }) => name !== "outcome" && only.has(own) && only.has(family.name));
+    const same = [...grid.family.keys()].filter((r) => grid.family[r] === other && shared.every((axis) => axisText(axis, r) === axisText(axis, row)));
+    const exact = same.filter((r) => grid.axes.every((axis) => axis === grid.outcomes || agrees(grid, axis, row, r)));
+    return [family, exact.length ? exact : same.slice(0, 12)];
+  });
+  if (!parts.length) return null;
+  return make("div", {}, make("h5", {}, "The same cell in other families"), make("div", { class: "gallery" },
+    parts.flatMap(([family, rows]) => (rows.length ? rows.map((r) => card(grid, r, differing(grid, r, row))) : [make("p", {}, `${family.label}: none`)]))));
+}
+
+// Whether two trials have one value on an axis, be it varied in their family or kept fixed.
+function agrees(grid, axis, a, b) {
+  return axisText(axis, a) === axisText(axis, b) || [a, b].some((row) => axisText(axis, row) === NONE);
+}
+
+function differing(grid, row, from) {
+  return grid.axes.filter((axis) => axis !== grid.outcomes && !agrees(grid, axis, row, from)).map((axis) => `${axis.label} ${axisText(axis, row)}`).join(", ");
+}
+
+function card(grid, row, words) {
+  const family = familyOf(grid, row);
+  return make("figure", { class: "card", style: `--hue: ${colour(family)}` },
+    sheetImage(grid, row) ?? make("p", { class: "absent" }, grid.outcome(row) === "scored" ? "no sample sheet" : grid.outcome(row)),
+    make("figcaption", {}, make("b", {}, family.label), " ", trialLink(grid, row, outcomeWords(grid, row)), words ? make("span", {}, words) : null));
+}

@@ -1,0 +1,128 @@
+// Shows what the address chooses: counts in words, the histogram, and below it trials, samples or lines.
+
+const VIEWS = { trials: "Trials", samples: "Samples by score", lines: "Parallel coordinates" };
+const grids = given.grids.map(() => null);
+let built = -1;
+let opened = "";
+
+function currentGrid() {
+  const index = given.grids[Number(get("grid"))] ? Number(get("grid")) : 0;
+  grids[index] ??= openGrid(given.grids[index]);
+  if (built !== index) {
+    buildControls(grids[index]);
+    built = index;
+  }
+  return grids[index];
+}
+
+function show() {
+  const grid = currentGrid();
+  const trial = get("trial");
+  find(".cells").hidden = Boolean(trial);
+  find(".one").hidden = !trial;
+  if (!trial) showCells(grid);
+  if (trial && trial !== opened) {
+    const heading = showTrial(grid, trial);
+    home.scrollIntoView();
+    heading.focus({ preventScroll: true });
+  }
+  if (!trial && opened) [...home.querySelectorAll("[data-key]")].find((e) => e.dataset.key === `trial ${opened}`)?.focus();
+  opened = trial;
+}
+
+function showCells(grid) {
+  const score = grid.scores.find(({ name }) => name === get("score")) ?? grid.scores[0];
+  const n = BINS.includes(Number(get("bins"))) ? Number(get("bins")) : 25;
+  const passed = matched(grid, score);
+  const counted = histogram(grid, score, passed, n);
+  const preset = currentPreset(grid);
+  const paperWords = whyNoPaper(score, preset);
+  const chart = chartOf(grid, score, counted, paperWords ? null : given.published[preset.key]);
+  setControls(grid, preset, paperWords);
+  find(".said").textContent = drawnWords(grid, score, counted);
+  drawHistogram(chart);
+  rebuild(find(".legend"), legend(chart, paperWords));
+  showNumbers(chart);
+  showView(grid, score, passed, chart);
+}
+
+function whyNoPaper(score, preset) {
+  if (score.name !== "score") return "The paper has bars of I′ only.";
+  if (!preset || !given.published[preset.key]) return "The paper has bars for the choices of its figures 2 and 3 only.";
+  return get("unit") === "count" ? "The paper’s bars are percents." : "";
+}
+
+function chartOf(grid, score, { edges, families, sampled }, published) {
+  const unit = get("unit");
+  const all = grid.families.map((family, code) => {
+    const { counts, drawn } = families[code];
+    return { family, counts, total: drawn, heights: unit === "count" ? counts : counts.map((c) => (drawn ? (100 * c) / drawn : 0)) };
+  });
+  const real = score.name === "score" ? grid.real_score : score.name === "fraction" ? 1 : null;
+  const paper = published && get("paper") === "on" ? paperOf(grid, published) : null;
+  return { edges, unit, score, real, paper, sampled, bar: get("bar"), series: all.filter(({ family }) => isShown(family.name)) };
+}
+
+function paperOf(grid, { largest, families }) {
+  const series = grid.families.filter(({ name }) => families[name] && isShown(name)).map((family) => ({ family, heights: families[family.name] }));
+  return series.length ? { edges: edgesTo(largest, 25), series } : null;
+}
+
+function drawnWords(grid, score, { families, sampled }) {
+  const parts = grid.families.flatMap(({ name, label }, code) => (isShown(name) ? [`${label} ${count(families[code].drawn)} of ${count(families[code].declared)}`] : []));
+  const words = parts.length ? `Drawn of the declared cells: ${parts.join(", ")}.` : "No family is chosen.";
+  const known = " Only cells up to the first unfinished shape of the random order are drawn.";
+  const isPart = families.some(({ drawn, declared }) => drawn < declared) && grid.known.includes(0);
+  const floor = score.floor == null ? " Diverged and failed cells have no such value and are left out." : "";
+  const sample = !grid.counts ? "" : sampled
+    ? ` This filtered view is drawn from the page’s random sample of ${count(grid.n)} of ${count(grid.declared)} trials.`
+    : ` Drawn from all ${count(grid.declared)} trials; the list below is a random sample of ${count(grid.n)}.`;
+  return words + (isPart ? known : "") + floor + sample;
+}
+
+function legend({ series, paper }, paperWords) {
+  return [...series.map(({ family }) => make("span", { style: `--hue: ${colour(family)}` }, make("i", { "aria-hidden": "true" }), family.label)),
+    make("span", { class: "aside" }, paper ? "Hanging bars: the paper’s, its axis (I′/10) times ten; compare shapes, not positions." : paperWords)];
+}
+
+// Only while it is open: a hundred bins of three families are many cells.
+function showNumbers(chart) {
+  const details = find(".numbers");
+  details.ontoggle = () => rebuild(details.querySelector("div"), details.open ? histogramTable(chart) : []);
+  details.ontoggle();
+}
+
+function showView(grid, score, passed, chart) {
+  const view = VIEWS[get("view")] ? get("view") : "trials";
+  rebuild(find(".tabs"), Object.entries(VIEWS).map(([name, words]) => make("button", { type: "button", "data-key": name,
+    "aria-pressed": String(name === view), click: () => choose({ view: name }) }, words)));
+  for (const name of Object.keys(VIEWS)) find(`.view.${name}`).hidden = name !== view;
+  const shown = [...passed.keys()].filter((row) => passed[row] && isShown(familyOf(grid, row).name));
+  if (view === "samples") showGallery(grid, score, shown);
+  else if (view === "lines") showLines(grid, score, shown, passed);
+  else {
+    const rows = chart.bar ? rowsOfBar(grid, score, chart.edges, shown, chart.bar) : shown;
+    showTable(grid, rows, listedWords(grid, chart, rows));
+  }
+}
+
+function listedWords(grid, chart, rows) {
+  const of = grid.counts ? ` of the sample of ${count(grid.n)}` : "";
+  if (!chart.bar) return `${plural(rows.length, "trial passes", "trials pass")} the filters${of}, drawn or not.`;
+  const [name, bin] = barParts(chart.bar);
+  const label = grid.families.find((family) => family.name === name)?.label ?? name;
+  const ends = chart.edges[bin + 1] === undefined ? "" : ` from ${short(chart.edges[bin])} to ${short(chart.edges[bin + 1])}`;
+  return [`${plural(rows.length, "trial", "trials")}${of} in the bar of ${label}${ends}. `,
+    make("button", { type: "button", class: "plain", click: () => choose({ bar: null, page: null }) }, "List all")];
+}
+
+window.addEventListener("hashchange", follow);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show());
+let width = 0;
+new ResizeObserver(([{ contentRect }]) => {
+  if (contentRect.width && width && contentRect.width !== width && !get("trial")) showCells(currentGrid());
+  width = contentRect.width || width;
+}).observe(home);
+find(".cells").addEventListener("submit", (event) => event.preventDefault());
+show();
+if (chosen.size) home.scrollIntoView();
