@@ -109,7 +109,7 @@ def measure(grid: str, cells: int, folder: Path) -> Point:
     _, database_s, database_cpu_s = _timed(lambda: storage.add_trials(sweep_id, plan.trials))
     _finish(file)
     left, rest_s, rest_cpu_s = _timed(
-        lambda: _summed_up(make_plan([space], trials, _RESOURCES, storage.finished([_IDENTITY])))
+        lambda: _summed_up(make_plan([space], trials, _RESOURCES, storage.finished(_IDENTITY)))
     )
     storage.close()
     assert len(plan.trials) == plan.missing == cells

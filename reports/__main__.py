@@ -1,6 +1,7 @@
 """Command line of the package: `python -m reports` turns a results database into a page with its figures."""
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ DATABASE = "sqlite:///runs/mnist/results.db"
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=["watch"], help="make it again whenever something has changed")
     parser.add_argument(
         "--db",
         metavar="URL",
@@ -23,7 +25,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--out", metavar="DIR", type=Path, help="folder to write (default: report/ beside the database's file)"
     )
-    return parser.parse_args()
+    parser.add_argument(
+        "--every", metavar="SECONDS", type=float, default=60.0, help="between two looks of watch (default: 60)"
+    )
+    arguments = parser.parse_args()
+    if not 0 < arguments.every < math.inf:
+        parser.error(f"--every: got {arguments.every:g}, allowed: a number above 0")
+    return arguments
 
 
 def main() -> int:
@@ -34,7 +42,12 @@ def main() -> int:
     try:
         storage = Storage(arguments.db)
         try:
-            return write_report(storage, arguments.out or default_folder(storage))
+            out = arguments.out or default_folder(storage)
+            if arguments.command is None:
+                return write_report(storage, out)
+            from reports.watch import watch
+
+            return watch(storage.counts, lambda: write_report(storage, out), arguments.every)
         finally:
             storage.close()
     except StorageError as error:
@@ -51,13 +64,14 @@ def default_folder(storage: "Storage") -> Path:
 
 def write_report(storage: "Storage", out: Path) -> int:
     from reports.folder import staging
+    from sweep.output import shown
 
     try:
         with staging(out) as stage:
             words = fill(stage, storage, out)
     except OSError as error:
         return fail(f"--out {out}: can't be written: {error.strerror or error}")
-    print(words)
+    print(shown(words))
     return 0
 
 

@@ -2,20 +2,21 @@
 
 import pandas as pd
 
-from reports.grids import WAITING, Grid, count_outcomes, finished
-from reports.labels import SCORE, family_label
+from reports.first_part import known
+from reports.grids import DIVERGED, FAILED, SCORED, UNSCORED, WAITING, Grid
+from reports.labels import SCORE, family_label, in_order
 
 _HALVES = (
     f"Rising bars are this sweep's. Fainter, hanging bars are the paper's, its axis ({SCORE}/10) multiplied by 10; its "
     "classifier was another one, so compare shapes, not positions."
 )
 _LINES = (
-    "Diverged cells count in the lowest bin. The dashed line is the score of real test digits; the light lines are "
-    "its thirds."
+    "Diverged and failed cells count in the lowest bin. The dashed line is the score of real test digits; the light "
+    "lines are its thirds."
 )
 _UNFINISHED = (
-    "The sweep is unfinished. Its cells run in a random order, whole shapes at a time, so these bars are a sample of "
-    "the grid; only the cohorts still running are left out, and slow ones among them more often."
+    "The sweep is unfinished. Its cells run in a random order, whole shapes at a time; drawn is the first part of that "
+    "order in which every cell has ended, a fair sample of the grid. What ended after it waits for the slower ones."
 )
 
 BEST = (
@@ -26,7 +27,7 @@ BEST = (
 
 def layers(grid: Grid) -> tuple[str, ...]:
     """Caption of figure 2, one paragraph each."""
-    bins = "Percent of each family's finished cells by score, in 25 equal bins from 0 to the panel's largest score."
+    bins = "Percent of each family's known cells by score, in 25 equal bins from 0 to the panel's largest score."
     return (f"{bins} {_HALVES} {_LINES}", sizes(grid.cells), *_warning(grid.cells))
 
 
@@ -35,7 +36,7 @@ def optimizers(grid: Grid, table: pd.DataFrame) -> tuple[str, ...]:
     bins = "GAN cells by learning rate (rows) and optimisers (columns); every panel repeats the same EBGAN cells."
     drawn = grid.cells[grid.cells["family"].isin(["gan", "ebgan"])]
     shown = int(table.loc[(table["source"] == "sweep") & (table["family"] == "gan"), "cells"].sum())
-    elsewhere = len(finished(drawn[drawn["family"] == "gan"])) - shown
+    elsewhere = len(known(drawn[drawn["family"] == "gan"])) - shown
     other = [f"{elsewhere:,} GAN cells with other rates or optimisers are in no panel."] if elsewhere else []
     return (f"{bins} {_HALVES} {_LINES}", sizes(drawn), *other, *_warning(drawn))
 
@@ -47,19 +48,29 @@ def margins(grid: Grid) -> tuple[str, ...]:
 
 
 def sizes(cells: pd.DataFrame) -> str:
-    """Per family how many cells are drawn, how many of these diverged, and how many are missing and why."""
-    counts = count_outcomes(cells)
-    drawn = finished(cells)["family"].value_counts()
-    return " ".join(_family(family, counts.loc[family], drawn.get(family, 0)) for family in counts.index)
+    """Per family how many cells are drawn, what became of these, and why the others are missing."""
+    drawn = known(cells)
+    return " ".join(
+        _family(family, cells[cells["family"] == family], drawn[drawn["family"] == family])
+        for family in in_order(cells["family"])
+    )
 
 
 def _warning(cells: pd.DataFrame) -> tuple[str, ...]:
     return (_UNFINISHED,) if (cells["outcome"] == WAITING).any() else ()
 
 
-def _family(family: str, counts: pd.Series, n: int) -> str:
-    diverged = f", {counts['diverged']:,} of them diverged" if counts["diverged"] else ""
-    reasons = (("failed", "failed"), ("waiting", "waiting"), ("unscored", "without a comparable score"))
-    missing = [f"{counts[outcome]:,} {words}" for outcome, words in reasons if counts[outcome]]
+def _family(family: str, cells: pd.DataFrame, drawn: pd.DataFrame) -> str:
+    ends = [(drawn, DIVERGED, "diverged"), (drawn, FAILED, "failed")]
+    of_them = [f"{n:,} {words}" for rows, outcome, words in ends if (n := int((rows["outcome"] == outcome).sum()))]
+    later = int(cells["outcome"].isin([SCORED, DIVERGED, FAILED]).sum()) - len(drawn)
+    waiting, unscored = (int((cells["outcome"] == outcome).sum()) for outcome in (WAITING, UNSCORED))
+    reasons = (
+        (later, "ended after the first unfinished shape"),
+        (waiting, "waiting"),
+        (unscored, "without a comparable score"),
+    )
+    missing = [f"{n:,} {words}" for n, words in reasons if n]
+    ended = f" ({', '.join(of_them)})" if of_them else ""
     absent = f" Missing: {', '.join(missing)}." if missing else ""
-    return f"{family_label(family)}: {n:,} of {counts['declared']:,} cells{diverged}.{absent}"
+    return f"{family_label(family)}: {len(drawn):,} of {len(cells):,} cells{ended}.{absent}"

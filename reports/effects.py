@@ -10,7 +10,9 @@ import math
 from collections.abc import Sequence
 
 import pandas as pd
+from scipy.stats import sem, t
 
+from reports.first_part import CONFIDENCE, SHAPE
 from reports.labels import AXES
 
 EXACT, ESTIMATE = "exact", "estimate (PED-ANOVA)"
@@ -51,13 +53,31 @@ def variance_shares(cells: pd.DataFrame, declared: pd.DataFrame) -> pd.DataFrame
 
 
 def main_effects(cells: pd.DataFrame) -> pd.DataFrame:
-    """Mean score by value of each axis: axis, value, cells, mean (nats)."""
-    parts = [
-        cells.groupby(axis)["value"].agg(cells="size", mean="mean").rename_axis("value").reset_index().assign(axis=axis)
+    """Mean score by value of each axis, in nats.
+
+    Returns:
+        Rows by axis and value: axis, value, cells, mean, low, high. The interval, 95 %, is Student's over the means of
+        shapes, as if the shapes were drawn from more of their kind; empty where there are fewer than two.
+    """
+    columns = ["axis", "value", "cells", "mean", "low", "high"]
+    rows = [
+        {"axis": axis, "value": value} | _mean(group)
         for axis in varied(cells)
+        for value, group in cells.groupby(axis, sort=True)
     ]
-    columns = ["axis", "value", "cells", "mean"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    return pd.DataFrame(rows, columns=columns)
+
+
+def pair_means(cells: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
+    """Mean score, nats, by the values of two axes: one row per value of the one, one column per value of the other."""
+    return cells.pivot_table(index=one, columns=other, values="value", aggfunc="mean")
+
+
+def _mean(group: pd.DataFrame) -> dict[str, float]:
+    shapes = group.groupby(SHAPE)["value"].mean()
+    half = float(t.ppf(0.5 + CONFIDENCE / 2, len(shapes) - 1) * sem(shapes)) if len(shapes) > 1 else math.nan
+    mean = float(group["value"].mean())
+    return {"cells": len(group), "mean": mean, "low": mean - half, "high": mean + half}
 
 
 def _exact(cells: pd.DataFrame, axes: Sequence[str]) -> list[dict[str, object]]:
@@ -69,7 +89,7 @@ def _exact(cells: pd.DataFrame, axes: Sequence[str]) -> list[dict[str, object]]:
 
     alone = {axis: explained([axis]) for axis in axes}
     rows: list[dict[str, object]] = [
-        {"axis": axis, "other": "", "share": share, "basis": EXACT} for axis, share in alone.items()
+        {"axis": axis, "other": None, "share": share, "basis": EXACT} for axis, share in alone.items()
     ]
     for one, two in itertools.combinations(axes, 2):
         share = max(0.0, explained([one, two]) - alone[one] - alone[two])
@@ -94,4 +114,4 @@ def _estimated(cells: pd.DataFrame, axes: Sequence[str]) -> list[dict[str, objec
     found = optuna.importance.get_param_importances(
         study, evaluator=optuna.importance.PedAnovaImportanceEvaluator(), normalize=True
     )
-    return [{"axis": axis, "other": "", "share": float(found.get(axis, 0.0)), "basis": ESTIMATE} for axis in axes]
+    return [{"axis": axis, "other": None, "share": float(found.get(axis, 0.0)), "basis": ESTIMATE} for axis in axes]

@@ -27,10 +27,10 @@ from reports.samples import strip
 
 INK, MUTED, RULE = LIGHT["ink"], LIGHT["muted"], LIGHT["rule"]
 SCORE_LABEL = f"score {SCORE}, nats"
-EMPTY = "no finished cells"
+EMPTY = "no known cells"
 PNG_DPI = 160
 SMALL = 8.5  # points
-_STYLE: Any = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9.5,
@@ -65,7 +65,7 @@ class Picture:
     pdf: bytes
 
 
-@mpl.rc_context(_STYLE)
+@mpl.rc_context(STYLE)
 def encode(figure: Figure) -> Picture:
     svg, png, pdf = io.BytesIO(), io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
@@ -74,7 +74,7 @@ def encode(figure: Figure) -> Picture:
     return Picture(svg.getvalue(), png.getvalue(), pdf.getvalue())
 
 
-@mpl.rc_context(_STYLE)
+@mpl.rc_context(STYLE)
 def draw_layers(table: pd.DataFrame, real_score: float | None) -> Figure:
     """Figure 2, from `layer_histograms`: three panels by number of layers."""
     figure = Figure(figsize=(11, 4.7))
@@ -93,7 +93,7 @@ def draw_layers(table: pd.DataFrame, real_score: float | None) -> Figure:
     return figure
 
 
-@mpl.rc_context(_STYLE)
+@mpl.rc_context(STYLE)
 def draw_optimizers(table: pd.DataFrame, real_score: float | None) -> Figure:
     """Figure 3, from `optimizer_histograms`: rows by learning rate, columns by optimisers."""
     figure = Figure(figsize=(11, 8.2))
@@ -115,7 +115,7 @@ def draw_optimizers(table: pd.DataFrame, real_score: float | None) -> Figure:
     return figure
 
 
-@mpl.rc_context(_STYLE)
+@mpl.rc_context(STYLE)
 def draw_best(table: pd.DataFrame, sheets: Sheets) -> Figure:
     """Figure 4, from `best_trials`: one sheet of 8 x 12 samples per family, sheets [256, 384] by trial id."""
     figure = Figure(figsize=(11, 3.3))
@@ -135,7 +135,7 @@ def draw_best(table: pd.DataFrame, sheets: Sheets) -> Figure:
     return figure
 
 
-@mpl.rc_context(_STYLE)
+@mpl.rc_context(STYLE)
 def draw_margins(table: pd.DataFrame, sheets: Sheets, real_score: float | None) -> Figure:
     """Figure 9, from `margin_trials`: per margin a row of 16 samples and its score."""
     n = len(table)
@@ -162,7 +162,7 @@ def draw_margins(table: pd.DataFrame, sheets: Sheets, real_score: float | None) 
     scores.spines["left"].set_color(RULE)
     scores.set_xlabel(SCORE_LABEL, loc="left")
     scores.set_xlim(0, longest * 1.7)
-    scores.set_xticks(np.arange(0, longest + 0.01, 5))
+    scores.set_xticks(mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, longest))
     scores.spines["bottom"].set_bounds(0, longest)
     if real_score is not None:
         scores.axvline(real_score, color=INK, linestyle=(0, (4, 3)), linewidth=0.8)
@@ -213,7 +213,7 @@ def _finish_halves(axes: Axes, table: pd.DataFrame, real_score: float | None) ->
     top = max(top, 40)  # room for words where there are no bars
     axes.set_ylim(-bottom, top)
     axes.set_xlim(0, max(1.03 * table["right"].max(), 1.3 * (real_score or 0.0)))
-    axes.xaxis.set_major_locator(mpl.ticker.MultipleLocator(5))
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(mpl.ticker.MultipleLocator(20))
     axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     if real_score is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.labels import family_label, in_order
+from reports.labels import family_label
 
 TRAINING = ["data", "steps", "batch_size", "z_dim", "beta1", "beta2", "dropout_rate", "precision"]
 IDENTITY = ["formula", "classifier", "n_samples", "z_seed"]
@@ -63,17 +63,6 @@ def split_grids(results: pd.DataFrame) -> list[Grid]:
     return sorted(grids, key=lambda grid: -int(grid.declared["state"].isin(["COMPLETE", "DIVERGED"]).sum()))
 
 
-def finished(cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells that a histogram rests on, with a column `value`: the score in nats, 0 where training diverged.
-
-    The only place where this choice is made. Finishing order depends on speed, so while a sweep runs these
-    cells lean towards fast ones.
-    """
-    chosen = cells[cells["outcome"].isin([SCORED, DIVERGED])]
-    value = chosen["score"].where(chosen["outcome"] == SCORED, 0.0).astype(float).clip(lower=0.0)
-    return chosen.assign(value=value)
-
-
 def count_states(declared: pd.DataFrame) -> pd.DataFrame:
     """Trials by space, family and state; a column per state and their sum, `declared`."""
     states = ["COMPLETE", "DIVERGED", "FAILED", "RUNNING", "WAITING"]
@@ -81,14 +70,6 @@ def count_states(declared: pd.DataFrame) -> pd.DataFrame:
     counts = counts.reindex(columns=states, fill_value=0)
     counts.insert(0, "declared", counts.sum(axis=1))
     return counts.reset_index().rename_axis(columns=None)
-
-
-def count_outcomes(cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells by family and outcome; a column per outcome and their sum, `declared`. Families in the paper's order."""
-    outcomes = [SCORED, DIVERGED, UNSCORED, FAILED, WAITING]
-    counts = pd.crosstab(cells["family"], cells["outcome"]).reindex(columns=outcomes, fill_value=0)
-    counts["declared"] = counts.sum(axis=1)
-    return counts.reindex(in_order(cells["family"])).rename_axis(columns=None)
 
 
 def _folder(space: str) -> str:

@@ -21,7 +21,7 @@ _BAR = ["family", "bin", "left", "right", "cells", "percent"]
 
 
 def layer_histograms(cells: pd.DataFrame) -> pd.DataFrame:
-    """Figure 2, from finished cells: all of them, those of at most 4 layers in both networks, and at most 3."""
+    """Figure 2, from known cells: all of them, those of at most 4 layers in both networks, and at most 3."""
     parts = []
     for panel, most in LAYER_PANELS.items():
         deepest = cells[["n_layer_g", "n_layer_d"]].max(axis=1)
@@ -31,7 +31,7 @@ def layer_histograms(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def optimizer_histograms(cells: pd.DataFrame) -> pd.DataFrame:
-    """Figure 3, from finished cells: GANs by learning rate and optimisers, each beside all EBGANs.
+    """Figure 3, from known cells: GANs by learning rate and optimisers, each beside all EBGANs.
 
     The twelve panels share their bins, so that the EBGANs look the same in each.
     """

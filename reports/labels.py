@@ -20,7 +20,8 @@ AXES = {
 
 
 def family_label(family: str) -> str:
-    return FAMILIES.get(family, family)
+    """Its name in print; an unknown one as it is, without what can't be printed."""
+    return FAMILIES.get(family) or "".join(letter for letter in family if letter.isprintable())
 
 
 def in_order(families: Iterable[str]) -> list[str]:

@@ -13,7 +13,8 @@ from reports.explorer.fragment import Explorer
 from reports.grids import count_states
 from reports.labels import configuration, family_label
 from reports.palette import DARK, LIGHT, declarations, hue
-from reports.report import Plate, Section
+from reports.plate import Plate
+from reports.report import Section
 
 _FRACTION_WORDS = {"1/3": "a third", "2/3": "two thirds"}
 
@@ -88,7 +89,7 @@ def _describe(section: Section) -> dict[str, Any]:
 
 
 def _findings(shares: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Per family: its name, how many cells are finished of how many, and its shares with their thresholds in words."""
+    """Per family: its name, how many cells are known of how many, and its shares with their thresholds in words."""
     for family, rows in shares.groupby("family", sort=False):
         steps = [row | {"words": _FRACTION_WORDS[row["fraction"]]} for row in rows.to_dict("records")]
         yield {"family": family, "cells": steps[0]["cells"], "declared": steps[0]["declared"], "steps": steps}

@@ -9,34 +9,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reports import captions
-from reports.figures import Picture, draw_best, draw_layers, draw_margins, draw_optimizers, encode
+from reports.analysis import analysis_plates
+from reports.figures import draw_best, draw_layers, draw_margins, draw_optimizers, encode
+from reports.first_part import known
 from reports.folder import PAGE
-from reports.grids import Grid, finished, split_grids
+from reports.grids import Grid, split_grids
 from reports.histogram import layer_histograms, optimizer_histograms
+from reports.plate import Plate
 from reports.samples import best_trials, margin_trials, read_sheet
 from reports.statistics import shares_above
 
 ReadSheets = Callable[[Sequence[str]], Mapping[str, bytes]]
-
-
-@dataclass(frozen=True)
-class Plate:
-    """A figure of the report.
-
-    Attributes:
-        name: of its files, without ending.
-        number: that of the paper's figure.
-        table: every number drawn.
-        sheets: sample sheets it shows, PNG by trial id.
-    """
-
-    name: str
-    number: int
-    title: str
-    caption: tuple[str, ...]
-    table: pd.DataFrame
-    picture: Picture
-    sheets: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -79,7 +62,7 @@ def as_files(sections: Sequence[Section], page: str) -> dict[str, bytes]:
 def _section(grid: Grid, suffix: str, read_sheets: ReadSheets) -> Section:
     shares = None
     if grid.real_score is not None and len(grid.cells):
-        shares = shares_above(finished(grid.cells), grid.cells, grid.real_score)
+        shares = shares_above(known(grid.cells), grid.cells, grid.real_score)
     plates = tuple(_plates(grid, suffix, read_sheets))
     return Section(grid, shares, f"shares{suffix}", plates)
 
@@ -89,6 +72,7 @@ def _plates(grid: Grid, suffix: str, read_sheets: ReadSheets) -> Iterator[Plate]
         yield _layers(grid, f"figure2{suffix}")
     if (grid.cells["family"] == "gan").any():
         yield _optimizers(grid, f"figure3{suffix}")
+    yield from analysis_plates(grid, suffix)
     best = best_trials(grid.cells)
     if len(best):
         yield _best(best, f"figure4{suffix}", read_sheets)
@@ -98,14 +82,14 @@ def _plates(grid: Grid, suffix: str, read_sheets: ReadSheets) -> Iterator[Plate]
 
 
 def _layers(grid: Grid, name: str) -> Plate:
-    table = layer_histograms(finished(grid.cells))
+    table = layer_histograms(known(grid.cells))
     picture = encode(draw_layers(table, grid.real_score))
     title = "Scores of each family, over all cells and over the shallower ones"
     return Plate(name, 2, title, captions.layers(grid), table, picture, {})
 
 
 def _optimizers(grid: Grid, name: str) -> Plate:
-    table = optimizer_histograms(finished(grid.cells))
+    table = optimizer_histograms(known(grid.cells))
     picture = encode(draw_optimizers(table, grid.real_score))
     title = "GANs by learning rate and optimisers, beside all EBGANs"
     return Plate(name, 3, title, captions.optimizers(grid, table), table, picture, {})

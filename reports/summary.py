@@ -42,7 +42,7 @@ def _shares(section: Section) -> Iterator[str]:
         yield _row(
             family_label(str(family)), f"{first['cells']:,}/{first['declared']:,}", map(_share, rows.to_dict("records"))
         )
-    yield "[Wilson intervals, 95 %]"
+    yield "[95 % intervals for the whole grid, true whenever one looks]"
 
 
 def _row(family: str, cells: str, shares: Iterable[str]) -> str:

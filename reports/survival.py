@@ -7,7 +7,7 @@ from scipy.special import gammaln
 from reports.first_part import CONFIDENCE, shares
 from reports.labels import in_order
 
-POINTS = 40  # scores at which a band is computed; between two of them it follows from the curve never rising
+POINTS = 40  # scores at which a band is computed, and as many in the upper tenth; between two of them the curve falls
 MOST_TRIALS = 200  # of best-of-n curves
 
 
@@ -29,7 +29,8 @@ def survival(chosen: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
 def _family_survival(family: str, chosen: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     own, declared = chosen[chosen["family"] == family], cells[cells["family"] == family]
     values = own["value"].to_numpy()
-    points = np.unique(np.concatenate([[0.0], np.quantile(values, np.linspace(0, 1, POINTS))]))
+    tail = 1 - np.geomspace(0.1, min(0.05, 1 / len(values)), POINTS)
+    points = np.unique(np.concatenate([[0.0], np.quantile(values, [*np.linspace(0, 0.9, POINTS), *tail, 1.0])]))
     alpha = (1 - CONFIDENCE) / len(points)
     share, low, high = shares(own, declared, values[:, None] > points, 1 - alpha)
     # Between two points the curve lies below the first and above the second.

@@ -5,6 +5,7 @@ import difflib
 import hashlib
 import itertools
 import re
+import reprlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -174,6 +175,8 @@ def _cell(trial: Trial) -> str:
 
 
 def _find(name: str) -> Path:
+    if not name.isprintable():
+        raise SpaceError(f"{name!a}: not a name that can be kept, allowed: printable letters")
     for path in (FOLDER / f"{name}.yaml", Path(name)):
         with contextlib.suppress(OSError):  # a name may be longer than the system allows
             if path.is_file():
@@ -188,7 +191,7 @@ def _read(path: Path) -> dict[Any, Any]:
         raise SpaceError(f"{path}: can't be read: {error}") from None
     try:
         content = yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # the last two: 2026-13-01, and [[[[...
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # 2026-13-01; !!map [1]; [[[[...
         raise SpaceError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise SpaceError(f"{path}: got {_short(content)}, allowed: a mapping with the keys family, axes, training")
@@ -267,8 +270,17 @@ def _required(location: list[Any]) -> str:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    """At most 60 letters of a value, however large it is."""
+    if isinstance(value, int) and value.bit_length() > _BITS:
+        return f"a number of {value.bit_length()} bits"
+    text = _SHORTER.repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+_BITS = 14_000  # Python writes no larger number in decimal digits
+_SHORTER = reprlib.Repr()
+_SHORTER.maxlevel, _SHORTER.maxlist, _SHORTER.maxdict = 3, 20, 20
+_SHORTER.maxstring = _SHORTER.maxlong = _SHORTER.maxother = 70
 
 
 class _Loader(yaml.SafeLoader):
@@ -279,7 +291,7 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
-        for key, _ in node.value:
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key.value} is given twice", key.start_mark)
             if isinstance(key, yaml.ScalarNode):

@@ -1,13 +1,14 @@
-"""The command line: python -m sweep plan | run | status | retry."""
+"""The command line: python -m sweep plan | run | status | retry | rerun | export | dashboard."""
 
 import argparse
 import json
 import math
 import os
+import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NoReturn
@@ -16,14 +17,17 @@ from data.mnist import DataError, ensure_mnist
 from metrics.card import ClassifierError, classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
 from search_spaces.space import SearchSpace, SpaceError, expand, load_space
-from search_spaces.trial import Trial
+from search_spaces.trial import Scoring, Trial
 from sweep.cluster import check_address, is_named, share_out_all
 from sweep.devices import Machine, this_machine
+from sweep.export import FORMATS, ExportError, export
 from sweep.journal import Journal
 from sweep.marks import EVERY_S, Marks
 from sweep.notice import notify
+from sweep.output import say, shown
 from sweep.plan import Plan, PlanError, Resources, cohort_flops, make_plan, save_plan
 from sweep.provenance import code_version, environment
+from sweep.rerun import rerun, rerun_text
 from sweep.status import read_status, status_text
 from sweep.storage import DEFAULT_URL, Storage, StorageError, exists
 from sweep.tables import REASONS, STATES
@@ -35,6 +39,7 @@ MAX_ATTEMPTS = 3
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        message = re.sub(r"\S*://\S*", "(a URL)", message)  # which may hold a password
         self.exit(2, f"error: {message} (see {self.prog} --help)\n")
 
 
@@ -42,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.command(options)
-    except (SpaceError, PlanError, StorageError, DataError, ClassifierError) as error:
+    except (SpaceError, PlanError, StorageError, DataError, ClassifierError, ExportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -97,7 +102,27 @@ def _parser() -> argparse.ArgumentParser:
     _add_db(retry)
     retry.add_argument("--reason", choices=REASONS, help="only those that failed for this reason")
     retry.set_defaults(command=_retry)
+    _add_looking(commands)
     return parser
+
+
+def _add_looking(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    """Commands that look at results and leave the database as it is."""
+    again = commands.add_parser("rerun", help="run one finished trial again and print the difference")
+    again.add_argument("trial_id", metavar="TRIAL_ID")
+    _add_db(again)
+    again.set_defaults(command=_rerun)
+
+    exported = commands.add_parser("export", help="write the results to a new file")
+    exported.add_argument("--to", choices=FORMATS, required=True, help="optuna: a journal file of studies")
+    exported.add_argument("path", type=Path, metavar="PATH")
+    _add_db(exported)
+    exported.set_defaults(command=_export)
+
+    dashboard = commands.add_parser("dashboard", help="browse the results in Optuna's dashboard")
+    _add_db(dashboard)
+    dashboard.add_argument("--port", type=_port, default=8080, help="on this machine alone (default: %(default)s)")
+    dashboard.set_defaults(command=_dashboard)
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:
@@ -114,13 +139,14 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_db(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("SWEEP_DB") or DEFAULT_URL
-    parser.add_argument("--db", default=default, metavar="URL", help="results database (default: %(default)s)")
+    words = f"results database (default: the variable SWEEP_DB, else {DEFAULT_URL})"
+    parser.add_argument("--db", default=default, metavar="URL", help=words)
 
 
 def _plan(options: argparse.Namespace) -> int:
     spaces, resources, trials = _whole_grid(options, _machines())
     url = options.db or os.environ.get("SWEEP_DB") or DEFAULT_URL
-    finished = _finished(spaces, Storage(url)) if options.db or exists(url) else set()
+    finished = _finished(trials, Storage(url)) if options.db or exists(url) else set()
     plan = _first_cohorts(make_plan(spaces, trials, resources, finished), options.limit)
     if options.save:
         save_plan(plan, options.save)
@@ -131,17 +157,17 @@ def _plan(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     # What is wrong with the grid, the cluster or the data shows before a database is made.
     spaces, resources, trials = _whole_grid(options, _machines())
-    ensure_mnist(print)
+    ensure_mnist(say)
     storage = Storage(options.db, create=True)
     storage.claim()
     storage.release()
-    finished = _finished(spaces, storage)
+    finished = _finished(trials, storage)
     plan = make_plan(spaces, trials, resources, finished)
     marks = _marks(options, storage)
     if marks:
         marks.clear(finished)
     plan = _first_cohorts(plan, options.limit)
-    print(_plan_text(plan))
+    say(_plan_text(plan))
     if not plan.cohorts:
         return 0
     sweep_id = storage.declare(
@@ -155,6 +181,9 @@ def _run(options: argparse.Namespace) -> int:
     try:
         code = _run_plan(plan, storage, sweep_id, options, marks)
         state = {0: "done", 1: "done with failures", 130: "stopped"}[code]
+    except KeyboardInterrupt:
+        state = "stopped"
+        raise
     finally:
         if options.notify:
             notify(options.notify, state, storage, sweep_id)
@@ -169,14 +198,15 @@ def _run_plan(plan: Plan, storage: Storage, sweep_id: int, options: argparse.Nam
     from sweep.driver import RayError, run_cohorts
     from sweep.panel import Panel
 
-    print("Starting Ray ...", flush=True)
+    say("Starting Ray ...")
     deadline = _deadline(options)
     counts = _counts_before(plan, storage)
     journal = Journal(_beside(options.log, storage, f"sweep-{sweep_id}.jsonl"))
     journal.write("planned", sweep=sweep_id, **plan.summary())
     panel = Panel(Console(), counts, sum(map(cohort_flops, plan.cohorts)), deadline)
     settings = Settings(deadline, options.max_attempts)
-    dispatcher = Dispatcher(plan, storage, sweep_id, _identities(plan.spaces), panel, journal, settings, marks)
+    identities = _identities({space.scoring for space in plan.spaces})
+    dispatcher = Dispatcher(plan, storage, sweep_id, identities, panel, journal, settings, marks)
     try:
         with panel:
             run_cohorts(dispatcher, plan.resources, marks)
@@ -189,7 +219,7 @@ def _run_plan(plan: Plan, storage: Storage, sweep_id: int, options: argparse.Nam
         print(f"Stopped: the same error came three times in a row.\n{dispatcher.repeated_error}", file=sys.stderr)
         return 1
     if dispatcher.interrupted:
-        print("Stopped. Finished cohorts are stored; the same command goes on with the rest.")
+        say("Stopped. Finished cohorts are stored; the same command goes on with the rest.")
         return 130
     storage.finish(sweep_id)
     return 1 if dispatcher.failed else 0
@@ -202,9 +232,9 @@ def _marks(options: argparse.Namespace, storage: Storage) -> Marks | None:
 
 
 def _beside(chosen: Path | None, storage: Storage, name: str) -> Path | None:
-    """A chosen path, or one beside the file of an SQLite database; a server has no place for it."""
+    """A chosen path, or one beside the file of an SQLite database and named after it; a server has no place for it."""
     if chosen is None and storage.is_file:
-        return Path(str(storage.url.database)).parent / name
+        return storage.path.with_name(f"{storage.path.stem}-{name}")
     return chosen
 
 
@@ -219,12 +249,36 @@ def _counts_before(plan: Plan, storage: Storage) -> dict[str, dict[str, int]]:
 
 def _status(options: argparse.Namespace) -> int:
     found = read_status(Storage(options.db))
-    print(json.dumps(found) if options.json else status_text(found))
+    print(json.dumps(found) if options.json else shown(status_text(found)))
     return 0
 
 
 def _retry(options: argparse.Namespace) -> int:
     print(f"{Storage(options.db).retry(options.reason)} failed trials put back to waiting")
+    return 0
+
+
+def _rerun(options: argparse.Namespace) -> int:
+    ensure_mnist(print)
+    device = "cuda" if this_machine().gpus else "cpu"
+    print(f"Training {options.trial_id} again ...", flush=True)
+    print(rerun_text(rerun(Storage(options.db), options.trial_id, device)))
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    n = export(Storage(options.db), options.to, options.path, lambda text: print(text, flush=True))
+    print(f"{options.path}: {n:,} trials")
+    return 0
+
+
+def _dashboard(options: argparse.Namespace) -> int:
+    from sweep.dashboard import DashboardError, serve
+
+    try:
+        serve(Storage(options.db), options.port, lambda text: print(text, flush=True))
+    except DashboardError as error:
+        raise PlanError(str(error)) from None
     return 0
 
 
@@ -263,16 +317,17 @@ def _machines() -> list[Machine]:
     return cluster_machines()
 
 
-def _finished(spaces: Sequence[SearchSpace], storage: Storage) -> set[str]:
-    """What the database has already of these and other spaces."""
-    return storage.finished(_identities(spaces))
+def _finished(trials: Sequence[Trial], storage: Storage) -> set[str]:
+    """Which of these trials need no more work, each by its own way of scoring."""
+    scorings = {trial.scoring for trial in trials}
+    found = {scoring: storage.finished(identity) for scoring, identity in _identities(scorings).items()}
+    return {trial.trial_id for trial in trials if trial.trial_id in found[trial.scoring]}
 
 
-def _identities(spaces: Sequence[SearchSpace]) -> list[ScoreIdentity]:
-    """What the scores of these spaces are called."""
+def _identities(scorings: Iterable[Scoring]) -> dict[Scoring, ScoreIdentity]:
+    """What scores made in these ways are called."""
     classifier = classifier_card().sha256
-    scorings = {space.scoring for space in spaces}
-    return [ScoreIdentity(FORMULA, classifier, scoring.n_samples, scoring.z_seed) for scoring in scorings]
+    return {s: ScoreIdentity(FORMULA, classifier, s.n_samples, s.z_seed) for s in scorings}
 
 
 def _first_cohorts(plan: Plan, limit: int | None) -> Plan:
@@ -316,6 +371,7 @@ def _number(convert: Callable[[str], float], fits: Callable[[float], bool], allo
 _count = _number(int, lambda number: number >= 1, "a whole number from 1")
 _seed = _number(int, lambda number: number >= 0, "a whole number from 0")
 _positive = _number(float, lambda number: 0 < number < math.inf, "a number above 0")
+_port = _number(int, lambda number: 1 <= number <= 65535, "a port from 1 to 65535")
 _share = _number(float, lambda number: 0 <= number < math.inf, "a number from 0")
 
 

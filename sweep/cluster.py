@@ -10,6 +10,9 @@ from sweep.devices import Machine
 from sweep.plan import PlanError, Resources, room_on_gpus, share_out
 
 ANSWER_S = 5.0
+# Ray speaks gRPC, which is HTTP/2: a client's first words, and the kind of frame that is the answer (RFC 9113, 3.4).
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+_SETTINGS = b"\x04"
 
 
 def is_named() -> bool:
@@ -27,12 +30,16 @@ def check_address() -> None:
     if address in ("", "auto", "local"):
         return
     host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdigit():
+    if not colon or not (port.isascii() and port.isdigit()):
         raise PlanError(f"RAY_ADDRESS: got {address}, allowed: host:port of a Ray cluster, or auto")
     try:
-        socket.create_connection((host, int(port)), timeout=ANSWER_S).close()
-    except (OSError, OverflowError) as error:
+        with socket.create_connection((host, int(port)), timeout=ANSWER_S) as connection:
+            connection.sendall(_GREETING)
+            answer = connection.recv(9)
+    except (OSError, OverflowError, UnicodeError) as error:
         raise PlanError(f"RAY_ADDRESS: nobody answers at {address}: {error}") from None
+    if answer[3:4] != _SETTINGS:
+        raise PlanError(f"RAY_ADDRESS: what answers at {address} is not Ray")
 
 
 def share_out_all(

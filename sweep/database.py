@@ -3,6 +3,7 @@
 import fcntl
 import os
 import platform
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,8 +18,10 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sweep import tables
 
 DEFAULT_URL = "sqlite:///runs/mnist/results.db"
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 30
+_ALLOWED = "allowed: one such as sqlite:///results.db or postgresql+psycopg://user@host/results"
 CONNECT_TIMEOUT_S = 10
 CACHE_KIB = 64_000  # identities are random, so each row that is added or looked up is on another page
 _UPGRADING = 0x45424741  # number of the lock under which a server's schema is made or changed
@@ -49,7 +52,7 @@ class Database:
         self.url = _parse(url)
         self.is_file = self.url.get_backend_name() == "sqlite"
         self.name = self.url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
-        self._lock: IO[str] | None = None
+        self._lock: IO[bytes] | None = None
         try:
             self.reader = _engine(self.url)
         except ImportError as error:
@@ -62,6 +65,11 @@ class Database:
         except StorageError:
             self.close()
             raise
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file itself, links followed."""
+        return Path(str(self.url.database)).resolve()
 
     def close(self) -> None:
         self.reader.dispose()
@@ -93,17 +101,20 @@ class Database:
         """
         if not self.is_file or self._lock:
             return
-        lock = Path(f"{self.url.database}.lock").open("a+", encoding="utf-8")  # noqa: SIM115 (held until close)
+        # The lock is on the database itself, whatever name it was opened by; SQLite's own locks are of another kind.
+        card = Path(f"{self.path}.lock")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip()
-            lock.close()
-            raise StorageError(f"{self.name}: a sweep is running on it: {holder}") from None
-        lock.truncate(0)
-        print(f"process {os.getpid()} on {platform.node()} since {local_time():%Y-%m-%d %H:%M} UTC", file=lock)
-        lock.flush()
+            lock = self.path.open("rb")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                holder = card.read_text(encoding="utf-8").strip() if card.is_file() else "unknown"
+                raise StorageError(f"{self.name}: a sweep is running on it: {holder}") from None
+            since = f"since {local_time():%Y-%m-%d %H:%M} UTC"
+            card.write_text(f"process {os.getpid()} on {platform.node()} {since}\n", encoding="utf-8")
+        except OSError as error:
+            raise StorageError(f"{self.name}: can't be claimed: {error.strerror}: {error.filename}") from None
         self._lock = lock
 
     def now(self, connection: Connection) -> datetime:
@@ -140,9 +151,7 @@ class Database:
             self.claim()  # nobody may be writing what is copied and changed
             self._copy_file(version)
         if not version and self.is_file:
-            raw = self.reader.raw_connection()
-            raw.cursor().execute("PRAGMA journal_mode=WAL")  # readers never wait for the writer; the file keeps this
-            raw.close()
+            self._let_readers_never_wait()
         with self.write() as connection:
             if not self.is_file:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADING})"))
@@ -156,6 +165,15 @@ class Database:
                 _upgrade(connection)
         self._let_go()
 
+    def _let_readers_never_wait(self) -> None:
+        """Write-ahead logging, which the file keeps."""
+        try:
+            raw = self.reader.raw_connection()
+            raw.cursor().execute("PRAGMA journal_mode=WAL")
+            raw.close()
+        except (sqlite3.Error, SQLAlchemyError) as error:
+            raise StorageError(f"{self.name}: {getattr(error, 'orig', None) or error}") from None
+
     def _version(self, connection: Connection, create: bool) -> str | None:
         """Its schema's version; None for an empty database that may be filled."""
         found = set(inspect(connection).get_table_names())
@@ -164,6 +182,8 @@ class Database:
         if not {"alembic_version", "sweeps", "trials", "scores", "attempts"} <= found:
             raise StorageError(f"{self.name}: not a results database of this project")
         version = connection.scalar(select(tables.version.c.version_num))
+        if version is None:
+            raise StorageError(f"{self.name}: not a results database of this project")
         if version not in tables.VERSIONS:
             raise StorageError(
                 f"{self.name}: written by a newer version of this project: schema {version}, "
@@ -190,6 +210,8 @@ class Database:
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
             raise StorageError(f"{self.name}: {reason.splitlines()[0]}") from error
+        except ValueError as error:  # of the column's type: a time that is none, or broken JSON
+            raise StorageError(f"{self.name}: holds what no sweep wrote: {error}") from error
 
 
 def exists(url: str) -> bool:
@@ -208,11 +230,20 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
         parsed.get_dialect()
     except ImportError:
-        return parsed  # a driver that is not installed is named when the engine is made
+        pass  # a driver that is not installed is named when the engine is made
     except (ArgumentError, NoSuchModuleError, ValueError):
-        shown = url.split("@")[-1]
-        raise StorageError(f"{shown}: not a database URL, allowed: one such as sqlite:///results.db") from None
+        raise StorageError(f"{_start(url)}: not a database URL, {_ALLOWED}") from None
+    if "@" in (parsed.host or ""):
+        raise StorageError(f"{parsed.drivername}: an @ within a name or a password of a database URL is written %40")
+    if parsed.drivername not in _DRIVERS:
+        raise StorageError(f"{parsed.drivername}: not a kind of database for results, {_ALLOWED}")
     return parsed
+
+
+def _start(url: str) -> str:
+    """As much of what should be a URL as can't hold a password."""
+    whole = re.fullmatch(r"[\w./ -]*", url)
+    return url if whole else re.split(r"[^\w+.-]", url)[0] + "..."
 
 
 def _engine(url: URL) -> Engine:

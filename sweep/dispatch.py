@@ -3,12 +3,13 @@
 import itertools
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from metrics.card import classifier_card
 from metrics.identity import ScoreIdentity
+from search_spaces.trial import Scoring
 from sweep.cohorts import Cohort
 from sweep.journal import Journal
 from sweep.marks import Marks
@@ -68,7 +69,7 @@ class Dispatcher:
         plan: Plan,
         storage: Storage,
         sweep_id: int,
-        identities: Sequence[ScoreIdentity],
+        identities: Mapping[Scoring, ScoreIdentity],
         panel: Panel,
         journal: Journal,
         settings: Settings,
@@ -216,9 +217,10 @@ class Dispatcher:
     def _lease(self, number: int) -> bool:
         """Take a cohort, as far as it is neither finished nor held by another driver."""
         cohort = self._cohorts[number]
+        identity = self._identities[cohort.trials[0].scoring]
         found = []
         if not self._guard(
-            lambda: found.append(self._storage.lease(self._sweep_id, cohort.trial_ids, title(cohort), self._identities))
+            lambda: found.append(self._storage.lease(self._sweep_id, cohort.trial_ids, title(cohort), identity))
         ):
             self._queue.appendleft(number)
             return False

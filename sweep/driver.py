@@ -172,7 +172,7 @@ def run_cohorts(dispatcher: Dispatcher, resources: Resources, marks: Marks | Non
         ended = dispatcher.n_ended
         try:
             folder = tempfile.TemporaryDirectory(prefix="sweep-", ignore_cleanup_errors=True)
-            with folder as scratch, session(resources, scratch), _interrupts(dispatcher):
+            with folder as scratch, _interrupts(dispatcher), session(resources, scratch), _interrupts(dispatcher):
                 if not failures:
                     check_cluster(resources)  # later, one that has lost machines will do
                 for fit in itertools.count():
@@ -235,14 +235,20 @@ def _fit(dispatcher: Dispatcher, resources: Resources, marks: Marks | None, scra
 
 @contextmanager
 def _interrupts(dispatcher: Dispatcher) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM asks the sweep to stop, a second one ends it at once."""
+    """The first Ctrl-C, SIGTERM or closed terminal asks the sweep to stop, a second one ends it at once.
+
+    Ray has handlers of its own, from its start on.
+    """
 
     def ask(number: int, frame: Any) -> None:
         if dispatcher.interrupted:
             raise KeyboardInterrupt
         dispatcher.interrupted = True
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, ask) for number in numbers}
     try:
         yield
     finally:

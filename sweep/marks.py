@@ -1,6 +1,7 @@
 """Where cohorts keep their checkpoints, and when. Free of torch: a driver clears away what is stored."""
 
 import hashlib
+import re
 import shutil
 from collections.abc import Collection
 from contextlib import suppress
@@ -35,10 +36,26 @@ class Marks:
         shutil.rmtree(self.of(cohort), ignore_errors=True)
 
     def clear(self, finished: Collection[str]) -> None:
-        """Remove what is of use no more, for its trials are finished: grids change, and so do cohorts."""
+        """Remove what is of use no more, for its trials are finished: grids change, and so do cohorts.
+
+        Nothing else that lies in the folder is touched.
+        """
         for path in self.folder.iterdir() if self.folder.is_dir() else ():
-            if path.is_dir() and _trials(path) <= set(finished):
+            if _is_ours(path) and (trials := _trials(path)) and trials <= set(finished):
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether this is the folder of a cohort, with nothing in it but checkpoints of it and of its parts."""
+    return (
+        bool(re.fullmatch("[0-9a-f]{16}", folder.name))
+        and folder.is_dir()
+        and not folder.is_symlink()
+        and all(
+            _is_ours(path) if path.is_dir() else path.suffix in (".safetensors", ".unfinished")
+            for path in folder.iterdir()
+        )
+    )
 
 
 def _trials(folder: Path) -> set[str]:

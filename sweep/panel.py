@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -13,6 +12,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from sweep.output import attempt
 from sweep.records import Record
 
 LINE_EVERY_S = 15.0
@@ -108,8 +108,7 @@ class Panel:
             self._print(self._line())
 
     def _print(self, text: str) -> None:
-        with suppress(OSError):  # output that can't be written, to a full disk or a closed pipe, stops no sweep
-            self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+        attempt(lambda: self._console.print(text, soft_wrap=True, markup=False, highlight=False))
 
     def _elapsed(self) -> float:
         return max(time.monotonic() - self._start, 1e-9)

@@ -1,7 +1,7 @@
 """What the storage says to the database: statements, to be made within a transaction of the caller."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +25,7 @@ from search_spaces.trial import AXES, Training, Trial
 from sweep import tables
 from sweep.records import Record, Reference
 
+DRIVER_DIED = "its driver died"
 LEASE_S = 60.0  # without a sign of life, after which a driver counts as dead
 _TRAINING = [field.name for field in fields(Training)]
 
@@ -37,14 +38,10 @@ def columns(trial: Trial) -> dict[str, Any]:
     return own | values | training
 
 
-def finished(
-    connection: Connection, identities: Iterable[ScoreIdentity], among: Collection[str] | None = None
-) -> set[str]:
-    """Trials that need no more work, of these or of all: scored under an identity, diverged, or failed."""
+def finished(connection: Connection, identity: ScoreIdentity, among: Collection[str] | None = None) -> set[str]:
+    """Trials that need no more work, of these or of all: scored under this identity, diverged, or failed."""
     trials, scores, known = tables.trials, tables.scores, tables.identities
-    wanted = {tuple(asdict(identity).values()) for identity in identities}
-    rows = connection.execute(select(known))
-    same = [r.identity_id for r in rows if (r.formula, r.classifier, r.n_samples, r.z_seed) in wanted]
+    same = select(known.c.identity_id).where(*(known.c[name] == value for name, value in asdict(identity).items()))
     scored = (
         select(trials.c.trial_id)
         .join(scores)
@@ -70,7 +67,7 @@ def silent(now: datetime) -> ColumnElement[bool]:
 
 def start(connection: Connection, sweep_id: int, trial_ids: Collection[str], title: str, now: datetime) -> int:
     """Mark trials as running in a new cohort; each gets an attempt."""
-    _close_attempts(connection, trial_ids, "LOST", now, "its driver died")
+    _close_attempts(connection, trial_ids, "LOST", last_sign(now), DRIVER_DIED)
     cohort = {"sweep_id": sweep_id, "title": title, "members": len(trial_ids), "share": 0.0, "started_at": now}
     result = connection.execute(insert(tables.cohorts).values(**cohort))
     cohort_id = int(result.inserted_primary_key[0])  # type: ignore[index]
@@ -141,8 +138,19 @@ def _replace(connection: Connection, table: Any, key: Sequence[str], rows: Seque
         connection.execute(insert(table), list(rows))
 
 
+def last_sign(now: datetime) -> ColumnElement[datetime]:
+    """When the driver of an attempt was last heard: until then it may have worked. Not before the attempt began."""
+    a, s = tables.attempts.c, tables.sweeps.c
+    heard = select(s.heard_at).where(s.sweep_id == a.sweep_id).scalar_subquery()
+    return case((heard.is_(None), now), (heard < a.started_at, a.started_at), else_=heard)
+
+
 def put_back(
-    connection: Connection, cohort_ids: Sequence[int | None], outcome: str, now: datetime, error: str | None = None
+    connection: Connection,
+    cohort_ids: Sequence[int | None],
+    outcome: str,
+    now: datetime | ColumnElement[datetime],
+    error: str | None = None,
 ) -> None:
     """Trials that run in these cohorts go back to what they were; None stands for those in no cohort."""
     t = tables.trials
@@ -173,7 +181,7 @@ def _close_attempts(
     connection: Connection,
     trial_ids: Collection[str] | Select[tuple[str]],
     outcome: str,
-    now: datetime,
+    now: datetime | ColumnElement[datetime],
     error: str | None = None,
 ) -> None:
     table = tables.attempts

@@ -10,10 +10,13 @@ import platform
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Executable,
+    Float,
+    Integer,
     bindparam,
     func,
     insert,
@@ -52,6 +55,16 @@ class Lease:
     busy: frozenset[str]
 
 
+_NUMBERS = {
+    column.name
+    for table in (tables.trials, tables.scores, tables.identities)
+    for column in table.columns
+    if isinstance(column.type, Integer | Float)
+} | {"score_fraction"}
+_SCORES = ("score", "inception_score", "coverage", "entropy", "frechet", "score_fraction", "real_score")
+_LARGEST = 1e9  # score
+
+
 class Storage:
     """One results database.
 
@@ -68,6 +81,11 @@ class Storage:
         self.url = self._database.url
         self.name = self._database.name
         self.is_file = self._database.is_file
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file itself, links followed."""
+        return self._database.path
 
     def close(self) -> None:
         self._database.close()
@@ -103,18 +121,16 @@ class Storage:
             while part := list(itertools.islice(rows, ROWS_AT_ONCE)):
                 connection.execute(insert(tables.trials), part)
 
-    def finished(self, identities: Iterable[ScoreIdentity]) -> set[str]:
-        """Trials that need no more work: scored under one of these identities, diverged, or failed."""
+    def finished(self, identity: ScoreIdentity) -> set[str]:
+        """Trials that need no more work: scored under this identity, diverged, or failed."""
         with self._database.read() as connection:
-            return statements.finished(connection, identities)
+            return statements.finished(connection, identity)
 
-    def lease(
-        self, sweep_id: int, trial_ids: Collection[str], title: str, identities: Iterable[ScoreIdentity]
-    ) -> Lease:
+    def lease(self, sweep_id: int, trial_ids: Collection[str], title: str, identity: ScoreIdentity) -> Lease:
         """Take the trials of a cohort that are neither finished nor held by a driver that lives; they run now.
 
         Args:
-            identities: as in `finished`.
+            identity: as in `finished`; that of all these trials.
         """
         t, holders = tables.trials, tables.sweeps
         with self._database.write() as connection:
@@ -128,7 +144,7 @@ class Storage:
             ).all()
             ended = {row.trial_id for row in rows if row.state not in ("WAITING", "RUNNING")}
             unseen = set(trial_ids) - {row.trial_id for row in rows}  # another driver has its hands on them
-            finished = statements.finished(connection, identities, ended | unseen) if ended | unseen else set()
+            finished = statements.finished(connection, identity, ended | unseen) if ended | unseen else set()
             taken = frozenset(
                 row.trial_id
                 for row in rows
@@ -182,7 +198,7 @@ class Storage:
             statements.put_back(connection, [cohort_id], "LOST", self._database.now(connection), error)
 
     def release(self, sweep_id: int | None = None) -> None:
-        """Put back the trials that a stopped driver left running: this one's, or all that nobody holds.
+        """Put back the trials that a driver left running: this one's, which stops, or those of all that died.
 
         One that was being scored anew goes back to the scores it has.
         """
@@ -191,12 +207,15 @@ class Storage:
             now = self._database.now(connection)
             query = select(c.cohort_id).join(tables.sweeps)
             if sweep_id is not None:
-                query = query.where(c.sweep_id == sweep_id)
-            elif not self.is_file:  # a file has one driver, the one that asks
+                found = list(connection.scalars(query.where(c.sweep_id == sweep_id)))
+                statements.put_back(connection, found, "INTERRUPTED", now)
+                return
+            if not self.is_file:  # a file has one driver, the one that asks
                 query = query.where(statements.silent(now))
-            statements.put_back(connection, list(connection.scalars(query)), "INTERRUPTED", now)
-            if self.is_file and sweep_id is None:
-                statements.put_back(connection, [None], "INTERRUPTED", now)  # left by an older version
+            dead: list[int | None] = list(connection.scalars(query))
+            if self.is_file:
+                dead.append(None)  # left by an older version
+            statements.put_back(connection, dead, "LOST", statements.last_sign(now), statements.DRIVER_DIED)
 
     def retry(self, reason: str | None = None) -> int:
         """Put failed trials back to waiting, all or those of one of `tables.REASONS`; returns how many."""
@@ -221,15 +240,34 @@ class Storage:
         counts: dict[str, dict[str, int]] = {}
         with self._database.read() as connection:
             for trial_id, family, state in connection.execute(query):
-                if trial_ids is None or trial_id in trial_ids:
+                if (trial_ids is None or trial_id in trial_ids) and state in tables.STATES:
                     counts.setdefault(family, dict.fromkeys(tables.STATES, 0))[state] += 1
         return counts
 
     def results(self) -> "pd.DataFrame":
-        """The view `results`: one row per trial."""
+        """The view `results`: one row per trial. What no sweep can have written is empty: no time, no number."""
+        import pandas as pd
+
         frame = self.frame(text("SELECT * FROM results ORDER BY sweep_id, position"))
-        times = {name: frame[name].astype("datetime64[us]") for name in ("started_at", "finished_at")}
-        return frame.astype({"dropout_d": bool}).assign(**times)
+        times = {
+            name: pd.to_datetime(frame[name], format="ISO8601", errors="coerce").astype("datetime64[us]")
+            for name in ("started_at", "finished_at")
+        }
+        numbers = {
+            name: pd.to_numeric(frame[name], errors="coerce")
+            for name in frame.columns.intersection(list(_NUMBERS))
+            if not pd.api.types.is_numeric_dtype(frame[name]) and frame[name].notna().any()
+        }
+        frame = frame.assign(**times, **numbers).astype({"dropout_d": bool})
+        scores = [name for name in _SCORES if pd.api.types.is_float_dtype(frame[name])]
+        return frame.assign(**{name: frame[name].where(frame[name].abs() < _LARGEST) for name in scores})
+
+    def result(self, trial_id: str) -> dict[str, Any] | None:
+        """The row of one trial in the view `results`; None if there is no such trial."""
+        with self._database.read() as connection:
+            found = connection.execute(text("SELECT * FROM results WHERE trial_id = :id"), {"id": trial_id})
+            row = found.mappings().one_or_none()
+        return None if row is None else dict(row)
 
     def sweeps(self) -> "pd.DataFrame":
         """What was run into this database: one row per execution."""
@@ -247,7 +285,8 @@ class Storage:
             now = self._database.now(connection)
             rows = [dict(row) for row in connection.execute(query).mappings()]
         for row in rows:
-            row["silent_s"] = max(0.0, (now - row.pop("heard_at")).total_seconds())
+            heard_at = row.pop("heard_at")
+            row["silent_s"] = max(0.0, (now - (heard_at or row["started_at"])).total_seconds())
         return rows
 
     def outcomes(self) -> "pd.DataFrame":
@@ -294,10 +333,24 @@ class Storage:
             return pd.DataFrame.from_records(rows.all(), columns=list(rows.keys()), coerce_float=True)
 
 
-def load_results(url: str) -> "pd.DataFrame":
-    """One row per trial of the database at `url`, as the view `results` gives it."""
-    storage = Storage(url)
+_CATEGORIES = ("family", "optim_g", "optim_d", "state", "space", "data", "precision", "device", "formula", "classifier")
+
+
+def load_results(source: str | Storage) -> "pd.DataFrame":
+    """One row per trial, as the view `results` gives it, ready for pandas.
+
+    Names that repeat are categories: family, optimisers, state, space, data, precision, device, formula, classifier.
+    Times are UTC without a zone.
+
+    Args:
+        source: URL of the database, or the database itself.
+
+    Raises:
+        StorageError: it can't be read.
+    """
+    storage = Storage(source) if isinstance(source, str) else source
     try:
-        return storage.results()
+        return storage.results().astype(dict.fromkeys(_CATEGORIES, "category"))
     finally:
-        storage.close()
+        if storage is not source:
+            storage.close()

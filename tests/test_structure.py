@@ -25,7 +25,7 @@ MAY_USE = {
 # Entry points bring together what the packages keep apart.
 ENTRY_POINTS = {
     "metrics/__main__.py": {"data"},
-    "reports/__main__.py": {"sweep.storage"},
+    "reports/__main__.py": {"sweep.storage", "sweep.output"},
 }
 MIGRATIONS = {path.relative_to(ROOT).as_posix() for path in (ROOT / "sweep" / "migrations").rglob("*.py")}
 HOMES = {
@@ -33,7 +33,7 @@ HOMES = {
     "ray": {"sweep/driver.py", "sweep/ray_session.py", "benchmarks/tune_way.py"},
     "sqlalchemy": {f"sweep/{name}.py" for name in ("tables", "storage", "statements", "database")} | MIGRATIONS,
     "alembic": {"sweep/database.py", *MIGRATIONS},
-    "matplotlib": {"reports/figures.py"},
+    "matplotlib": {"reports/figures.py", "reports/curves.py", "reports/factors.py"},
     "argparse": {
         *(f"{package}/__main__.py" for package in PACKAGES),
         "benchmarks/options.py",
@@ -41,6 +41,7 @@ HOMES = {
         "benchmarks/precision.py",
         "benchmarks/scale.py",
     },
+    "optuna": {"reports/effects.py", "sweep/studies.py", "sweep/dashboard.py"},
     "pydantic": {"search_spaces/space.py"},
     "yaml": {"search_spaces/space.py"},
 }

@@ -20,12 +20,12 @@ GRIDS = [f"laptop/mnist_{name}" for name in ("gan", "ebgan", "ebgan_pt")]
 _SCORES = ("score", "inception_score", "coverage", "entropy", "frechet", "score_fraction", "real_score")
 _IDENTITY = ("formula", "classifier", "n_samples", "z_seed")
 _COURSE = ("duration_s", "device", "started_at", "finished_at")
+_SCORING = ScoreIdentity("kl", "c" * 64, 1000, 0)
 _MISSING: dict[str, Any] = dict.fromkeys((*_SCORES, *_IDENTITY, *_COURSE))
 _CELL: dict[str, Any] = {
     "family": "gan",
     "n_layer_g": 2,
     "n_layer_d": 2,
-    "size_g": 50,
     "size_d": 16,
     "dropout_d": False,
     "optim_g": "adam",
@@ -61,8 +61,10 @@ def cell(score: float | None = None, **values: Any) -> dict[str, Any]:
 
 
 def results(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """The rows in order, with trial ids and positions where they have none."""
-    return pd.DataFrame([{"trial_id": f"{n:016x}", "position": n} | row for n, row in enumerate(rows)])
+    """The rows in order, each with an identity, a position and a shape of its own where it says none."""
+    return pd.DataFrame(
+        [{"trial_id": f"{n:016x}", "position": n, "size_g": 50 + n} | row for n, row in enumerate(rows)]
+    )
 
 
 @cache
@@ -88,7 +90,7 @@ def fill_database(url: str, finished: int) -> None:
     settings = {"workers": 2, "versions": {"torch": "2.13.0"}, "device": "cpu"}
     sweep = storage.declare("made", {name: {"family": "x"} for name in GRIDS}, settings, "abc1234")
     storage.add_trials(sweep, trials)
-    cohort_id = storage.lease(sweep, [trial.trial_id for trial in trials[:finished]], "some", ()).cohort_id
+    cohort_id = storage.lease(sweep, [trial.trial_id for trial in trials[:finished]], "some", _SCORING).cohort_id
     if cohort_id is not None:
         records = [_record(n, t) for n, t in enumerate(trials[:finished])]
         storage.record(cohort_id, records, Reference(REAL_SCORE, 9.8, 0.99))
@@ -99,8 +101,7 @@ def _record(n: int, trial: Trial) -> Record:
     if n % 10 == 9:
         return Record(trial.trial_id, "DIVERGED" if n % 20 == 9 else "FAILED", 1.0, "cpu")
     scores = {"score": 0.1 + n % 14, "inception_score": 2.0, "coverage": 7.0, "entropy": 1.0, "frechet": 3.0}
-    identity = ScoreIdentity("kl", "c" * 64, 1000, 0)
-    return Record(trial.trial_id, "COMPLETE", 1.0, "cpu", trial.training.steps, identity, scores, sheet())
+    return Record(trial.trial_id, "COMPLETE", 1.0, "cpu", trial.training.steps, _SCORING, scores, sheet())
 
 
 @cache
@@ -109,4 +110,4 @@ def _trials() -> list[Trial]:
 
 
 def _settings(trial: Trial) -> dict[str, Any]:
-    return {"family": trial.family} | {name: getattr(trial, name) for name in _CELL if hasattr(trial, name)}
+    return {name: getattr(trial, name) for name in ("size_g", *_CELL) if hasattr(trial, name)}

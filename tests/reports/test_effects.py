@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from made_results import cell, results
 
-from reports.effects import ESTIMATE, EXACT, is_whole, main_effects, variance_shares
+from reports.effects import ESTIMATE, EXACT, is_whole, main_effects, pair_means, variance_shares
 from reports.first_part import known
 from reports.grids import split_grids
 
@@ -25,7 +25,7 @@ def factorial(score: object) -> pd.DataFrame:
 
 def found(cells: pd.DataFrame, declared: pd.DataFrame | None = None) -> dict[tuple[str, str], float]:
     table = variance_shares(cells, cells if declared is None else declared)
-    return {(row.axis, row.other): row.share for row in table.itertuples()}
+    return {(row.axis, row.other): row.share for row in table.fillna({"other": ""}).itertuples()}
 
 
 def test_what_depends_on_one_axis_is_explained_by_it() -> None:
@@ -80,3 +80,9 @@ def test_main_effects_are_means() -> None:
     table = main_effects(cells).set_index(["axis", "value"])
     assert table.loc[("n_layer_g", 3), "mean"] == pytest.approx(3.5)
     assert table.loc[("lr", 0.01), "cells"] == 6
+    assert (table["low"] < table["mean"]).all() and (table["mean"] < table["high"]).all()
+
+
+def test_means_of_pairs() -> None:
+    cells = factorial(lambda n, w, r: n * (w == 100))
+    assert pair_means(cells, "n_layer_g", "size_g").loc[4].to_list() == [0.0, 4.0]

@@ -43,7 +43,16 @@ def test_diverged_and_failed_cells_are_known_to_be_worth_nothing() -> None:
 
 
 def test_families_and_declarations_have_first_parts_of_their_own() -> None:
-    rows = [cell(1.0), cell(), cell(2.0, family="ebgan"), cell(3.0, sweep_id=2, size_d=32), cell(size_d=64, sweep_id=2)]
+    rows = [
+        cell(score, size_g=50, **own)
+        for score, own in (
+            (1.0, {}),
+            (None, {}),
+            (2.0, {"family": "ebgan"}),
+            (3.0, {"sweep_id": 2, "size_d": 32}),
+            (None, {"sweep_id": 2, "size_d": 64}),
+        )
+    ]
     (found,) = split_grids(results(rows))
     chosen = known(found.cells)
     assert sorted(chosen["value"]) == [2.0, 3.0]

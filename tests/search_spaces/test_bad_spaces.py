@@ -113,6 +113,9 @@ def test_bad_value_is_named_in_one_line(file: Path, old: str, new: str, given: s
     assert allowed in message.removeprefix(f"{file}: {given}")
 
 
+BOMB = ", ".join(["&a0 [x]", *(f"&a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12))])
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -123,8 +126,11 @@ def test_bad_value_is_named_in_one_line(file: Path, old: str, new: str, given: s
         (GOOD.encode("utf-16"), "can't be read: 'utf-8' codec can't decode byte 0xff"),
         (GOOD.encode() + b"# \x07\n", "not valid YAML: unacceptable character"),
         (b"[" * 5000, "not valid YAML: "),
+        (GOOD.replace("axes:", "axes: !!map [lr]\nfixed:").encode(), "not valid YAML: "),
+        (GOOD.replace("steps: ", "steps: 0x" + "F" * 6000 + " # ").encode(), "training.steps: got a number of 240"),
+        (GOOD.replace("ebgan_pt", f"[{BOMB}]").encode(), "family: got [["),
     ],
-    ids=["empty", "list", "text", "not UTF-8", "UTF-16", "control character", "5000 brackets"],
+    ids=["empty", "list", "text", "not UTF-8", "UTF-16", "control character", "5000 brackets", "map", "hex", "bomb"],
 )
 def test_bad_file_is_named_in_one_line(file: Path, content: bytes, reason: str) -> None:
     file.write_bytes(content)

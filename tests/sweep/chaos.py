@@ -38,8 +38,12 @@ BETWEEN_S, LOCKED_S, FULL_S = 3.0, 10.0, 10.0
 STARTING_S = 90.0  # Ray may take long where much else runs
 DISK_MB = 16
 VALUES = """
-SELECT t.trial_id, t.state, s.step, s.score, s.inception_score, s.coverage, s.entropy, s.frechet, hex(p.png)
-FROM trials t LEFT JOIN scores s ON s.trial_id = t.trial_id LEFT JOIN samples p ON p.trial_id = t.trial_id
+SELECT t.trial_id, t.state, i.formula, i.classifier, i.n_samples, i.z_seed,
+       s.step, s.score, s.inception_score, s.coverage, s.entropy, s.frechet, hex(p.png)
+FROM trials t
+LEFT JOIN scores s ON s.trial_id = t.trial_id
+LEFT JOIN score_identities i ON i.identity_id = s.identity_id
+LEFT JOIN samples p ON p.trial_id = t.trial_id
 ORDER BY t.trial_id
 """
 
@@ -225,7 +229,7 @@ class Chaos:
 
     def _cut_checkpoint(self) -> None:
         """Cut the newest checkpoint in half, and kill the worker that would write the next one."""
-        found = sorted((self._disk / "checkpoints").rglob("*.safetensors"), key=lambda path: path.name)
+        found = sorted((self._disk / "results-checkpoints").rglob("*.safetensors"), key=lambda path: path.name)
         self._kill_worker()
         if found:
             with suppress(OSError):

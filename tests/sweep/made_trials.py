@@ -13,6 +13,7 @@ from sweep.storage import Storage
 
 REFERENCE = Reference(real_score=14.0, real_inception_score=9.8, classifier_accuracy=0.995)
 IDENTITY = ScoreIdentity("kl", "c" * 64, 500, 0)
+NO_IDENTITY = ScoreIdentity("none", "0" * 64, 500, 0)  # under which nothing is ever finished
 SCORES = {"score": 7.0, "inception_score": 2.5, "coverage": 6.0, "entropy": 1.5, "frechet": 20.0}
 TRIAL = Trial(
     space="tiny",
@@ -31,6 +32,7 @@ TRIAL = Trial(
     training=Training("mnist", 3, 8, 4, 0.5, 0.999, 0.5),
     scoring=Scoring(500, 0),
 )
+IDENTITIES = {TRIAL.scoring: IDENTITY}
 SPACE = """\
 family: gan
 axes:
@@ -68,7 +70,7 @@ def failed(trial: Trial) -> Record:
 
 def lease(storage: Storage, trials: Iterable[Trial], sweep_id: int = 1) -> int:
     """Start these trials as one cohort, also those that are complete; its number."""
-    cohort_id = storage.lease(sweep_id, [trial.trial_id for trial in trials], "some", ()).cohort_id
+    cohort_id = storage.lease(sweep_id, [trial.trial_id for trial in trials], "some", NO_IDENTITY).cohort_id
     assert cohort_id is not None
     return cohort_id
 
@@ -76,7 +78,7 @@ def lease(storage: Storage, trials: Iterable[Trial], sweep_id: int = 1) -> int:
 def put(storage: Storage, records: Sequence[Record], reference: Reference | None = REFERENCE) -> None:
     """Start trials and record how they ended."""
     ids = [record.trial_id for record in records]
-    cohort_id = storage.lease(1, ids, "some", ()).cohort_id
+    cohort_id = storage.lease(1, ids, "some", NO_IDENTITY).cohort_id
     assert cohort_id is not None
     storage.record(cohort_id, records, reference)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).parent.parent.parent))  # as `python -m pytest` does
 
-from made_trials import trials
+from made_trials import IDENTITIES, trials
 from rich.console import Console
 
 from sweep import driver
@@ -66,7 +66,7 @@ def send(folder: Path, n: int) -> list[int]:
     storage.add_trials(storage.declare("many", {}, {}, "1"), grid)
     plan = Plan((), grid, tuple(Cohort((trial,)) for trial in grid), Resources(2, 1, 0, 2**30, 1e9))
     panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
-    watched = Watched(plan, storage, 1, [], panel, Journal(None), Settings())
+    watched = Watched(plan, storage, 1, IDENTITIES, panel, Journal(None), Settings())
     driver.CohortTrainable = Idle  # type: ignore[misc]
     driver.run_cohorts(watched, plan.resources)
     watched.close()

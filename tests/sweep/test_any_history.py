@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from made_trials import IDENTITY, complete, diverged, failed, rows, trials
+from made_trials import IDENTITIES, IDENTITY, complete, diverged, failed, rows, trials
 from rich.console import Console
 
 from search_spaces.trial import Trial
@@ -51,14 +51,14 @@ class Histories(RuleBasedStateMachine):
         self.storage.claim()
         self.storage.release()
         self.flights.clear()
-        plan = make_plan([], self.grid, RESOURCES, self.storage.finished([IDENTITY]))
+        plan = make_plan([], self.grid, RESOURCES, self.storage.finished(IDENTITY))
         ids = {trial.trial_id for trial in self.grid}
         assert {t.trial_id for c in plan.cohorts for t in c.trials} == ids - self.ended.keys()
         sweep_id = self.storage.declare("any", {}, {}, "1")
         self.storage.add_trials(sweep_id, plan.trials)
         self.known |= ids
         panel = Panel(Console(file=io.StringIO()), self.storage.counts(ids), 1)
-        self.running = Dispatcher(plan, self.storage, sweep_id, [IDENTITY], panel, Journal(None), Settings())
+        self.running = Dispatcher(plan, self.storage, sweep_id, IDENTITIES, panel, Journal(None), Settings())
 
     @rule()
     def hand_out(self) -> None:

@@ -185,6 +185,23 @@ def test_marks_are_dropped_and_cleared(tmp_path: Path) -> None:
     Marks(tmp_path / "missing").clear([])
 
 
+def test_nothing_of_anybody_else_is_cleared(tmp_path: Path) -> None:
+    """A folder that users share holds more than checkpoints."""
+    strangers = ("photos/a.jpg", "0123456789abcdef/a.jpg", "fedcba9876543210/deep/a.safetensors", "empty0123456789a/x")
+    for name in strangers:
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("precious")
+    (tmp_path / "00000000000000aa").mkdir()  # of a cohort that has only begun
+    (tmp_path / "00000000000000aa" / "7.unfinished").write_text("a part")
+    done = mixed()
+    marks = Marks(tmp_path, 0)
+    checkpoints(marks.of(done), done).save(training(done), 1.0)
+    marks.clear(done.trial_ids)
+    assert not marks.of(done).exists()
+    assert all((tmp_path / name).read_text() == "precious" for name in strangers)
+    assert (tmp_path / "00000000000000aa" / "7.unfinished").exists()
+
+
 def test_a_checkpoint_is_plain_tensors_with_no_secrets(tmp_path: Path) -> None:
     cohort = mixed()
     checkpoints(tmp_path, cohort).save(training(cohort), 1.0)

@@ -1,7 +1,9 @@
 """The address of a Ray cluster: answered in one line where nobody is there."""
 
 import socket
+import threading
 import time
+from contextlib import nullcontext
 
 import pytest
 
@@ -16,7 +18,10 @@ def machine(cores: int, memory: int, *gpus: int) -> Machine:
     return Machine(cores, memory * GIB, tuple(("some GPU", size * GIB) for size in gpus))
 
 
-@pytest.mark.parametrize("address", ["nonsense", "host:", ":6379:x", "127.0.0.1:99999999"])
+NO_ADDRESSES = ("nonsense", "host:", ":6379:x", "127.0.0.1:99999999", "a..b:12", ":\N{SUPERSCRIPT TWO}")
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
 def test_what_is_no_address_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(PlanError, match="RAY_ADDRESS"):
@@ -34,10 +39,25 @@ def test_nobody_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         assert time.monotonic() - start < 6
 
 
-def test_somebody_there_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("answer", "is_ray"),
+    [(bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]), True), (b"HTTP/1.0 400", False), (b"", False)],
+)
+def test_what_answers_must_speak_as_ray_does(monkeypatch: pytest.MonkeyPatch, answer: bytes, is_ray: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{server.getsockname()[1]}")
-        check_address()
+
+        def talk() -> None:
+            connection, _ = server.accept()
+            connection.recv(100)
+            connection.sendall(answer)
+            connection.close()
+
+        talking = threading.Thread(target=talk)
+        talking.start()
+        with nullcontext() if is_ray else pytest.raises(PlanError, match="is not Ray"):
+            check_address()
+        talking.join()
 
 
 def test_without_an_address_there_is_nothing_to_check(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,17 +1,22 @@
 """The command line: what it prints, how it ends, and that bad input costs one line and changes nothing."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from made_trials import complete, failed, put, rows, trials, write_space
 
+from metrics.card import classifier_card
+from metrics.identity import FORMULA, ScoreIdentity
+from search_spaces.space import expand, load_space
 from sweep.__main__ import main
 from sweep.devices import this_machine
-from sweep.storage import Storage
+from sweep.storage import Storage, StorageError
 
 THREE_TRIALS = trials(3)
 
@@ -167,7 +172,8 @@ def test_unusable_databases(space: str, tmp_path: Path, capsys: pytest.CaptureFi
     for url in (f"sqlite:///{tmp_path}/file/x.db", "cassandra://me:secret@host/db", f"sqlite:///{tmp_path}"):
         assert main([command, *spaces, "--db", url]) == 2
         line = one_line(capsys.readouterr().err)
-        assert url.removeprefix("sqlite:///").removeprefix("cassandra://me:secret@") in line
+        assert url.removeprefix("sqlite:///").removesuffix("://me:secret@host/db") in line
+        assert "secret" not in line
         assert "secret" not in line
     assert (tmp_path / "file").read_text() == "in the way"
 
@@ -227,3 +233,68 @@ def test_plan_without_a_space_says_which_it_takes(capsys: pytest.CaptureFixture[
     output = capsys.readouterr()
     assert json.loads(output.out)["by_family"] == {"gan": 6144, "ebgan": 512, "ebgan_pt": 512}
     assert ("laptop" in output.err) != ("paper" in output.err)
+
+
+def test_each_space_is_finished_by_its_own_way_of_scoring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Scores of 1,000 samples are no scores of 500, whatever else runs."""
+    many, few, other = (tmp_path / f"{name}.yaml" for name in ("many", "few", "other"))
+    for file, layers, samples in ((many, [2], 1000), (few, [2], 500), (other, [3], 1000)):
+        write_space(file, layers)
+        file.write_text(file.read_text().replace("n_samples: 500", f"n_samples: {samples}"))
+    database = f"sqlite:///{tmp_path}/results.db"
+    storage = Storage(database, create=True)
+    grid = expand([load_space(str(many))])
+    storage.add_trials(storage.declare("many", {}, {}, "1"), grid)
+    identity = ScoreIdentity(FORMULA, classifier_card().sha256, 1000, 0)
+    put(storage, [complete(trial, identity) for trial in grid])
+    storage.close()
+    for spaces, missing in (([many], 0), ([few], 2), ([other], 2), ([few, other], 4), ([many, other], 2)):
+        assert main(["plan", *map(str, spaces), "--db", database, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["missing"] == missing, spaces
+
+
+def test_a_link_to_a_database_is_that_database(tmp_path: Path) -> None:
+    first = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
+    first.claim()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "link.db").symlink_to(tmp_path / "results.db")
+    (tmp_path / "results.db.lock").unlink()
+    second = Storage(f"sqlite:///{tmp_path}/other/link.db")
+    with pytest.raises(StorageError, match="a sweep is running on it"):
+        second.claim()
+    first.close()
+    second.claim()
+    second.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a disk that can be filled, which only root may mount")
+def test_no_room_for_a_new_database_is_one_line(space: str, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        with (disk / "balloon").open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(b"0" * 4096)
+        with pytest.raises(StorageError, match="full"):
+            Storage(f"sqlite:///{disk}/results.db", create=True)
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_what_cant_be_printed_stops_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """A closed pipe mutes, a full disk swallows a line, and rich's way to tell of a closed pipe counts as one."""
+    code = (
+        "import io, os; from rich.console import Console; from sweep.panel import Panel; from sweep.output import say;"
+        "panel = Panel(Console(), {}, 1.0); panel.say('one'); say('two'); panel.say('three'); os.write(2, b'alive')"
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"alive")
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-c", f"{code}; os.dup2(2, 1)"]  # what Python still holds has a way out
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert b"alive" in done.stderr

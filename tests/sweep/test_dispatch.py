@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from made_trials import IDENTITY, complete, diverged, failed, rows, trials
+from made_trials import IDENTITIES, IDENTITY, complete, diverged, failed, rows, trials
 from rich.console import Console
 
 from search_spaces.trial import Trial
@@ -59,7 +59,7 @@ def dispatcher(
 ) -> Dispatcher:
     operations = sum(map(cohort_flops, plan.cohorts))
     panel = Panel(Console(file=io.StringIO()), storage.counts(), operations)
-    return Dispatcher(plan, storage, sweep_id, [IDENTITY], panel, journal, Settings(deadline))
+    return Dispatcher(plan, storage, sweep_id, IDENTITIES, panel, journal, Settings(deadline))
 
 
 def states(file: Path) -> list[str]:
@@ -278,7 +278,7 @@ class TestSharing:
         self, plan: Plan, storage: Storage, second: Dispatcher, file: Path
     ) -> None:
         one, two = members(plan, 0)
-        held = storage.lease(2, [one.trial_id], "a part", [IDENTITY]).cohort_id
+        held = storage.lease(2, [one.trial_id], "a part", IDENTITY).cohort_id
         assert held is not None
         first = dispatcher(plan, storage)
         assert first.next() == 0
@@ -305,7 +305,7 @@ class TestTelling:
     def test_the_journal_has_a_line_for_what_happened(self, plan: Plan, storage: Storage, tmp_path: Path) -> None:
         panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
         journal = Journal(tmp_path / "logs" / "sweep.jsonl")
-        running = Dispatcher(plan, storage, 1, [IDENTITY], panel, journal, Settings())
+        running = Dispatcher(plan, storage, 1, IDENTITIES, panel, journal, Settings())
         running.next()
         running.lost(0, "killed")
         running.next()
@@ -314,6 +314,16 @@ class TestTelling:
         assert [line["event"] for line in lines] == ["leased", "lost", "leased", "ended"]
         assert lines[1]["reason"] == "killed"
         assert lines[3]["states"] == {"COMPLETE": 2}
+
+    def test_a_line_that_a_full_disk_cut_spoils_no_other(self, tmp_path: Path) -> None:
+        file = tmp_path / "log"
+        Journal(file).write("one")
+        with file.open("ab") as log:
+            log.write(b'{"at": "20')
+        Journal(file).write("two")
+        Journal(file).write("three")
+        lines = file.read_text().splitlines()
+        assert [json.loads(lines[i])["event"] for i in (0, 2, 3)] == ["one", "two", "three"]
 
     def test_a_journal_that_cant_be_written_stops_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("in the way")
@@ -325,7 +335,7 @@ class TestTelling:
         storage.add_trials(storage.declare("more", {}, {}, "1"), trials(5, space="more"))
         counts = storage.counts({trial.trial_id for trial in plan.trials})
         panel = Panel(Console(file=output, width=200), counts, sum(map(cohort_flops, plan.cohorts)))
-        running = Dispatcher(plan, storage, 1, [IDENTITY], panel, Journal(None), Settings())
+        running = Dispatcher(plan, storage, 1, IDENTITIES, panel, Journal(None), Settings())
         with panel:
             for _ in range(2):
                 running.started(int(running.next()))
@@ -338,7 +348,7 @@ class TestTelling:
 
     def test_progress_is_measured_in_operations(self, plan: Plan, storage: Storage) -> None:
         panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
-        running = Dispatcher(plan, storage, 1, [IDENTITY], panel, Journal(None), Settings())
+        running = Dispatcher(plan, storage, 1, IDENTITIES, panel, Journal(None), Settings())
         assert panel.operations_per_second is None
         running.next()
         running.started(0)

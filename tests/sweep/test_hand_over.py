@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_trials import rows, trials
+from made_trials import IDENTITIES, rows, trials
 from rich.console import Console
 
 from search_spaces.trial import Trial
@@ -53,7 +53,7 @@ def test_a_worker_holds_the_cohort_it_runs_and_no_other(tmp_path: Path, monkeypa
     storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
     plan = Plan((), grid, cohorts, Resources(workers=1, cores=1, gpus=0, memory=2**30, flops=1e9))
     panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
-    dispatcher = Dispatcher(plan, storage, 1, [], panel, Journal(None), Settings())
+    dispatcher = Dispatcher(plan, storage, 1, IDENTITIES, panel, Journal(None), Settings())
     driver.run_cohorts(dispatcher, plan.resources)
     assert dispatcher.failed == COHORTS * MEMBERS
     storage.close()

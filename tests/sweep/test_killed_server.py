@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from made_trials import IDENTITY, complete, trials
+from made_trials import IDENTITIES, complete, trials
 from rich.console import Console
 from sqlalchemy import make_url
 
@@ -44,7 +44,7 @@ def test_results_wait_until_the_server_is_back(own_server: Any, monkeypatch: pyt
     told = io.StringIO()
     panel = Panel(Console(file=told, width=300), storage.counts(), 1)
     plan = Plan((), grid, cohorts, Resources(workers=2, cores=1, gpus=0, memory=2**30, flops=1e9))
-    running = Dispatcher(plan, storage, sweep_id, [IDENTITY], panel, Journal(None), Settings())
+    running = Dispatcher(plan, storage, sweep_id, IDENTITIES, panel, Journal(None), Settings())
     assert running.next() == 0
 
     os.kill(own_server.get_pid(), signal.SIGKILL)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from made_trials import IDENTITY, REFERENCE, complete, trials
+from made_trials import IDENTITIES, IDENTITY, REFERENCE, complete, trials
 from many_cohorts import resident
 from rich.console import Console
 from sqlalchemy import event
@@ -50,7 +50,7 @@ def test_fifty_readers_see_whole_cohorts_and_stop_nothing(tmp_path: Path) -> Non
     readers = [pool.submit(read) for _ in range(READERS)]
     for at in range(0, len(grid), MEMBERS):
         part = grid[at : at + MEMBERS]
-        cohort_id = storage.lease(sweep_id, [trial.trial_id for trial in part], "some", [IDENTITY]).cohort_id
+        cohort_id = storage.lease(sweep_id, [trial.trial_id for trial in part], "some", IDENTITY).cohort_id
         assert cohort_id is not None
         storage.record(cohort_id, [replace(complete(trial), sheet=SHEET) for trial in part], REFERENCE)
     over.set()
@@ -67,7 +67,7 @@ def test_a_thousand_results_a_second_for_a_minute(tmp_path: Path) -> None:
     start = time.monotonic()
     for at in range(0, len(grid), MEMBERS):
         part = grid[at : at + MEMBERS]
-        cohort_id = storage.lease(sweep_id, [trial.trial_id for trial in part], "some", [IDENTITY]).cohort_id
+        cohort_id = storage.lease(sweep_id, [trial.trial_id for trial in part], "some", IDENTITY).cohort_id
         assert cohort_id is not None
         storage.record(cohort_id, [replace(complete(trial), sheet=SHEET) for trial in part], REFERENCE)
     seconds = time.monotonic() - start
@@ -93,7 +93,7 @@ def test_the_memory_of_a_driver_is_flat_over_ten_thousand_cohorts(tmp_path: Path
     sweep_id = storage.declare("tiny", {}, {}, "1")
     storage.add_trials(sweep_id, grid)
     panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
-    running = Dispatcher(plan, storage, sweep_id, [IDENTITY], panel, Journal(tmp_path / "log"), Settings())
+    running = Dispatcher(plan, storage, sweep_id, IDENTITIES, panel, Journal(tmp_path / "log"), Settings())
     seen = []
     for i in range(n):
         number = running.next()

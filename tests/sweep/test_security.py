@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from made_trials import complete, put, trial, trials, write_space
+from made_trials import NO_IDENTITY, complete, put, trial, trials, write_space
 
 from sweep.__main__ import main
 from sweep.checkpoints import Checkpoints
@@ -74,7 +74,7 @@ def test_names_are_parameters(url: str) -> None:
     grid = [trial(space=HOSTILE, seed=seed) for seed in range(2)]
     sweep_id = storage.declare(HOSTILE, {}, {}, HOSTILE)
     storage.add_trials(sweep_id, grid)
-    lease = storage.lease(sweep_id, [one.trial_id for one in grid] + [HOSTILE], HOSTILE, [])
+    lease = storage.lease(sweep_id, [one.trial_id for one in grid] + [HOSTILE], HOSTILE, NO_IDENTITY)
     assert lease.cohort_id is not None
     storage.lost(lease.cohort_id, HOSTILE)
     assert list(storage.results()["space"]) == [HOSTILE] * 2
@@ -113,3 +113,65 @@ def test_files_are_made_with_the_umask_of_the_user(tmp_path: Path) -> None:
         os.umask(before)
     for path in (tmp_path / "runs").rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_no_line_shows_a_password(tmp_path: Path) -> None:
+    """Whatever is wrong with a URL, and wherever it stands."""
+    url = "postgresql+psycopg://u:geheim@127.0.0.1:1/db"
+    space = write_space(tmp_path / "space.yaml")
+    commands = [
+        (["status", "--db", url], {}),
+        (["status", url], {}),
+        (["status"], {"SWEEP_DB": url}),
+        (["run", "--help"], {"SWEEP_DB": url}),
+        (["plan", space, "--db", "postgres://h/db?user=u&password=geheim"], {}),
+        (["run", space, "--db", "postgresql+psycopg//u:geheim"], {}),
+        (["run", space, "--db", "postgresql+psycopg://u:geh@geheim@127.0.0.1/db"], {}),
+    ]
+    for arguments, environment in commands:
+        done = subprocess.run(
+            [sys.executable, "-m", "sweep", *arguments],
+            capture_output=True,
+            text=True,
+            env=os.environ | environment | {"PYTHONPATH": str(ROOT)},
+            timeout=60,
+        )
+        assert done.stdout + done.stderr
+        assert "geheim" not in done.stdout + done.stderr, arguments
+        assert "Traceback" not in done.stderr
+
+
+# What a stranger may have put in the place of values: each is shown as nothing, or refused in one line.
+CHANGES = (
+    "UPDATE sweeps SET heard_at = NULL; INSERT INTO cohorts VALUES (7, 1, 'x', 3, 0.5, '2026-01-01 00:00:00.000000')",
+    "UPDATE trials SET started_at = 'not a date', finished_at = 'neither'",
+    "UPDATE sweeps SET spaces = '{not json'",
+    "UPDATE sweeps SET started_at = 'garbage'",
+    "PRAGMA ignore_check_constraints = 1; UPDATE trials SET state = 'WEIRD'",
+    "UPDATE trials SET duration_s = 'abc', lr = 'xyz'",
+    "UPDATE scores SET score = '<b>x</b>'",
+    "UPDATE scores SET score = 1e308",
+    "UPDATE trials SET family = char(27) || '[31m' || char(27) || ']0;owned' || char(7)",
+)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_values_that_no_sweep_wrote_break_nothing(tmp_path: Path, change: str) -> None:
+    file = tmp_path / "stranger.db"
+    storage = Storage(f"sqlite:///{file}", create=True)
+    grid = trials(3)
+    storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
+    put(storage, [complete(one) for one in grid])
+    storage.close()
+    with sqlite3.connect(file) as connection:
+        connection.executescript(change)
+    for command in (["sweep", "status"], ["reports", "--out", str(tmp_path / "report")]):
+        done = subprocess.run(
+            [sys.executable, "-m", *command, "--db", f"sqlite:///{file}"],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            timeout=120,
+        )
+        assert done.returncode == 0 or (done.returncode == 2 and len(done.stderr.splitlines()) == 1), done.stderr
+        assert "\x1b" not in done.stdout + done.stderr

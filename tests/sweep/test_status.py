@@ -45,7 +45,7 @@ def test_an_idle_database_has_counts_and_nothing_more(storage: Storage) -> None:
 def test_a_running_sweep_shows_its_cohorts_its_pace_and_what_is_left(storage: Storage, file: Path) -> None:
     put(storage, [complete(one) for one in trials(3)])
     put(storage, [complete(one) for one in trials(2, size_g=9)])
-    cohort = storage.lease(1, [trial(seed=4).trial_id], "one gan", [IDENTITY]).cohort_id
+    cohort = storage.lease(1, [trial(seed=4).trial_id], "one gan", IDENTITY).cohort_id
     assert cohort is not None
     storage.beat(1, {cohort: 0.5})
     back_date(file)

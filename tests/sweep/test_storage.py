@@ -58,7 +58,7 @@ def states(query: Query) -> dict[int, str]:
 class TestDeclaring:
     def test_a_new_database_is_empty(self, storage: Storage, query: Query) -> None:
         assert storage.counts() == {}
-        assert storage.finished([IDENTITY]) == set()
+        assert storage.finished(IDENTITY) == set()
         assert all(query(f"SELECT * FROM {table}").empty for table in TABLES)
         assert storage.results().empty
 
@@ -197,19 +197,18 @@ class TestComingBack:
         cohort = lease(storage, four)
         storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
         ids = [t.trial_id for t in four]
-        assert storage.finished([IDENTITY]) == {ids[0], ids[1], ids[2]}
+        assert storage.finished(IDENTITY) == {ids[0], ids[1], ids[2]}
         for other in (
             replace(IDENTITY, formula="other"),
             replace(IDENTITY, classifier="d" * 64),
             replace(IDENTITY, n_samples=1000),
             replace(IDENTITY, z_seed=1),
         ):
-            assert storage.finished([other]) == {ids[1], ids[2]}
-            assert storage.finished([other, IDENTITY]) == {ids[0], ids[1], ids[2]}
+            assert storage.finished(other) == {ids[1], ids[2]}
 
     def test_a_score_of_an_earlier_step_finishes_nothing(self, storage: Storage, four: list[Trial]) -> None:
         put(storage, [replace(complete(four[0]), step=1)])
-        assert storage.finished([IDENTITY]) == set()
+        assert storage.finished(IDENTITY) == set()
 
     def test_the_view_shows_the_latest_identity(self, storage: Storage, query: Query, four: list[Trial]) -> None:
         other = replace(IDENTITY, classifier="d" * 64)
@@ -236,7 +235,7 @@ class TestComingBack:
         storage.release(1)
         assert states(query)[scored.seed] == "COMPLETE"
         assert query("SELECT score FROM results")["score"].notna().sum() == 1
-        assert storage.finished([IDENTITY]) == {scored.trial_id}
+        assert storage.finished(IDENTITY) == {scored.trial_id}
 
     def test_a_file_takes_one_sweep_at_a_time(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path}/results.db"
@@ -249,6 +248,19 @@ class TestComingBack:
         storage.close()
         other.claim()
         other.close()
+
+    def test_a_dead_driver_s_work_is_lost_and_ends_when_it_was_last_heard(
+        self, storage: Storage, query: Query, four: list[Trial]
+    ) -> None:
+        lease(storage, four[:2])
+        with storage._database.write() as connection:
+            connection.execute(text("UPDATE attempts SET started_at = '2026-01-01 00:00:00.000000'"))
+            connection.execute(text("UPDATE sweeps SET heard_at = '2026-01-01 01:00:00.000000'"))
+        storage.release()
+        assert set(query("SELECT state FROM trials")["state"]) == {"WAITING"}
+        found = query("SELECT outcome, error, ended_at FROM attempts")
+        assert set(found["outcome"]) == {"LOST"} and set(found["error"]) == {"its driver died"}
+        assert set(pd.to_datetime(found["ended_at"])) == {pd.Timestamp("2026-01-01 01:00:00")}
 
     def test_release_puts_back_what_was_running(self, storage: Storage, query: Query, four: list[Trial]) -> None:
         cohort = lease(storage, four[:1])
@@ -279,7 +291,7 @@ class TestComingBack:
         storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
         assert storage.retry() == 1
         assert states(query) == {0: "COMPLETE", 1: "DIVERGED", 2: "WAITING", 3: "WAITING"}
-        assert four[2].trial_id not in storage.finished([IDENTITY])
+        assert four[2].trial_id not in storage.finished(IDENTITY)
         assert query("SELECT error FROM attempts WHERE outcome = 'FAILED'")["error"][0].endswith("it broke")
         assert storage.retry() == 0
 

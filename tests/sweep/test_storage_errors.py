@@ -12,6 +12,8 @@ from made_trials import trials
 
 from sweep.storage import Storage, StorageError
 
+ALLOWED = "allowed: one such as sqlite:///results.db or postgresql+psycopg://user@host/results"
+
 
 def other_tables(file: Path) -> None:
     connection = sqlite3.connect(file)
@@ -114,10 +116,21 @@ def test_a_name_longer_than_the_system_allows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("", ": not a database URL, allowed: one such as sqlite:///results.db"),
-        ("results.db", "results.db: not a database URL, allowed: one such as sqlite:///results.db"),
-        ("cassandra://u:secret@h/db", "h/db: not a database URL, allowed: one such as sqlite:///results.db"),
-        ("postgresql://u:secret@h:port/db", "h:port/db: not a database URL, allowed: one such as sqlite:///results.db"),
+        ("", f": not a database URL, {ALLOWED}"),
+        ("results.db", f"results.db: not a database URL, {ALLOWED}"),
+        ("cassandra://u:secret@h/db", f"cassandra...: not a database URL, {ALLOWED}"),
+        ("postgresql://u:secret@h:port/db", f"postgresql...: not a database URL, {ALLOWED}"),
+        ("postgres://h/db?user=u&password=secret", f"postgres...: not a database URL, {ALLOWED}"),
+        ("postgresql+psycopg//u:secret", f"postgresql+psycopg...: not a database URL, {ALLOWED}"),
+        (
+            "postgresql+psycopg://u:sec@ret@h/db",
+            "postgresql+psycopg: an @ within a name or a password of a database URL is written %40",
+        ),
+        (
+            "postgresql+psycopg_async://u:s@h/db",
+            f"postgresql+psycopg_async: not a kind of database for results, {ALLOWED}",
+        ),
+        ("mysql://u:secret@h/db", f"mysql: not a kind of database for results, {ALLOWED}"),
         ("sqlite://", "sqlite://: allowed: a file, as in sqlite:///runs/mnist/results.db"),
         ("sqlite:///:memory:", "sqlite:///%3Amemory%3A: allowed: a file, as in sqlite:///runs/mnist/results.db"),
     ],
@@ -137,7 +150,6 @@ def test_a_missing_package_is_named_and_no_password_shown(
     assert message == f"postgresql+psycopg2://user:***@host/db: {reason}"
     in_query = refusal("postgresql+psycopg2://host/db?user=user&password=secret", create)
     assert in_query == f"postgresql+psycopg2://host/db: {reason}"
-    assert refusal("sqlite+aiosqlite:///some.db", create).endswith("needs the Python package aiosqlite")
     assert list(tmp_path.iterdir()) == []
 
 

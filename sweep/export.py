@@ -1,0 +1,43 @@
+"""The results as a file for other tools: CSV, Parquet, or a journal of Optuna studies."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sweep.storage import Storage, load_results
+
+FORMATS = ("csv", "parquet", "optuna")
+
+
+class ExportError(Exception):
+    """A file that can't be written; the message is one line."""
+
+
+def export(storage: Storage, to: str, path: Path, tell: Callable[[str], None] = lambda _: None) -> int:
+    """Write the view `results` to a new file, one row or Optuna trial per trial.
+
+    Args:
+        to: one of `FORMATS`; Optuna studies hold only trials that have ended.
+        tell: is told of progress.
+
+    Returns:
+        Trials in the results.
+
+    Raises:
+        ExportError: the file is there already or can't be written.
+    """
+    if path.exists():
+        raise ExportError(f"{path}: is there already, allowed: a new file")
+    results = load_results(storage)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if to == "csv":
+            results.to_csv(path, index=False)
+        elif to == "parquet":
+            results.to_parquet(path, index=False)
+        else:
+            from sweep.studies import fill_studies, journal_file  # Optuna, a second
+
+            fill_studies(results, journal_file(path), tell=tell)
+    except OSError as error:
+        raise ExportError(f"{path}: can't be written: {error.strerror or error}") from None
+    return len(results)

@@ -1,0 +1,110 @@
+"""The results as Optuna studies, one a search space, for Optuna's dashboard and its other tools."""
+
+import json
+import uuid
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import optuna
+import pandas as pd
+from optuna.storages.journal import JournalFileBackend
+
+from search_spaces.trial import AXES
+from sweep.storage import Storage
+
+AT_ONCE = 1000  # trials, between two words on progress
+_MEASURES = ("inception_score", "coverage", "entropy", "frechet", "score_fraction", "duration_s", "device")
+_STATES = {
+    "COMPLETE": optuna.trial.TrialState.COMPLETE,
+    "DIVERGED": optuna.trial.TrialState.PRUNED,
+    "FAILED": optuna.trial.TrialState.FAIL,
+}
+
+
+def fill_studies(
+    results: pd.DataFrame,
+    storage: optuna.storages.BaseStorage,
+    sheets: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Copy trials that have ended into studies named after their search spaces.
+
+    A diverged trial is a pruned one, for a study has no other state without a value that is not a failure.
+
+    Args:
+        results: rows of the view `results`.
+        storage: where to; of Optuna's, in memory takes seconds and SQLite takes minutes for the paper's grid.
+        sheets: whether each trial names its sample sheet as an artifact, see `SheetStore`.
+        tell: is told of progress.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    ended = results[results["state"].isin(list(_STATES))]
+    for space, rows in ended.groupby("space", observed=True):
+        study = optuna.create_study(study_name=str(space), storage=storage, direction="maximize")
+        axes = [axis for axis in AXES if rows[axis].notna().all()]
+        choices = {axis: sorted(rows[axis].unique().tolist()) for axis in axes}
+        among: dict[str, Any] = {
+            axis: optuna.distributions.CategoricalDistribution(values) for axis, values in choices.items()
+        }
+        made = [_trial(row, axes, among, sheets) for row in rows.to_dict("records")]
+        for at in range(0, len(made), AT_ONCE):
+            study.add_trials(made[at : at + AT_ONCE])
+            tell(f"{space}: {min(at + AT_ONCE, len(made)):,} of {len(made):,} trials")
+
+
+def _trial(row: dict[Any, Any], axes: list[str], among: dict[str, Any], sheets: bool) -> optuna.trial.FrozenTrial:
+    complete = row["state"] == "COMPLETE" and pd.notna(row["score"])
+    state = _STATES[row["state"]] if complete or row["state"] != "COMPLETE" else optuna.trial.TrialState.FAIL
+    facts = {"trial_id": row["trial_id"], "state": row["state"]}
+    facts |= {name: row[name] for name in _MEASURES if pd.notna(row[name])}
+    name = sheet_id(row["trial_id"])
+    sheet = {"artifact_id": name, "filename": f"{row['trial_id']}.png", "mimetype": "image/png", "encoding": None}
+    return optuna.trial.create_trial(
+        state=state,
+        value=float(row["score"]) if complete else None,
+        params={axis: _plain(row[axis]) for axis in axes},
+        distributions=among,
+        user_attrs={name: _plain(value) for name, value in facts.items()},
+        system_attrs={f"artifacts:{name}": json.dumps(sheet)} if sheets else {},
+    )
+
+
+def sheet_id(trial_id: str) -> str:
+    """Name of a trial's sheet as an artifact: hexadecimal digits and dashes, as the dashboard wants it."""
+    return str(uuid.UUID(trial_id.rjust(32, "0")))
+
+
+class SheetStore:
+    """Sample sheets of a results database, as Optuna's dashboard reads artifacts."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        """The PNG of a sheet.
+
+        Raises:
+            optuna.artifacts.exceptions.ArtifactNotFound: there is none.
+        """
+        trial_id = artifact_id.replace("-", "")[-16:]
+        png = self._storage.sheets([trial_id]).get(trial_id)
+        if png is None:
+            raise optuna.artifacts.exceptions.ArtifactNotFound(artifact_id)
+        return BytesIO(png)
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        raise PermissionError("results are not changed from the dashboard")
+
+    def remove(self, artifact_id: str) -> None:
+        raise PermissionError("results are not changed from the dashboard")
+
+
+def journal_file(path: Path) -> optuna.storages.BaseStorage:
+    """Optuna's storage in a file of its own, which takes thousands of trials in seconds."""
+    return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,67 @@
+"""A report that follows a sweep."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from made_results import fill_database
+
+from reports.watch import watch
+from sweep.storage import Storage
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60.0
+
+
+def test_it_builds_when_something_changed_and_only_then() -> None:
+    states, built = iter([1, 1, 2, 2, 2, 3]), []
+
+    def state() -> int:
+        found = next(states, None)
+        if found is None:
+            raise KeyboardInterrupt
+        built.append(f"asked {found}")
+        return found
+
+    def build() -> int:
+        built.append("built")
+        return 0
+
+    assert watch(state, build, 0.0, lambda _: None, lambda _: None) == 0
+    assert built == ["asked 1", "built", "asked 1", "asked 2", "built", "asked 2", "asked 2", "asked 3", "built"]
+
+
+def test_a_build_that_fails_ends_it() -> None:
+    assert watch(lambda: 1, lambda: 2, 0.0, lambda _: None, lambda _: None) == 2
+
+
+def test_the_command_follows_a_database_until_ctrl_c(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/results.db"
+    fill_database(url, finished=100)
+    command = [sys.executable, "-m", "reports", "watch", "--every", "0.2", "--db", url]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    running = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+    page = tmp_path / "report" / "index.html"
+    try:
+        first = _changed(page, 0.0)
+        storage = Storage(url)
+        storage.retry()
+        storage.close()
+        assert _changed(page, first) > first
+        running.send_signal(signal.SIGINT)
+        output, _ = running.communicate(timeout=PATIENCE_S)
+    finally:
+        running.kill()
+    assert running.returncode == 0
+    assert output.count("watching; Ctrl-C ends it") == 2
+
+
+def _changed(file: Path, before: float) -> float:
+    end = time.monotonic() + PATIENCE_S
+    while not file.exists() or file.stat().st_mtime <= before:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return file.stat().st_mtime
