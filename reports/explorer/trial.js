@@ -34,7 +34,7 @@ function samplesOf(grid, row) {
   return sheetImage(grid, row, { class: "sheet" }) ?? make("p", { class: "absent" }, "no sample sheet");
 }
 
-const MEASURES = [["score", "I′, nats", 3], ["inception_score", "inception score", 2], ["coverage", "classes seen", 0], ["entropy", "entropy, nats", 2], ["frechet", "Fréchet distance", 2]];
+const MEASURES = [["score", "I′, nats", 3], ["inception_score", "inception", 2], ["coverage", "classes", 0], ["entropy", "entropy", 2], ["frechet", "Fréchet", 2]];
 
 // Every scored step where there are several, else the one score.
 function scoreTable(grid, row) {
