@@ -31,6 +31,8 @@ def interval_so_far(seen: Values, n_units: int, alpha: float) -> tuple[Values, V
     t = len(seen)
     sums = seen.sum(0)
     least, most = sums / n_units, (sums + n_units - t) / n_units
+    if t == n_units:
+        return least, most
     grid = np.linspace(0.0, 1.0, POINTS + 1)
     kept = _not_ruled_out(seen, n_units, alpha, grid)
     step = 1 / POINTS  # between two points of the grid nothing was tried
