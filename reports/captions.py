@@ -16,7 +16,8 @@ _LINES = (
 )
 _UNFINISHED = (
     "The sweep is unfinished. Its cells run in a random order, whole shapes at a time; drawn is the first part of that "
-    "order in which every cell has ended, a fair sample of the grid. What ended after it waits for the slower ones."
+    "order in which every cell has ended, a fair sample of the grid. What ended after it waits for the slower ones. "
+    "Each bar's thin line is a 95 % interval for the whole grid that holds at every moment of the sweep."
 )
 
 BEST = (

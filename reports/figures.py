@@ -204,6 +204,9 @@ def _bars(axes: Axes, rows: pd.DataFrame, direction: int, alpha: float) -> None:
         left = drawn["left"] + 0.08 * (drawn["right"] - drawn["left"]) + place * width
         heights = direction * drawn["percent"]
         axes.bar(left, heights, width, align="edge", color=LIGHT[hue(family)], alpha=alpha, linewidth=0)
+        open_ = drawn[drawn["high"] > drawn["low"]]  # of an unfinished grid; never of the paper's
+        middle = left.loc[open_.index] + width.loc[open_.index] / 2
+        axes.vlines(middle, open_["low"], open_["high"], color=MUTED, linewidth=0.7)
 
 
 def _finish_halves(axes: Axes, table: pd.DataFrame, real_score: float | None) -> None:

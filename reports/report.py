@@ -82,14 +82,14 @@ def _plates(grid: Grid, suffix: str, read_sheets: ReadSheets) -> Iterator[Plate]
 
 
 def _layers(grid: Grid, name: str) -> Plate:
-    table = layer_histograms(known(grid.cells))
+    table = layer_histograms(known(grid.cells), grid.cells)
     picture = encode(draw_layers(table, grid.real_score))
     title = "Scores of each family, over all cells and over the shallower ones"
     return Plate(name, 2, title, captions.layers(grid), table, picture, {})
 
 
 def _optimizers(grid: Grid, name: str) -> Plate:
-    table = optimizer_histograms(known(grid.cells))
+    table = optimizer_histograms(known(grid.cells), grid.cells)
     picture = encode(draw_optimizers(table, grid.real_score))
     title = "GANs by learning rate and optimisers, beside all EBGANs"
     return Plate(name, 3, title, captions.optimizers(grid, table), table, picture, {})

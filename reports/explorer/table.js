@@ -39,7 +39,7 @@ function showTable(grid, rows, words) {
   const columns = columnsOf(grid);
   rebuild(find(".listed"), words);
   rebuild(find(".rows"),
-    make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Trials" }, make("table", { class: "list" },
+    make("div", { class: "wide trials", tabindex: "0", role: "region", "aria-label": "Trials" }, make("table", { class: "list" },
       make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "trial"), make("th", { scope: "col" }, "samples"), columns.map(heading))),
       make("tbody", {}, part.map((row) => make("tr", {},
         make("td", {}, trialLink(grid, row)),

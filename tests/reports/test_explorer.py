@@ -127,12 +127,14 @@ class TestPresets:
 
     def test_they_choose_the_cells_that_the_figures_draw(self, grid: Grid) -> None:
         chosen = known(grid.cells)
-        drawn = layer_histograms(chosen).query("source == 'sweep'").groupby(["panel", "family"])["cells"].sum()
+        drawn = (
+            layer_histograms(chosen, grid.cells).query("source == 'sweep'").groupby(["panel", "family"])["cells"].sum()
+        )
         for key, panel in (("all", "all"), ("layers4", "layers <= 4"), ("layers3", "layers <= 3")):
             filters = next(preset["filters"] for preset in presets(grid.cells) if preset["key"] == key)
             sizes = grid.cells[matching(grid.cells, filters)]["family"].value_counts().to_dict()
             assert sizes == drawn[panel].to_dict()
-        drawn = optimizer_histograms(chosen).query("source == 'sweep'")
+        drawn = optimizer_histograms(chosen, grid.cells).query("source == 'sweep'")
         filters = next(p["filters"] for p in presets(grid.cells) if p["key"] == "lr0.01-sgd-adam")
         rows = grid.cells[matching(grid.cells, filters)]
         panel = drawn[(drawn["lr"] == 0.01) & (drawn["optim_d"] == "sgd") & (drawn["optim_g"] == "adam")]
@@ -165,7 +167,7 @@ class TestManyRows:
         data = data_of(grid)
         assert data["declared"] == 7168 and len(data["rows"]["trial_id"]) == 500
         counted = data["counts"]["score"]["layers3"]
-        drawn = layer_histograms(known(grid.cells)).query("source == 'sweep' and panel == 'layers <= 3'")
+        drawn = layer_histograms(known(grid.cells), grid.cells).query("source == 'sweep' and panel == 'layers <= 3'")
         for family, bars in drawn.groupby("family"):
             assert list(np.reshape(counted["counts"][family], (25, 4)).sum(1)) == list(bars["cells"])
         assert counted["largest"] == drawn["right"].max()

@@ -20,7 +20,7 @@ def words(figure: Figure) -> str:
 
 def test_the_same_numbers_give_the_same_bytes() -> None:
     (grid,) = split_grids(results([cell(5.0), cell(9.0, family="ebgan", margin=10.0)]))
-    table = layer_histograms(known(grid.cells))
+    table = layer_histograms(known(grid.cells), grid.cells)
     first, second = (encode(draw_layers(table, 15.0)) for _ in range(2))
     assert first == second
     assert b"<metadata" not in first.svg
@@ -29,7 +29,7 @@ def test_the_same_numbers_give_the_same_bytes() -> None:
 
 def test_text_stays_text_and_panels_count_their_cells() -> None:
     (grid,) = split_grids(results([cell(5.0), cell(9.0, family="ebgan_pt", margin=10.0, pt_weight=0.1)]))
-    svg = encode(draw_layers(layer_histograms(known(grid.cells)), 15.0)).svg.decode()
+    svg = encode(draw_layers(layer_histograms(known(grid.cells), grid.cells), 15.0)).svg.decode()
     assert svg.count("GAN 1 · EBGAN-PT 1") == 3
     assert "nLayerG, nLayerD ≤ 3" in svg and "real" in svg
 
@@ -37,13 +37,13 @@ def test_text_stays_text_and_panels_count_their_cells() -> None:
 def test_empty_panels_say_so() -> None:
     (grid,) = split_grids(results([cell(5.0, lr=1e-2), cell()]))
     cells = known(grid.cells)
-    assert words(draw_layers(layer_histograms(cells.iloc[:0]), None)).count("no known cells") == 3
-    assert words(draw_optimizers(optimizer_histograms(cells), 15.0)).count("no known cells") == 11
+    assert words(draw_layers(layer_histograms(cells.iloc[:0], grid.cells), None)).count("no known cells") == 3
+    assert words(draw_optimizers(optimizer_histograms(cells, grid.cells), 15.0)).count("no known cells") == 11
 
 
 def test_bars_are_as_high_as_the_numbers() -> None:
     (grid,) = split_grids(results([cell(1.0), cell(1.0), cell(25.0), cell(state="DIVERGED")]))
-    table = layer_histograms(known(grid.cells))
+    table = layer_histograms(known(grid.cells), grid.cells)
     heights = [bar.get_height() for bar in draw_layers(table, 15.0).axes[0].patches]
     assert [height for height in heights if height > 0] == [25.0, 50.0, 25.0]
     published = table.query("source == 'paper' and panel == 'all' and percent > 0")["percent"]
