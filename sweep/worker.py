@@ -98,12 +98,14 @@ def _train_and_score(
         start -= checkpoints.restore(training)
     k, steps = len(cohort.trials), training.schedule.steps
     told = kept = time.perf_counter()
+    failing = False
     with products_in(cohort.trials[0].training.precision):
         while training.steps_done < steps:
             training.step()
             note = None
             if checkpoints and time.perf_counter() - kept > every_s:
-                note = _keep(checkpoints, training, time.perf_counter() - start)
+                problem = _keep(checkpoints, training, time.perf_counter() - start)
+                note, failing = (None if failing else problem), problem is not None  # told once
                 kept = time.perf_counter()
             if note or time.perf_counter() - told > PROGRESS_S:
                 told = time.perf_counter()

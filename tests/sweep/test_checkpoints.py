@@ -154,8 +154,8 @@ def test_what_cant_be_written_costs_the_checkpoint_and_not_the_cohort(tmp_path: 
     assert isinstance(records, list)
     assert {record.state for record in records} == {"COMPLETE"}
     notes = [item.note for item in told if not isinstance(item, list)]
-    assert len(notes) == STEPS
-    assert all(note and "A checkpoint could not be written" in note for note in notes)
+    assert len(notes) == 1, "told once, not at every mark"
+    assert "A checkpoint could not be written" in str(notes[0])
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
