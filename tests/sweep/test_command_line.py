@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -267,20 +266,15 @@ def test_a_link_to_a_database_is_that_database(tmp_path: Path) -> None:
     second.close()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs a disk that can be filled, which only root may mount")
 def test_no_room_for_a_new_database_is_one_line(space: str, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False).returncode:
-        pytest.skip("no disk can be mounted here")
-    try:
-        with (disk / "balloon").open("wb", buffering=0) as file, suppress(OSError):
-            while True:
-                file.write(b"0" * 4096)
-        with pytest.raises(StorageError, match="full"):
-            Storage(f"sqlite:///{disk}/results.db", create=True)
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    code = (
+        "import resource, sys; from sweep.__main__ import main;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY)); sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "run", space, "--db", f"sqlite:///{tmp_path}/results.db"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert one_line(done.stderr) == f"error: sqlite:///{tmp_path}/results.db: disk I/O error"
 
 
 def test_what_cant_be_printed_stops_nothing(capfd: pytest.CaptureFixture[str]) -> None:
