@@ -81,6 +81,7 @@ def _describe(section: Section) -> dict[str, Any]:
         "plates": section.plates,
         "shares_name": section.shares_name,
         "findings": [] if section.shares is None else list(_findings(section.shares)),
+        "compared": [row for plate in section.plates if "measure" in plate.table for row in _compared(plate.table)],
         "counts": counts.to_dict("records"),
         "totals": counts.drop(columns=["space", "family"]).sum().to_dict(),
         "devices": [f"{device} ({n:,} trials)" for device, n in devices.items()],
@@ -93,6 +94,19 @@ def _findings(shares: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for family, rows in shares.groupby("family", sort=False):
         steps = [row | {"words": _FRACTION_WORDS[row["fraction"]]} for row in rows.to_dict("records")]
         yield {"family": family, "cells": steps[0]["cells"], "declared": steps[0]["declared"], "steps": steps}
+
+
+def _compared(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Per comparison: the two sides, their cells, and the measures of the sentence in percent with their intervals."""
+    measures = {"third": "difference of the share above 1/3", "wins": "probability of winning"}
+    for (one, other), rows in table.groupby(["one", "other"], sort=False):
+        found: dict[str, Any] = {row["measure"]: row for row in rows.to_dict("records")}
+        effects = {
+            name: {key: 100 * found[measure][key] for key in ("estimate", "low", "high")}
+            for name, measure in measures.items()
+        }
+        first = rows.iloc[0]
+        yield {"one": one, "other": other, "sizes": (first["cells_one"], first["cells_other"])} | effects
 
 
 def _sweep(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -80,6 +80,19 @@ def test_the_finding_names_shares_intervals_and_cells(sweeps: pd.DataFrame) -> N
     assert "on 4 known cells of 5." in words
 
 
+def test_families_are_compared_in_a_sentence_each(
+    full_report: tuple[list[Section], dict[str, bytes], float], full_page: str
+) -> None:
+    words = Reader(full_page).words
+    rows = full_results()
+    ebgan, gan = (rows.loc[rows["family"] == family, "score"] for family in ("ebgan", "gan"))
+    third = 100 * ((ebgan > 5).mean() - (gan > 5).mean())
+    assert f"EBGAN beside GAN: {third:+.1f} points of the share above a third (" in words
+    assert "EBGAN-PT beside EBGAN: " in words and "EBGAN beside GAN with Adam, 0.001: " in words
+    assert words.count(" of encounters (") == 3
+    assert "on 512 and 6,144 known cells." in words
+
+
 def test_every_count_is_there(sweeps: pd.DataFrame) -> None:
     states = {"COMPLETE": 11, "DIVERGED": 12, "FAILED": 13, "RUNNING": 14, "WAITING": 15}
     rows = results(cell(1.0, state=state, family="ebgan") for state, n in states.items() for _ in range(n))
