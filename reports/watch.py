@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 EVERY_S = 60.0
 
@@ -11,7 +12,7 @@ def watch(
     state: Callable[[], object],
     build: Callable[[], int],
     every_s: float = EVERY_S,
-    tell: Callable[[str], None] = print,
+    tell: Callable[[str], None] = partial(print, flush=True),
     wait: Callable[[float], None] = time.sleep,
 ) -> int:
     """Build whenever the state has changed, until Ctrl-C or a build that fails.
