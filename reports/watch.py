@@ -3,16 +3,19 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 
 EVERY_S = 60.0
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def watch(
     state: Callable[[], object],
     build: Callable[[], int],
     every_s: float = EVERY_S,
-    tell: Callable[[str], None] = partial(print, flush=True),
+    tell: Callable[[str], None] = _say,
     wait: Callable[[float], None] = time.sleep,
 ) -> int:
     """Build whenever the state has changed, until Ctrl-C or a build that fails.
