@@ -64,7 +64,9 @@ def rerun_text(found: Rerun) -> str:
     for name, (before, now) in found.scores.items():
         difference = "-" if before is None or now is None else f"{now - before:+.3g}"
         lines.append(f"{name:18}{_shown(before):>12}{_shown(now):>12}{difference:>14}")
-    lines.append("Outside its cohort, or with other threads, a trial differs in its last bits, which training amplifies.")
+    lines.append(
+        "Outside its cohort, or with other threads, a trial differs in its last bits, which training amplifies."
+    )
     return "\n".join(lines)
 
 
