@@ -63,7 +63,7 @@ def _scoring(lanes: Lanes, cases: Sequence[CaseRates]) -> dict[str, float]:
     shares = {}
     for rates in _typical(cases):
         cells = thin(rates.measured, _SCORED_MEMBERS)
-        each = lanes.all("score", cells, cells[0].scoring.n_samples)
+        each = lanes.all("score", cells)
         scoring = sum(each) / len(each) / len(each)
         shares[rates.case.name] = scoring * max(rates.rates["cohort"]) / cells[0].training.steps
     return shares

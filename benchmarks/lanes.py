@@ -17,8 +17,6 @@ from typing import Any, Self
 from search_spaces.trial import Trial
 from sweep.devices import ALLOCATOR, return_memory
 
-SCORING_BATCH = 500
-
 
 class LaneError(Exception):
     """A measurement failed; the message is the traceback of the lane."""
@@ -87,25 +85,26 @@ class Bench:
         target = torch.empty_like(source)
         return touched * self._rate(lambda: target.copy_(source), seconds)
 
-    def score(self, cells: Sequence[Trial], n_samples: int) -> float:
-        """Seconds of scoring one member, as a worker does it."""
+    def score(self, cells: Sequence[Trial]) -> float:
+        """Seconds that a worker takes to score one member, all the times that it does so in a training."""
         from benchmarks.cohort_way import CohortWay
-        from metrics.scorer import Scorer
+        from search_spaces.trial import Scoring
+        from sweep.scoring import score
         from sweep.sheet import sheet
 
         torch = self._torch
         torch.set_num_threads(1)
         training = CohortWay(cells, self._images).trainings[0]
-        scorer = Scorer(self._device)
-        z = torch.randn(n_samples, cells[0].training.z_dim, device=self._device)
-        scorer.score(training.generate(z[:20]).transpose(0, 1))
+        scoring = cells[0].scoring
+        score(training, Scoring(20, scoring.z_seed), self._device)
 
-        def score() -> None:
-            scorer.score(training.generate(part).transpose(0, 1) for part in z.split(SCORING_BATCH))
-            for member in training.generate(z[:96]).transpose(0, 1).cpu():
+        def whole() -> None:
+            for _ in range(scoring.times):
+                _, images = score(training, scoring, self._device)
+            for member in images:
                 sheet(member.numpy())
 
-        return self._timed(score) / len(cells)
+        return self._timed(whole) / len(cells)
 
     def stages(self, cells: Sequence[Trial], seconds: float) -> dict[str, float]:
         """Share of every stage in a step of the cells as one cohort."""

@@ -102,6 +102,31 @@ class CohortTraining:
         return generator.Making(self.generator, x).make()[0]
 
     @torch.no_grad()
+    def judge(self, z: Tensor) -> dict[str, Tensor]:
+        """What discriminators make of the first images of the training set and of as many generated from z, each [K].
+
+        In whole batches as in training, one at least, so that a few may be used twice or left out; without dropout.
+        Memory of the next step is used, which writes it anew.
+
+        Args:
+            z: noise [N, z_dim].
+
+        Returns:
+            d_loss: the discriminators' loss. energy_real, energy_fake: mean energies; NaN for classifiers.
+        """
+        n, members = self.schedule.batch_size, len(self._margin)
+        masks = [self._images.new_ones(()).expand(2, n, members, self.architecture.size_d)] * len(self._kept)
+        answers = []
+        for start in range(0, max(len(z) - n, 0) + 1, n):
+            rows = torch.arange(start, start + n, device=z.device)
+            self._slots[0] = self._images[rows % len(self._images)][:, None]
+            self._slots[1] = self.generate(z[rows % len(z)])
+            answers.append(self._both.judge(masks).clone())
+        answer = torch.cat(answers, dim=1)  # [2, N, K]
+        real, fake = answer.mean(1) if self._energy else answer.new_full((2, members), torch.nan)
+        return {"d_loss": self._d_loss(answer), "energy_real": real, "energy_fake": fake}
+
+    @torch.no_grad()
     def diverged(self) -> Tensor:
         """Which members hold a NaN or an infinity in any weight, [K]."""
         blocks = [network.parameters.values for network in (self.generator, self.discriminator)]

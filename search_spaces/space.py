@@ -72,6 +72,7 @@ class _Training(_Strict):
 class _Scoring(_Strict):
     n_samples: Annotated[int, Field(ge=500, le=1_000_000, multiple_of=500)] = 10000
     z_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    times: Annotated[int, Field(ge=1, le=100)] = 1
 
 
 class _File(_Strict):
@@ -141,7 +142,7 @@ def load_space(name: str) -> SearchSpace:
             dropout_rate=training.dropout_rate,
             precision=training.precision,
         ),
-        scoring=Scoring(scoring.n_samples, scoring.z_seed),
+        scoring=Scoring(scoring.n_samples, scoring.z_seed, scoring.times),
     )
 
 

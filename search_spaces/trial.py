@@ -1,7 +1,7 @@
 """A trial: one configuration with a seed, and the identity under which its result is kept."""
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from operator import attrgetter
 from typing import Literal
@@ -42,10 +42,15 @@ class Training:
 
 @dataclass(frozen=True)
 class Scoring:
-    """How a trained trial is scored; part of a score's identity, not of the trial's."""
+    """How a trained trial is scored; part of a score's identity, not of the trial's.
+
+    Attributes:
+        times: how often in training, evenly spaced, the last time at its end. No part of any identity.
+    """
 
     n_samples: int
     z_seed: int
+    times: int = field(default=1, repr=False)  # the seeded order of shapes follows from their repr
 
 
 @dataclass(frozen=True)

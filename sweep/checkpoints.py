@@ -8,6 +8,7 @@ runs nothing.
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from torch import Tensor
 
 from models.training import CohortTraining
 from sweep.cohorts import Cohort
+from sweep.scoring import Scores
 
-FORMAT = "1"  # a new one whenever old files can't be used
+FORMAT = "2"  # a new one whenever old files can't be used
 KEPT = 2
 
 
@@ -39,15 +41,16 @@ class Checkpoints:
             "trials": " ".join(cohort.trial_ids),
         }
 
-    def save(self, training: CohortTraining, seconds: float) -> None:
-        """Keep the state of a training, and how many seconds it took.
+    def save(self, training: CohortTraining, seconds: float, scores: Mapping[int, Scores]) -> None:
+        """Keep the state of a training, how many seconds it took, and its scores by step until now.
 
         Raises:
             OSError: it can't be written; what was there before stays.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         unfinished = self._folder / f"{os.getpid()}.unfinished"
-        facts = self._facts | {"step": str(training.steps_done), "seconds": json.dumps(seconds)}
+        found = {"step": training.steps_done, "seconds": seconds, "scores": scores}
+        facts = self._facts | {name: json.dumps(value) for name, value in found.items()}
         try:
             tensors = {name: tensor.cpu().contiguous() for name, tensor in training.state().items()}
             save_file(tensors, unfinished, metadata=facts)
@@ -64,19 +67,20 @@ class Checkpoints:
         for old in self._files()[KEPT:]:
             old.unlink(missing_ok=True)
 
-    def restore(self, training: CohortTraining) -> float:
+    def restore(self, training: CohortTraining) -> tuple[float, dict[int, Scores]]:
         """Bring a new training to where the newest whole checkpoint left it, if there is one.
 
         Returns:
-            Seconds that training had taken until then.
+            Seconds that training had taken until then, and its scores by step.
         """
         for path in self._files():
             found = self._read(path)
             if found is not None:
                 tensors, facts = found
-                training.load_state(tensors, int(facts["step"]))
-                return float(json.loads(facts["seconds"]))
-        return 0.0
+                training.load_state(tensors, json.loads(facts["step"]))
+                scores = {int(step): scores for step, scores in json.loads(facts["scores"]).items()}
+                return json.loads(facts["seconds"]), scores
+        return 0.0, {}
 
     def _read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, str]] | None:
         """A checkpoint; None if it is damaged or of something else."""

@@ -1,7 +1,7 @@
 """What a worker sends back about one trial, and what real images score, in plain values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from metrics.identity import ScoreIdentity
@@ -16,11 +16,12 @@ class Record:
     Attributes:
         duration_s: the trial's share of its cohort's wall time.
         step: updates done when it was scored.
-        scores: columns of the table `scores`; None where there is no score.
+        scores: columns of the table `scores`; None where there is no score. Not a number where one has no meaning.
         sheet: sample sheet as PNG.
         error: traceback of a failed trial.
         reason: of a failed trial: its code raised an error, memory was too small for it alone, or its worker died
             again and again.
+        earlier: scores on the way to the end, by step.
     """
 
     trial_id: str
@@ -33,6 +34,7 @@ class Record:
     sheet: bytes | None = None
     error: str | None = None
     reason: Reason | None = None
+    earlier: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -118,14 +118,15 @@ def put(connection: Connection, records: Sequence[Record], reference: Reference 
     numbers: dict[ScoreIdentity, int] = {}
     scores = []
     for record in records:
-        if record.scores is None or record.identity is None or reference is None:
+        by_step = dict(record.earlier) if record.scores is None else {**record.earlier, record.step: record.scores}
+        if not by_step or record.identity is None or reference is None:
             continue
         if record.identity not in numbers:
             numbers[record.identity] = _identity_id(connection, record.identity, reference)
-        values = {name: value if math.isfinite(value) else None for name, value in record.scores.items()}
-        scores.append(
-            {"trial_id": record.trial_id, "step": record.step, "identity_id": numbers[record.identity]} | values
-        )
+        own = {"trial_id": record.trial_id, "identity_id": numbers[record.identity]}
+        for step, found in by_step.items():
+            values = {name: value if math.isfinite(value) else None for name, value in found.items()}
+            scores.append({"step": step} | own | values)
     _replace(connection, tables.scores, ("trial_id", "step", "identity_id"), scores)
     sheets = [{"trial_id": record.trial_id, "png": record.sheet} for record in records if record.sheet is not None]
     _replace(connection, tables.samples, ("trial_id",), sheets)

@@ -298,7 +298,7 @@ class Storage:
     def steps(self) -> "pd.DataFrame":
         """The scored steps of trials that have several, as last scored: trial_id, step and the columns of scores."""
         s = tables.scores.c
-        columns = (s.trial_id, s.step, s.score, s.inception_score, s.coverage, s.entropy, s.frechet)
+        columns = [column for column in s if column.name != "identity_id"]
         latest = (
             select(s.trial_id, s.step, func.max(s.identity_id).label("identity_id"))
             .group_by(s.trial_id, s.step)

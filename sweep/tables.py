@@ -19,7 +19,7 @@ from sqlalchemy import (
     event,
 )
 
-VERSIONS = ("0001", "0002", "0003")  # of the schema; sweep/migrations leads from one to the next
+VERSIONS = ("0001", "0002", "0003", "0004")  # of the schema; sweep/migrations leads from one to the next
 VERSION = VERSIONS[-1]
 REASONS = ("error", "memory", "lost")  # why a trial failed
 STATES = ("WAITING", "RUNNING", "COMPLETE", "DIVERGED", "FAILED")
@@ -117,6 +117,9 @@ scores = Table(
     Column("coverage", Integer, comment="classes seen among the samples"),
     Column("entropy", Float, comment="entropy of p(y), nats"),
     Column("frechet", Float, comment="Frechet distance to the test set on the classifier's features"),
+    Column("d_loss", Float, comment="the discriminator's loss; V in the theory of EBGANs"),
+    Column("energy_real", Float, comment="mean energy of training images; NULL for GANs"),
+    Column("energy_fake", Float, comment="mean energy of generated images; NULL for GANs"),
 )
 
 attempts = Table(
@@ -145,6 +148,7 @@ SELECT t.trial_id, t.family, t.n_layer_g, t.n_layer_d, t.size_g, t.size_d, t.dro
        t.lr, t.margin, t.pt_weight, t.seed, t.steps, t.state,
        s.score, s.inception_score, s.coverage, s.entropy, s.frechet, t.duration_s, t.device,
        s.score / i.real_score AS score_fraction, i.real_score, i.formula, i.classifier, i.n_samples, i.z_seed,
+       s.d_loss, s.energy_real, s.energy_fake,
        t.space, t.position, t.data, t.batch_size, t.z_dim, t.beta1, t.beta2, t.dropout_rate,
        t.precision, t.attempts, t.started_at, t.finished_at, t.sweep_id
 FROM trials t

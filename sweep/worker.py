@@ -3,8 +3,7 @@
 import math
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,19 +12,16 @@ import torch
 from torch import Tensor
 
 from data.tensors import load_mnist, scale
-from metrics.card import classifier_card
-from metrics.identity import FORMULA, ScoreIdentity
-from metrics.scorer import Scorer
 from models.architecture import Architecture, Member, Schedule
-from models.draws import stream
 from models.training import CohortTraining
-from search_spaces.trial import Precision, Scoring, Trial
+from search_spaces.trial import Trial
 from sweep.checkpoints import Checkpoints
 from sweep.cohorts import Cohort
-from sweep.cost import SCORING_BATCH
 from sweep.devices import processor_name, return_memory
 from sweep.marks import Marks, key
+from sweep.precision import products_in
 from sweep.records import Reason, Record
+from sweep.scoring import Scores, score, score_identity, scored_steps
 from sweep.sheet import sheet
 
 PROGRESS_S = 2.0  # how often a running cohort tells how far it is
@@ -82,62 +78,52 @@ def _run(
     yield records
 
 
-def score_identity(scoring: Scoring) -> ScoreIdentity:
-    """What the scores that this code would give now are called."""
-    return ScoreIdentity(FORMULA, classifier_card().sha256, scoring.n_samples, scoring.z_seed)
-
-
 def _train_and_score(
     cohort: Cohort, device: torch.device, checkpoints: Checkpoints | None, every_s: float
 ) -> Iterator[Progress | list[Record]]:
-    torch.backends.cudnn.allow_tf32 = False  # the classifier's convolutions: scores are float32 on every device
     start = time.perf_counter()
     _free_memory()
     training = new_training(cohort, _training_images(device))
+    scores: dict[int, Scores] = {}  # by step
     if checkpoints:
-        start -= checkpoints.restore(training)
-    k, steps = len(cohort.trials), training.schedule.steps
+        seconds, scores = checkpoints.restore(training)
+        start -= seconds
+    k, steps, scoring = len(cohort.trials), training.schedule.steps, cohort.trials[0].scoring
+    on_the_way = scored_steps(steps, scoring.times) - {steps}
     told = kept = time.perf_counter()
     failing = False
     with products_in(cohort.trials[0].training.precision):
         while training.steps_done < steps:
             training.step()
+            if training.steps_done in on_the_way:
+                scores[training.steps_done], _ = score(training, scoring, device)
             note = None
             if checkpoints and time.perf_counter() - kept > every_s:
-                problem = _keep(checkpoints, training, time.perf_counter() - start)
+                problem = _keep(checkpoints, training, time.perf_counter() - start, scores)
                 note, failing = (None if failing else problem), problem is not None  # told once
                 kept = time.perf_counter()
             if note or time.perf_counter() - told > PROGRESS_S:
                 told = time.perf_counter()
                 yield Progress(k * training.steps_done, k * steps, note)
-    scores, sheets = _score(training, cohort.trials[0].scoring, device)
+    scores[steps], images = score(training, scoring, device)
     diverged = training.diverged().tolist()
+    sheets = [sheet(member.numpy()) for member in images]
     seconds = (time.perf_counter() - start) / k
     yield [
-        _record(trial, diverged[i], {name: float(v[i]) for name, v in scores.items()}, sheets[i], seconds, device)
+        _record(trial, diverged[i], _of_member(scores, i), sheets[i], seconds, device)
         for i, trial in enumerate(cohort.trials)
     ]
 
 
-def _keep(checkpoints: Checkpoints, training: CohortTraining, seconds: float) -> str | None:
+def _keep(
+    checkpoints: Checkpoints, training: CohortTraining, seconds: float, scores: Mapping[int, Scores]
+) -> str | None:
     """Write a checkpoint; a full disk costs the checkpoint, not the cohort. Returns what to tell of it."""
     try:
-        checkpoints.save(training, seconds)
+        checkpoints.save(training, seconds, scores)
     except OSError as error:
         return f"A checkpoint could not be written: {error}. Training goes on."
     return None
-
-
-@contextmanager
-def products_in(precision: Precision) -> Iterator[None]:
-    """Matrix products of this precision on CUDA devices, for a while; scoring stays in float32."""
-    matmul = torch.backends.cuda.matmul
-    before = matmul.fp32_precision
-    matmul.fp32_precision = {"float32": "ieee", "tf32": "tf32"}[precision]
-    try:
-        yield
-    finally:
-        matmul.fp32_precision = before
 
 
 def new_training(cohort: Cohort, images: Tensor) -> CohortTraining:
@@ -160,38 +146,32 @@ def new_training(cohort: Cohort, images: Tensor) -> CohortTraining:
     return CohortTraining(architecture, members, schedule, images)
 
 
-def _score(
-    training: CohortTraining, scoring: Scoring, device: torch.device
-) -> tuple[dict[str, list[float]], list[bytes]]:
-    """Scores of every member, and its sample sheet, from the same noise for all trials."""
-    noise = stream(scoring.z_seed, "score", device)
-    z = torch.randn(scoring.n_samples, training.architecture.z_dim, generator=noise, device=device)
-    first: list[Tensor] = []
-
-    def images() -> Iterator[Tensor]:
-        for batch in z.split(SCORING_BATCH):
-            generated = training.generate(batch).transpose(0, 1)
-            if not first:
-                first.append(generated[:, :96].nan_to_num(-1).cpu())
-            yield generated
-
-    scores = _scorer(device).score(images())
-    return {name: values.tolist() for name, values in scores.items()}, [sheet(m.numpy()) for m in first[0]]
+def _of_member(scores: Mapping[int, Scores], member: int) -> dict[int, dict[str, float]]:
+    """Its scores by step, as far as there were any."""
+    own = {step: {name: values[member] for name, values in found.items()} for step, found in scores.items()}
+    return {step: values for step, values in own.items() if not math.isnan(values["score"])}
 
 
 def _record(
-    trial: Trial, diverged: bool, scores: dict[str, float], png: bytes, seconds: float, device: torch.device
+    trial: Trial,
+    diverged: bool,
+    scores: Mapping[int, Mapping[str, float]],
+    png: bytes,
+    seconds: float,
+    device: torch.device,
 ) -> Record:
-    diverged = diverged or scores["score"] != scores["score"]
+    steps = trial.training.steps
+    diverged = diverged or steps not in scores
     return Record(
         trial_id=trial.trial_id,
         state="DIVERGED" if diverged else "COMPLETE",
         duration_s=seconds,
         device=_device_name(device),
-        step=trial.training.steps,
+        step=steps,
         identity=score_identity(trial.scoring),
-        scores=None if diverged else scores,
+        scores=None if diverged else scores[steps],
         sheet=png,
+        earlier={step: values for step, values in scores.items() if step < steps},
     )
 
 
@@ -217,11 +197,6 @@ def _free_memory() -> None:
 def _training_images(device: torch.device) -> Tensor:
     images, _ = load_mnist("train")
     return scale(images).flatten(1).to(device)
-
-
-@lru_cache(maxsize=1)
-def _scorer(device: torch.device) -> Scorer:
-    return Scorer(device)
 
 
 @lru_cache(maxsize=1)

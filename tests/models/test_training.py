@@ -194,6 +194,36 @@ def test_solo_equals_plain_pytorch(member: Member, depth: int) -> None:
     assert _distance(_weights(training), start) > 1e-6
 
 
+@pytest.mark.parametrize("n", [7, 16, 40])
+@pytest.mark.parametrize("member", [GAN[4], EBGAN[1], EBGAN_PT[3]], ids=["gan", "ebgan", "ebgan_pt"])
+def test_judging_equals_plain_pytorch_without_dropout(member: Member, n: int) -> None:
+    training = _training([member], 3)
+    for _ in range(5):
+        training.step()
+    plain = PlainTraining(_architecture([member], 3), member, SCHEDULE, _images(torch.float64))
+    with torch.no_grad():
+        for mine, theirs in zip(_parameters(plain), _weights(training), strict=True):
+            mine.copy_(theirs[0].T if mine.dim() == 2 else theirs[0])
+    z = torch.randn(n, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    batches = [torch.arange(start, start + 16) for start in ([0, 16] if n == 40 else [0])]  # n=7: some twice
+    real = torch.cat([plain._judge(plain.images[rows], [])[0] for rows in batches])
+    fake = torch.cat([plain._judge(plain._generate(z[rows % n]), [])[0] for rows in batches])
+    found = training.judge(z)
+    if member.margin is None:
+        assert torch.stack([found["energy_real"], found["energy_fake"]]).isnan().all()
+        loss = -torch.sigmoid(real).log().mean() - torch.sigmoid(-fake).log().mean()
+    else:
+        assert_close(found["energy_real"], real.mean()[None], rtol=1e-9, atol=0)
+        assert_close(found["energy_fake"], fake.mean()[None], rtol=1e-9, atol=0)
+        loss = real.mean() + (member.margin - fake).clamp(min=0).mean()
+    assert_close(found["d_loss"], loss[None], rtol=1e-9, atol=0)
+
+
+def _parameters(plain: PlainTraining) -> list[Tensor]:
+    layers = [*plain.generator, *plain.discriminator]
+    return [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
+
+
 def _in_our_order(plain: PlainTraining) -> list[Tensor]:
     weights = []
     for layer in [*plain.generator, *plain.discriminator]:
@@ -297,9 +327,10 @@ def test_generated_images_follow_from_shared_noise_and_its_batch_statistics() ->
     assert (training.generate(z)[:, 1] - images[:, 1]).abs().max() > 1e-6
 
 
-def test_generating_does_not_disturb_training() -> None:
+def test_looking_at_a_training_does_not_disturb_it() -> None:
     disturbed = _training(EBGAN_PT, 3)
     for _ in range(10):
+        disturbed.judge(torch.ones(4, 6, dtype=torch.float64))
         disturbed.generate(torch.zeros(4, 6, dtype=torch.float64))
         disturbed.diverged()
         disturbed.step()

@@ -149,7 +149,7 @@ def test_python_objects_are_refused_and_not_made(file: Path) -> None:
 @pytest.mark.parametrize("name", ["missing.yaml", "paper/mnist_gann", "paper", "", "x" * 5000])
 def test_missing_space_is_answered_with_those_there_are(name: str) -> None:
     message = refusal(name)
-    assert message.startswith(f"{name}: no such search space, allowed: a YAML file or one of laptop/mnist_ebgan, ")
+    assert message.startswith(f"{name}: no such search space, allowed: a YAML file or one of example/mnist_ebgan, ")
     assert message.endswith("paper/mnist_margin")
 
 

@@ -73,7 +73,14 @@ def test_laptop_grid_is_the_papers_with_widths_divided_by_8(name: str) -> None:
     assert replace(laptop.training, **same) == replace(paper.training, **same)
 
 
-@pytest.mark.parametrize("folder", ["paper", "laptop"])
+@pytest.mark.parametrize("name", GRIDS)
+def test_example_grid_is_a_part_of_the_laptops(name: str) -> None:
+    example, laptop = load_space(f"example/{name}"), load_space(f"laptop/{name}")
+    assert {t.trial_id for t in example.trials()} <= {t.trial_id for t in laptop.trials()}
+    assert all(example.axes[axis] == laptop.axes[axis] for axis in ("n_layer_g", "n_layer_d", "dropout_d", "lr"))
+
+
+@pytest.mark.parametrize("folder", ["paper", "laptop", "example"])
 def test_all_spaces_of_a_folder_train_and_score_alike(folder: str) -> None:
     spaces = [load_space(f"{folder}/{name}") for name in GRIDS]
     assert len({(space.training, space.scoring) for space in spaces}) == 1

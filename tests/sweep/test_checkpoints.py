@@ -1,6 +1,7 @@
 """Checkpoints: a cohort that was killed goes on from the last whole one and ends bit by bit as if nothing had been."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def mixed(family: str = "gan", steps: int = STEPS) -> Cohort:
     members: list[Trial] = []
     for settings in rules:
         members += trials(2, family=family, steps=steps, n_layer_g=3, n_layer_d=3, **settings)
-    return Cohort(tuple(members))
+    return Cohort(tuple(replace(m, scoring=replace(m.scoring, times=3)) for m in members))
 
 
 def training(cohort: Cohort) -> CohortTraining:
@@ -81,9 +82,9 @@ def test_a_restored_training_goes_on_bit_by_bit(tmp_path: Path, family: str) -> 
         whole.step()
     for _ in range(5):
         first.step()
-    checkpoints(tmp_path, cohort).save(first, 7.5)
+    checkpoints(tmp_path, cohort).save(first, 7.5, {2: {"score": [0.5, math.inf]}})
     second = training(cohort)
-    assert checkpoints(tmp_path, cohort).restore(second) == 7.5
+    assert checkpoints(tmp_path, cohort).restore(second) == (7.5, {2: {"score": [0.5, math.inf]}})
     assert_same(second, first)
     while second.steps_done < STEPS:
         second.step()
@@ -105,7 +106,11 @@ def test_a_killed_cohort_ends_as_if_nothing_had_been(
     resumed = run(mixed(), marks)
     assert steps == list(range(dies_at, STEPS))
     for one, two in zip(undisturbed, resumed, strict=True):
-        assert (one.trial_id, one.state, one.scores, one.sheet) == (two.trial_id, two.state, two.scores, two.sheet)
+        assert (one.trial_id, one.state, one.sheet) == (two.trial_id, two.state, two.sheet)
+        assert one.scores == pytest.approx(two.scores, rel=0, abs=0, nan_ok=True)
+        assert list(one.earlier) == list(two.earlier) == [4, 8]
+        for step in one.earlier:
+            assert one.earlier[step] == pytest.approx(two.earlier[step], rel=0, abs=0, nan_ok=True)
 
 
 def damage(path: Path, how: str) -> None:
@@ -120,7 +125,7 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_is_used(tmp_path: Pa
     one = training(cohort)
     for _ in range(3):
         one.step()
-        checkpoints(tmp_path, cohort).save(one, 1.0)
+        checkpoints(tmp_path, cohort).save(one, 1.0, {})
     kept = sorted(path.name[:12] for path in tmp_path.iterdir())
     assert kept == [f"{2:012d}", f"{3:012d}"]
     damage(max(tmp_path.iterdir()), how)
@@ -129,7 +134,7 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_is_used(tmp_path: Pa
     assert two.steps_done == 2
     damage(min(tmp_path.iterdir()), how)
     three = training(cohort)
-    assert checkpoints(tmp_path, cohort).restore(three) == 0.0
+    assert checkpoints(tmp_path, cohort).restore(three) == (0.0, {})
     assert_same(three, training(cohort))
 
 
@@ -137,7 +142,7 @@ def test_a_checkpoint_of_something_else_is_left_alone(tmp_path: Path, monkeypatc
     cohort = mixed()
     one = training(cohort)
     one.step()
-    checkpoints(tmp_path, cohort).save(one, 1.0)
+    checkpoints(tmp_path, cohort).save(one, 1.0, {})
     other = Cohort(cohort.trials[::-1])
     two = training(other)
     checkpoints(tmp_path, other).restore(two)
@@ -165,7 +170,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(module, "save_file", full)
     with pytest.raises(OSError, match="No space left on device"):
-        checkpoints(tmp_path, mixed()).save(training(mixed()), 1.0)
+        checkpoints(tmp_path, mixed()).save(training(mixed()), 1.0, {})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -173,7 +178,7 @@ def test_marks_are_dropped_and_cleared(tmp_path: Path) -> None:
     marks = Marks(tmp_path, 0)
     kept, gone = mixed(), mixed(steps=STEPS + 1)
     for cohort in (kept, gone):
-        checkpoints(marks.of(cohort), cohort).save(training(cohort), 1.0)
+        checkpoints(marks.of(cohort), cohort).save(training(cohort), 1.0, {})
     assert marks.of(kept) != marks.of(gone)
     marks.clear([])
     marks.clear(gone.trial_ids[1:])
@@ -195,7 +200,7 @@ def test_nothing_of_anybody_else_is_cleared(tmp_path: Path) -> None:
     (tmp_path / "00000000000000aa" / "7.unfinished").write_text("a part")
     done = mixed()
     marks = Marks(tmp_path, 0)
-    checkpoints(marks.of(done), done).save(training(done), 1.0)
+    checkpoints(marks.of(done), done).save(training(done), 1.0, {})
     marks.clear(done.trial_ids)
     assert not marks.of(done).exists()
     assert all((tmp_path / name).read_text() == "precious" for name in strangers)
@@ -204,8 +209,8 @@ def test_nothing_of_anybody_else_is_cleared(tmp_path: Path) -> None:
 
 def test_a_checkpoint_is_plain_tensors_with_no_secrets(tmp_path: Path) -> None:
     cohort = mixed()
-    checkpoints(tmp_path, cohort).save(training(cohort), 1.0)
+    checkpoints(tmp_path, cohort).save(training(cohort), 1.0, {})
     (path,) = tmp_path.iterdir()
     with safe_open(path, framework="pt") as opened:
-        assert set(opened.metadata()) == {"format", "torch", "device", "trials", "step", "seconds"}
+        assert set(opened.metadata()) == {"format", "torch", "device", "trials", "step", "seconds", "scores"}
         assert not math.isnan(float(opened.get_tensor("generator").sum()))

@@ -18,6 +18,12 @@ from sweep.storage import Storage, StorageError
 
 KEPT = ("trial_id", "state", "score", "lr", "seed", "precision", "attempts", "duration_s")
 # How the newest schema becomes an older one.
+BACK_TO_0003 = (
+    "DROP VIEW results",
+    *(f"ALTER TABLE scores DROP COLUMN {name}" for name in ("d_loss", "energy_real", "energy_fake")),
+    "CREATE VIEW results AS SELECT trial_id FROM trials",
+    "UPDATE alembic_version SET version_num = '0003'",
+)
 BACK_TO_0002 = (
     "DROP VIEW results",
     "DROP TABLE cohorts",
@@ -53,8 +59,10 @@ def age(url: str, version: str) -> None:
     """Make a database what an older version of this project would have left."""
     engine = create_engine(url)
     with engine.begin() as connection:
-        for statement in BACK_TO_0002 + (BACK_TO_0001 if version == "0001" else ()):
-            connection.execute(text(statement))
+        for older, statements in (("0003", BACK_TO_0003), ("0002", BACK_TO_0002), ("0001", BACK_TO_0001)):
+            if older >= version:
+                for statement in statements:
+                    connection.execute(text(statement))
     engine.dispose()
 
 
@@ -71,7 +79,7 @@ def test_the_versions_are_those_of_the_migrations() -> None:
     assert tuple(sorted(path.name[:4] for path in folder.glob("*.py"))) == tables.VERSIONS
 
 
-@pytest.mark.parametrize("version", ["0001", "0002"])
+@pytest.mark.parametrize("version", ["0001", "0002", "0003"])
 def test_an_old_database_is_upgraded_and_keeps_all_it_holds(url: str, version: str) -> None:
     before = fill(url)
     assert differences(url) == []

@@ -108,7 +108,7 @@ def test_files_are_made_with_the_umask_of_the_user(tmp_path: Path) -> None:
         Journal(tmp_path / "runs" / "log.jsonl").write("event")
         cohort = Cohort(tuple(trials(1)))
         training = new_training(cohort, torch.zeros(50, 1024))
-        Checkpoints(tmp_path / "runs" / "checkpoints", cohort, torch.device("cpu")).save(training, 1.0)
+        Checkpoints(tmp_path / "runs" / "checkpoints", cohort, torch.device("cpu")).save(training, 1.0, {})
     finally:
         os.umask(before)
     for path in (tmp_path / "runs").rglob("*"):

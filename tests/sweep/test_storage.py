@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_trials import IDENTITY, REFERENCE, complete, diverged, failed, lease, put, trial, trials
+from made_trials import IDENTITY, REFERENCE, SCORES, complete, diverged, failed, lease, put, trial, trials
 from sqlalchemy import create_engine, text
 
 from search_spaces.trial import Trial
@@ -177,6 +177,21 @@ class TestRunning:
         assert storage.sheets(ids[1:2]) == {ids[1]: b"grey"}
         assert storage.sheets([]) == {}
 
+    def test_scores_on_the_way_are_kept_too_and_also_of_what_diverged(
+        self, storage: Storage, query: Query, four: list[Trial]
+    ) -> None:
+        earlier = {1: SCORES | {"score": 0.1}, 2: SCORES | {"score": 0.2}}
+        put(storage, [replace(r, earlier=earlier) for r in (complete(four[0], score=0.3), diverged(four[1]))])
+        put(storage, [replace(complete(four[0], score=0.4), earlier={2: SCORES | {"score": 0.25}})])
+        found = query("SELECT trial_id, step, score FROM scores").set_index(["trial_id", "step"])["score"].to_dict()
+        one, two = four[0].trial_id, four[1].trial_id
+        last = four[0].training.steps
+        assert found == {(one, 1): 0.1, (one, 2): 0.25, (one, last): 0.4, (two, 1): 0.1, (two, 2): 0.2}
+        assert list(
+            query("SELECT score FROM results WHERE state != 'WAITING' ORDER BY position")["score"].dropna()
+        ) == [0.4]
+        assert storage.finished(IDENTITY) == {one, two}
+
     def test_steps_are_those_of_trials_with_several_by_the_latest_identity(
         self, storage: Storage, four: list[Trial]
     ) -> None:
@@ -185,7 +200,8 @@ class TestRunning:
         put(storage, [complete(four[0], score=1.0)])
         put(storage, [complete(four[0], other, score=5.0)])
         steps = storage.steps().set_index(["trial_id", "step"])
-        assert list(steps.columns) == ["score", "inception_score", "coverage", "entropy", "frechet"]
+        losses = ["d_loss", "energy_real", "energy_fake"]
+        assert list(steps.columns) == ["score", "inception_score", "coverage", "entropy", "frechet", *losses]
         last, first = four[0].training.steps, four[0].trial_id
         assert steps["score"].to_dict() == {(first, 1): 0.5, (first, last): 5.0}
 

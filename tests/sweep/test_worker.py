@@ -1,7 +1,9 @@
 """A worker in this process: what it sends back, and what it does when memory, numbers or code fail."""
 
 import io
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +14,12 @@ from PIL import Image
 from metrics.card import classifier_card
 from models.training import CohortTraining
 from search_spaces.trial import Trial
-from sweep import worker
+from sweep import tables, worker
 from sweep.cohorts import Cohort
+from sweep.precision import products_in
 from sweep.records import Record
-from sweep.worker import Progress, new_training, products_in, run_cohort, score_identity
+from sweep.scoring import score_identity, scored_steps
+from sweep.worker import Progress, new_training, run_cohort
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -30,7 +34,7 @@ def run(members: Sequence[Trial]) -> list[Record]:
 
 def values(record: Record) -> list[float]:
     assert record.scores is not None
-    return list(record.scores.values())
+    return [value for value in record.scores.values() if not math.isnan(value)]
 
 
 @pytest.mark.parametrize("family", ["gan", "ebgan", "ebgan_pt"])
@@ -42,7 +46,10 @@ def test_every_member_comes_back_with_its_score_and_sheet(family: str) -> None:
         assert record.identity.classifier == classifier_card().sha256
         assert record.identity.n_samples == 500
         assert record.scores is not None
-        assert set(record.scores) == {"score", "inception_score", "coverage", "entropy", "frechet"}
+        assert set(record.scores) <= set(tables.scores.columns.keys())
+        without = {name for name, value in record.scores.items() if math.isnan(value)}
+        assert without == ({"energy_real", "energy_fake"} if family == "gan" else set())
+        assert record.scores["d_loss"] > 0
         assert record.scores["score"] >= 0
         assert 1 <= record.scores["inception_score"] <= 10
         assert 1 <= record.scores["coverage"] <= 10
@@ -58,6 +65,42 @@ def test_the_same_cohort_gives_the_same_scores_and_another_seed_others() -> None
     assert values(first) == values(again)
     assert first.sheet == again.sheet
     assert values(first) != values(other)
+
+
+@pytest.mark.parametrize(
+    ("steps", "times", "expected"),
+    [(8, 1, {8}), (8, 4, {2, 4, 6, 8}), (10, 4, {2, 5, 7, 10}), (2, 4, {1, 2}), (1, 100, {1})],
+)
+def test_scored_steps_are_even_and_end_with_the_last(steps: int, times: int, expected: set[int]) -> None:
+    assert scored_steps(steps, times) == expected
+
+
+@pytest.mark.parametrize("family", ["gan", "ebgan_pt"])
+def test_scoring_on_the_way_leaves_the_training_alone(family: str) -> None:
+    members = trials(2, family=family, steps=8, dropout_d=True)
+    often = [replace(m, scoring=replace(m.scoring, times=4)) for m in members]
+    assert [m.trial_id for m in often] == [m.trial_id for m in members]
+    for once, more in zip(run(members), run(often), strict=True):
+        assert (values(once), once.sheet) == (values(more), more.sheet)
+        assert (set(once.earlier), set(more.earlier)) == (set(), {2, 4, 6})
+    shorter = run([replace(m, training=replace(m.training, steps=4)) for m in members])
+    for short, more in zip(shorter, run(often), strict=True):
+        assert values(short) == values(replace(more, scores=more.earlier[4]))
+
+
+def test_scores_from_before_a_member_explodes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = CohortTraining.step
+
+    def explodes(self: CohortTraining) -> None:
+        original(self)
+        if self.steps_done == 5:
+            for weight in self.generator.tensors():
+                weight[0] = torch.nan
+
+    monkeypatch.setattr(CohortTraining, "step", explodes)
+    bad, good = run([replace(m, scoring=replace(m.scoring, times=4)) for m in trials(2, steps=8)])
+    assert (bad.state, bad.scores, set(bad.earlier)) == ("DIVERGED", None, {2, 4})
+    assert (good.state, set(good.earlier)) == ("COMPLETE", {2, 4, 6})
 
 
 def test_a_long_cohort_tells_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:
