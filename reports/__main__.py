@@ -86,12 +86,13 @@ def fill(stage: Path, storage: "Storage", out: Path) -> str:
     from reports.summary import query_lines, summary
 
     query = query_lines(storage.url.render_as_string(hide_password=True))
-    sections = make_sections(storage.results(), storage.sheets)
+    steps = storage.steps()
+    sections = make_sections(storage.results(), storage.sheets, steps)
     grids = [section.grid for section in sections]
     trial_ids = [trial_id for g in grids for cells in (g.cells, g.margins) for trial_id in listed(cells)["trial_id"]]
     sheets = write_sheets(stage, trial_ids, storage.sheets)
     url = storage.url.render_as_string(hide_password=True)
-    explorer = explore(grids, url, sheets, storage.outcomes(), storage.steps())
+    explorer = explore(grids, url, sheets, storage.outcomes(), steps)
     page = render_page(sections, storage.sweeps(), query, explorer)
     for name, content in as_files(sections, page).items():
         (stage / name).write_bytes(content)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from reports.comparisons import compare
-from reports.curves import draw_best_of, draw_comparisons, draw_survival
+from reports.course import course
+from reports.curves import draw_best_of, draw_comparisons, draw_course, draw_survival
 from reports.effects import EXACT, main_effects, pair_means, variance_shares
 from reports.factors import draw_main_effects, draw_pairs, draw_shares
 from reports.figures import encode
@@ -23,6 +24,10 @@ _SURVIVAL = (
 _BEST_OF = (
     "Score of the best of n trials drawn at random from the known cells, none twice: mean, and the middle 80 % of "
     "draws. It says what a search with n trials would have found.",
+)
+_COURSE = (
+    "Scores of the known cells on the way: mean, and the middle 80 % of cells. A cell counts 0 from where it diverged "
+    "or failed.",
 )
 _COMPARISONS = (
     "Positive values, and more than 50 %, speak for the family named first. EBGAN-PT and EBGAN are paired cell by "
@@ -42,8 +47,12 @@ _EFFECTS = (
 _HEAT = ("Mean score by two axes: for each family the pair that explains most together.",)
 
 
-def analysis_plates(grid: Grid, suffix: str) -> Iterator[Plate]:
-    """Every plate for which there are cells enough."""
+def analysis_plates(grid: Grid, suffix: str, steps: pd.DataFrame) -> Iterator[Plate]:
+    """Every plate for which there are cells enough.
+
+    Args:
+        steps: as in `course`.
+    """
     chosen = known(grid.cells)
     if chosen.empty:
         return
@@ -53,6 +62,10 @@ def analysis_plates(grid: Grid, suffix: str) -> Iterator[Plate]:
     table = best_of(chosen)
     picture = encode(draw_best_of(table, grid.real_score))
     yield Plate(f"best-of-n{suffix}", None, "The best of n trials", _BEST_OF, table, picture, {})
+    table = course(chosen, steps)
+    if len(table):
+        picture = encode(draw_course(table, grid.real_score))
+        yield Plate(f"course{suffix}", None, "Scores in training", _COURSE, table, picture, {})
     if grid.real_score is not None:
         table = compare(chosen, grid.real_score)
         if len(table):

@@ -48,6 +48,24 @@ def margins(grid: Grid) -> tuple[str, ...]:
     return (reading, sizes(grid.margins))
 
 
+def equilibrium(table: pd.DataFrame) -> tuple[str, ...]:
+    """Caption of the equilibrium gap, one paragraph each."""
+    theory = (
+        "V is the discriminator's loss at the end of training: the mean of D(x) + [m - D(G(z))]+ over 1,024 training "
+        "images x and as many samples. At any equilibrium of networks without limits the samples are distributed as "
+        "the data and V = m (theorem 1). Against a given generator the best discriminator of all has V = m (1 - TV), "
+        "with TV the total variation distance from the data, so never above m; V above m is a discriminator that does "
+        "not rebuild real digits well."
+    )
+    numbers = []
+    for family in in_order(table["family"]):
+        ratio = (table["d_loss"] / table["margin"])[(table["family"] == family) & (table["study"] == "grid")]
+        if len(ratio):
+            low, middle, high = ratio.quantile([0.1, 0.5, 0.9])
+            numbers.append(f"{family_label(family)}: V/m {middle:.2f} in the middle, {low:.2f} to {high:.2f} for 80 %.")
+    return (theory, " ".join(numbers)) if numbers else (theory,)
+
+
 def sizes(cells: pd.DataFrame) -> str:
     """Per family how many cells are drawn, what became of these, and why the others are missing."""
     drawn = known(cells)

@@ -1,4 +1,6 @@
-"""Draws what has no bins: survival and best-of-n curves, and comparisons of families as a forest of intervals."""
+"""Draws what has no bins: survival and best-of-n curves, scores in training, EBGANs against their equilibrium, and
+comparisons of families as a forest of intervals.
+"""
 
 import math
 
@@ -58,6 +60,71 @@ def draw_best_of(table: pd.DataFrame, real_score: float | None) -> Figure:
         axes.axhline(real_score / 3, color=RULE, linewidth=0.8, zorder=0)
         axes.annotate("⅓ of real", (1, real_score / 3), xytext=(2, 2), textcoords="offset points", color=MUTED)
     _close(figure, axes, table)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def draw_course(table: pd.DataFrame, real_score: float | None) -> Figure:
+    """From `course`: mean and middle 80 % of each family's scores by step, a panel a family."""
+    families = in_order(table["family"])
+    figure = Figure(figsize=(11, 3.4))
+    panels = np.atleast_1d(figure.subplots(1, len(families), sharex=True, sharey=True))
+    for axes, family in zip(panels, families, strict=True):
+        rows = table[table["family"] == family]
+        colour = LIGHT[hue(family)]
+        axes.plot(rows["step"], rows["mean"], "o-", color=colour, markersize=4)
+        axes.fill_between(rows["step"], rows["low"], rows["high"], color=colour, alpha=0.18, linewidth=0)
+        axes.set_title(f"{family_label(family)}, {rows['cells'].iloc[0]:,} cells")
+        axes.set_xlabel("training steps")
+    panels[0].set_xticks(sorted(table["step"].unique()))
+    panels[0].xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    panels[0].set_ylabel(SCORE_LABEL)
+    panels[0].set_xlim(left=0)
+    panels[0].set_ylim(bottom=0)
+    if real_score is not None and real_score / 3 < panels[0].get_ylim()[1]:
+        for axes in panels:
+            axes.axhline(real_score / 3, color=RULE, linewidth=0.8, zorder=0)
+        place = {"xytext": (2, 2), "textcoords": "offset points"}
+        panels[0].annotate("⅓ of real", (0, real_score / 3), color=MUTED, fontsize=SMALL, **place)
+    figure.subplots_adjust(left=0.06, right=0.985, bottom=0.16, top=0.91, wspace=0.08)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def draw_equilibrium(table: pd.DataFrame) -> Figure:
+    """From `equilibrium`: score against V in units of the margin, and V and energies against the margin."""
+    grid, study = table[table["study"] == "grid"], table[table["study"] == "margins"]
+    parts = [part for part in (grid, study) if len(part)]
+    figure = Figure(figsize=(11, 4.2))
+    panels = iter(np.atleast_1d(figure.subplots(1, len(parts))))
+    if len(grid):
+        axes = next(panels)
+        for family in in_order(grid["family"]):
+            rows = grid[grid["family"] == family]
+            label = f"{family_label(family)}, {len(rows):,} cells"
+            axes.plot(rows["d_loss"] / rows["margin"], rows["score"], "o", color=LIGHT[hue(family)], label=label)
+        for line in axes.lines:
+            line.set(markersize=5, alpha=0.7, markeredgewidth=0)
+        axes.axvline(1, color=MUTED, linewidth=0.8)
+        axes.set_xlabel("V / m at the end of training; 1 at the equilibrium")
+        axes.set_ylabel(SCORE_LABEL)
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="upper right")
+    if len(study):
+        axes = next(panels)
+        marks = (("d_loss", "V", INK, "o-"), ("energy_real", "energy of real digits", LIGHT["gan"], "s--"))
+        for name, label, colour, line in (*marks, ("energy_fake", "energy of samples", LIGHT["ebgan"], "^--")):
+            axes.plot(study["margin"], study[name], line, color=colour, markersize=4, linewidth=1, label=label)
+        ends = [study["margin"].min(), study["margin"].max()]
+        axes.plot(ends, ends, color=MUTED, linewidth=0.8, label="V = m")
+        axes.set(xscale="log", yscale="log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:g}")
+            axis.set_minor_formatter(mpl.ticker.NullFormatter())
+        axes.set_xticks(study["margin"].unique())
+        axes.set_xlabel("margin m of the margin study")
+        axes.legend(loc="upper left")
+    figure.subplots_adjust(left=0.06, right=0.99, bottom=0.13, top=0.97, wspace=0.12)
     return figure
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from reports import captions
 from reports.analysis import analysis_plates
+from reports.course import NO_STEPS, equilibrium
+from reports.curves import draw_equilibrium
 from reports.figures import draw_best, draw_layers, draw_margins, draw_optimizers, encode
 from reports.first_part import known
 from reports.folder import PAGE
@@ -32,15 +34,16 @@ class Section:
     plates: tuple[Plate, ...]
 
 
-def make_sections(results: pd.DataFrame, read_sheets: ReadSheets) -> list[Section]:
+def make_sections(results: pd.DataFrame, read_sheets: ReadSheets, steps: pd.DataFrame = NO_STEPS) -> list[Section]:
     """One section per grid in the rows of the view `results`.
 
     Args:
         read_sheets: gives the PNG bytes of sample sheets by trial id, as far as there are any.
+        steps: as in `reports.course.course`.
     """
     grids = split_grids(results)
     return [
-        _section(grid, suffix, read_sheets)
+        _section(grid, suffix, read_sheets, steps)
         for grid, suffix in zip(grids, _suffixes([grid.folder for grid in grids]), strict=True)
     ]
 
@@ -59,26 +62,29 @@ def as_files(sections: Sequence[Section], page: str) -> dict[str, bytes]:
     return files | {PAGE: page.encode()}
 
 
-def _section(grid: Grid, suffix: str, read_sheets: ReadSheets) -> Section:
+def _section(grid: Grid, suffix: str, read_sheets: ReadSheets, steps: pd.DataFrame) -> Section:
     shares = None
     if grid.real_score is not None and len(grid.cells):
         shares = shares_above(known(grid.cells), grid.cells, grid.real_score)
-    plates = tuple(_plates(grid, suffix, read_sheets))
+    plates = tuple(_plates(grid, suffix, read_sheets, steps))
     return Section(grid, shares, f"shares{suffix}", plates)
 
 
-def _plates(grid: Grid, suffix: str, read_sheets: ReadSheets) -> Iterator[Plate]:
+def _plates(grid: Grid, suffix: str, read_sheets: ReadSheets, steps: pd.DataFrame) -> Iterator[Plate]:
     if len(grid.cells):
         yield _layers(grid, f"figure2{suffix}")
     if (grid.cells["family"] == "gan").any():
         yield _optimizers(grid, f"figure3{suffix}")
-    yield from analysis_plates(grid, suffix)
+    yield from analysis_plates(grid, suffix, steps)
     best = best_trials(grid.cells)
     if len(best):
         yield _best(best, f"figure4{suffix}", read_sheets)
     margins = margin_trials(grid.margins)
     if len(margins):
         yield _margins(margins, grid, f"figure9{suffix}", read_sheets)
+    energies = equilibrium(known(grid.cells), grid.margins)
+    if len(energies):
+        yield _equilibrium(energies, f"equilibrium{suffix}")
 
 
 def _layers(grid: Grid, name: str) -> Plate:
@@ -105,6 +111,11 @@ def _margins(table: pd.DataFrame, grid: Grid, name: str, read_sheets: ReadSheets
     sheets, pixels = _readable(read_sheets(list(table["trial_id"])))
     picture = encode(draw_margins(table, pixels, grid.real_score))
     return Plate(name, 9, "One EBGAN under different margins", captions.margins(grid), table, picture, sheets)
+
+
+def _equilibrium(table: pd.DataFrame, name: str) -> Plate:
+    picture = encode(draw_equilibrium(table))
+    return Plate(name, None, "How near the equilibrium", captions.equilibrium(table), table, picture, {})
 
 
 def _readable(sheets: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict[str, NDArray[np.uint8]]]:

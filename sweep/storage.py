@@ -296,20 +296,20 @@ class Storage:
         return self.frame(select(*columns).where(a.outcome.is_not(None)).order_by(a.attempt_id))
 
     def steps(self) -> "pd.DataFrame":
-        """The scored steps of trials that have several, as last scored: trial_id, step and the columns of scores."""
-        s = tables.scores.c
+        """Scores of trials that were scored before their end too, as last scored: trial_id, step, columns of scores."""
+        s, t = tables.scores.c, tables.trials.c
         columns = [column for column in s if column.name != "identity_id"]
         latest = (
             select(s.trial_id, s.step, func.max(s.identity_id).label("identity_id"))
             .group_by(s.trial_id, s.step)
             .subquery()
         )
-        several = select(s.trial_id).group_by(s.trial_id).having(func.count(s.step.distinct()) > 1)
+        before = select(s.trial_id).join_from(tables.scores, tables.trials).where(s.step < t.steps)
         same = (latest.c.trial_id == s.trial_id) & (latest.c.step == s.step) & (latest.c.identity_id == s.identity_id)
         return self.frame(
             select(*columns)
             .join_from(tables.scores, latest, same)
-            .where(s.trial_id.in_(several))
+            .where(s.trial_id.in_(before))
             .order_by(s.trial_id, s.step)
         )
 

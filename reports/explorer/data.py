@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reports.course import ENERGIES
 from reports.explorer.axes import axes, fixed, text
 from reports.explorer.counts import full_counts
 from reports.explorer.presets import presets
@@ -18,7 +19,6 @@ from reports.palette import hue
 MOST_ROWS = 10_000
 SAMPLE_SEED = 0
 ATTEMPT_COLUMNS = ["trial_id", "outcome", "reason", "started_at", "ended_at"]
-STEP_COLUMNS = ["trial_id", "step", "score", "inception_score", "coverage", "entropy", "frechet"]
 _MEASURES = ["score", "inception_score", "coverage", "entropy", "frechet"]
 _START = pd.Timestamp("2020-01-01")  # times are whole seconds since then
 
@@ -40,7 +40,7 @@ def grid_data(
         cells: `grid.cells` or `grid.margins`, not empty.
         name: what the reader chooses these cells by.
         attempts: those that ended, with `ATTEMPT_COLUMNS`; may be empty.
-        steps: scores by step, with `STEP_COLUMNS`; may be empty.
+        steps: as in `reports.course.course`; may be empty.
         sheets: ids of trials whose sample sheet lies in sheets/.
     """
     families, rows, choices = in_order(cells["family"].unique()), listed(cells), presets(cells)
@@ -59,7 +59,7 @@ def grid_data(
         "scores": [{"name": key, "label": score.label, "floor": score.floor} for key, score in SCORES.items()],
         "rows": _rows(rows, is_known, families, sheets),
         "attempts": _attempts(attempts, rows),
-        "steps": _steps(steps, rows),
+        "steps": _steps(steps[steps["step"] < grid.training["steps"]], rows),
     }
 
 
@@ -74,6 +74,7 @@ def _rows(
         "sheet": rows["trial_id"].isin(set(sheets)).astype(int).tolist(),
         "score": _numbers(rows["score"].where(scored), 17),
         **{name: _numbers(rows[name].where(scored), 7) for name in _MEASURES[1:]},
+        **{name: _numbers(rows[name].where(scored), 4) for name in ENERGIES},
         "duration_s": _numbers(rows["duration_s"], 4),
         "position": rows["position"].tolist(),
         "device": _coded(rows["device"]),
@@ -89,10 +90,9 @@ def _attempts(attempts: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _steps(steps: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Any]:
-    """Only of trials scored at several steps; what one step says stands in the trial's own row."""
-    several = steps[steps["trial_id"].duplicated(keep=False)].sort_values(["trial_id", "step"])
-    own, row = _of_rows(several, rows)
-    return {"row": row, "step": own["step"].tolist(), **{name: _numbers(own[name], 7) for name in _MEASURES}}
+    """Scores on the way; those of the end stand in the trial's own row."""
+    own, row = _of_rows(steps.sort_values(["trial_id", "step"]), rows)
+    return {"row": row, "step": own["step"].tolist(), **{name: _numbers(own[name], 4) for name in _MEASURES}}
 
 
 def _of_rows(frame: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:

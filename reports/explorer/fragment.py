@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from reports.explorer.data import ATTEMPT_COLUMNS, STEP_COLUMNS, grid_data
+from reports.course import NO_STEPS
+from reports.explorer.data import ATTEMPT_COLUMNS, grid_data
 from reports.explorer.presets import published
 from reports.grids import Grid
 
@@ -33,7 +34,6 @@ class Explorer:
 
 
 NO_ATTEMPTS = pd.DataFrame(columns=ATTEMPT_COLUMNS)
-NO_STEPS = pd.DataFrame(columns=STEP_COLUMNS)
 
 
 def explore(

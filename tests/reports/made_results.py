@@ -18,10 +18,11 @@ from sweep.storage import Storage
 REAL_SCORE = 15.0
 GRIDS = [f"laptop/mnist_{name}" for name in ("gan", "ebgan", "ebgan_pt")]
 _SCORES = ("score", "inception_score", "coverage", "entropy", "frechet", "score_fraction", "real_score")
+_ENERGIES = ("d_loss", "energy_real", "energy_fake")
 _IDENTITY = ("formula", "classifier", "n_samples", "z_seed")
 _COURSE = ("duration_s", "device", "started_at", "finished_at")
 _SCORING = ScoreIdentity("kl", "c" * 64, 1000, 0)
-_MISSING: dict[str, Any] = dict.fromkeys((*_SCORES, *_IDENTITY, *_COURSE))
+_MISSING: dict[str, Any] = dict.fromkeys((*_SCORES, *_ENERGIES, *_IDENTITY, *_COURSE))
 _CELL: dict[str, Any] = {
     "family": "gan",
     "n_layer_g": 2,

@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 from made_results import cell, full_results, results, sheet
 
+from reports.course import NO_STEPS
 from reports.explorer import data as explorer_data
 from reports.explorer.counts import full_counts
 from reports.explorer.data import grid_data, listed
-from reports.explorer.fragment import NO_ATTEMPTS, NO_STEPS, SCRIPTS, explore
+from reports.explorer.fragment import NO_ATTEMPTS, SCRIPTS, explore
 from reports.explorer.presets import matching, presets, published
 from reports.explorer.scores import score_values
 from reports.explorer.sheets import write_sheets
@@ -90,7 +91,7 @@ def test_values_that_are_no_numbers_are_null() -> None:
     assert json.loads(json.dumps(data, allow_nan=False)) == data
 
 
-def test_attempts_and_several_steps_belong_to_their_trials() -> None:
+def test_attempts_and_steps_before_the_end_belong_to_their_trials() -> None:
     (grid,) = split_grids(results([cell(1.0), cell(2.0, lr=0.01)]))
     first, second = grid.cells["trial_id"]
     start = pd.Timestamp("2020-01-01 00:00:10")
@@ -105,7 +106,7 @@ def test_attempts_and_several_steps_belong_to_their_trials() -> None:
     steps = pd.DataFrame(
         [
             {"trial_id": t, "step": n, "score": s} | measures
-            for t, n, s in [(second, 300, 2.0), (second, 100, 1.5), (first, 300, 1.0)]
+            for t, n, s in [(second, 300, 2.0), (second, 200, 1.5), (second, 100, 0.5), (first, 300, 1.0)]
         ]
     )
     data = data_of(grid, attempts=attempts, steps=steps)
@@ -116,7 +117,7 @@ def test_attempts_and_several_steps_belong_to_their_trials() -> None:
         "started": [10, 10],
         "ended": [None, 10],
     }
-    assert (data["steps"]["row"], data["steps"]["step"], data["steps"]["score"]) == ([1, 1], [100, 300], [1.5, 2])
+    assert (data["steps"]["row"], data["steps"]["step"], data["steps"]["score"]) == ([1, 1], [100, 200], [0.5, 1.5])
 
 
 class TestPresets:

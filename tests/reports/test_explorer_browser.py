@@ -308,6 +308,12 @@ class TestTrial:
         assert f"Trial {best()} EBGAN, scored {row['score']:.3f} nats" in words
         assert f"sizeG {row['size_g']} sizeD {row['size_d']}" in words and "margin 10" in words
         assert "100 1.000 1.50 4 1.00 50.00 200 2.000" in words  # the scored steps
+        line = page.locator(".growth").get_attribute("aria-label")
+        assert (
+            line
+            == f"Score over training: 1.00 after 100 steps, 2.00 after 200 steps, {row['score']:.2f} after 300 steps"
+        )
+        assert page.locator(".growth circle").count() == 3
         assert "FAILED memory 2026-01-02 03:04:05 UTC 2026-01-02 03:05:06 UTC" in words
         assert f"python -m sweep rerun {best()} --db 'sqlite:///runs/my results.db'" in words
         assert page.evaluate("document.activeElement.textContent") == f"Trial {best()}"

@@ -192,7 +192,7 @@ class TestRunning:
         ) == [0.4]
         assert storage.finished(IDENTITY) == {one, two}
 
-    def test_steps_are_those_of_trials_with_several_by_the_latest_identity(
+    def test_steps_are_those_of_trials_scored_on_the_way_by_the_latest_identity(
         self, storage: Storage, four: list[Trial]
     ) -> None:
         other = replace(IDENTITY, classifier="d" * 64)
@@ -204,6 +204,8 @@ class TestRunning:
         assert list(steps.columns) == ["score", "inception_score", "coverage", "entropy", "frechet", *losses]
         last, first = four[0].training.steps, four[0].trial_id
         assert steps["score"].to_dict() == {(first, 1): 0.5, (first, last): 5.0}
+        put(storage, [replace(diverged(four[2]), earlier={2: SCORES})])
+        assert list(storage.steps()["trial_id"]).count(four[2].trial_id) == 1
 
 
 class TestComingBack:
