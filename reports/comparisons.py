@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.signal import fftconvolve
 from scipy.stats import bootstrap
 
 from reports.first_part import CONFIDENCE, SHAPE
@@ -18,6 +19,8 @@ from reports.labels import AXES, family_label
 
 RESAMPLES = 1999
 CLUSTERS = 256  # at most; of more shapes, several go into one
+MOST_PAIRED = 2048  # cells whose differences are paired one by one
+STEPS = 4096
 FAIR = "GAN with Adam, 0.001"
 _PAIRED_BY = [axis for axis in AXES if axis != "pt_weight"] + ["seed"]
 Floats = NDArray[np.float64]
@@ -153,12 +156,35 @@ def _times(drawn: NDArray[np.intp], n: int) -> Floats:
 
 
 def _shift(differences: Floats, cluster: NDArray[np.intp], n: int) -> dict[str, Any]:
+    if len(differences) > MOST_PAIRED:
+        return _shift_of_many(differences, cluster, n)
     members = [np.flatnonzero(cluster == c) for c in range(n)]
 
     def statistic(drawn: NDArray[np.intp], axis: int = -1) -> Floats:
         rows = drawn.reshape(-1, drawn.shape[-1])
         shifts = [hodges_lehmann(differences[np.concatenate([members[c] for c in row])]) for row in rows]
         return np.array(shifts).reshape(drawn.shape[:-1])
+
+    return _resampled(statistic, n, resamples=499)
+
+
+def _shift_of_many(differences: Floats, cluster: NDArray[np.intp], n: int) -> dict[str, Any]:
+    """The same for differences whose pairs are too many to write down, rounded to a 4,096th of their range."""
+    least = differences.min()
+    step = (np.ptp(differences) / STEPS) or 1.0
+    level = np.rint((differences - least) / step).astype(int)
+    levels = np.zeros((n, STEPS + 1))
+    np.add.at(levels, (cluster, level), 1.0)
+
+    def statistic(drawn: NDArray[np.intp], axis: int = -1) -> Floats:
+        held = _times(drawn, n) @ levels  # how many differences lie at each level
+        pairs = fftconvolve(held, held, axes=-1).round()  # ordered pairs by the sum of their levels
+        pairs[..., ::2] += held  # each with itself too, once it is halved
+        below = pairs.cumsum(-1) / 2
+        middle = below[..., -1:] / 2
+        lower, upper = (below < middle).sum(-1), (below <= middle).sum(-1)  # two where the number of pairs is even
+        result: Floats = least + step * (lower + upper) / 4
+        return result
 
     return _resampled(statistic, n, resamples=499)
 

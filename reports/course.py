@@ -6,8 +6,7 @@ import pandas as pd
 from reports.grids import SCORED
 from reports.labels import in_order
 
-STEP_COLUMNS = ["trial_id", "step", "score", "inception_score", "coverage", "entropy", "frechet"]
-NO_STEPS = pd.DataFrame(columns=STEP_COLUMNS)
+NO_STEPS = pd.DataFrame(columns=["trial_id", "step", "score"])
 POINTS = 400  # cells of each family that are drawn against their equilibrium
 SAMPLE_SEED = 0
 ENERGIES = ["d_loss", "energy_real", "energy_fake"]
@@ -20,29 +19,36 @@ def course(chosen: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         chosen: known cells, with `value`.
-        steps: scores by step, with `STEP_COLUMNS`, of trials that were scored before their end too.
+        steps: scores in nats by trial_id and step.
 
     Returns:
         Rows by family and step: family, step, cells, mean (nats), and the quantiles low (10 %) and high (90 %).
     """
+    scores = _by_step(chosen["trial_id"], steps)
     rows = []
     for family in in_order(chosen["family"]):
-        scores = _by_step(chosen[chosen["family"] == family].set_index("trial_id"), steps)
-        for step, values in scores.items():
-            low, high = values.quantile(0.1), values.quantile(0.9)
+        is_scored = (chosen["outcome"] == SCORED)[chosen["family"] == family]
+        own = scores.loc[is_scored.index]
+        own = own[~is_scored | own.iloc[:, :-1].notna().any(axis=1)]  # without those scored at their end alone
+        complete = own[is_scored[own.index]]
+        whole = complete.notna().all()
+        if whole.sum() < 2 or complete.empty:
+            continue
+        for step, values in own.loc[:, whole].fillna(0.0).items():
             sizes = {"family": family, "step": step, "cells": len(values)}
+            low, high = values.quantile(0.1), values.quantile(0.9)
             rows.append(sizes | {"mean": values.mean(), "low": low, "high": high})
     return pd.DataFrame(rows, columns=["family", "step", "cells", "mean", "low", "high"])
 
 
-def _by_step(cells: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
-    """Scores of one family, trials by steps; none unless there are two steps at least."""
-    own = steps[steps["trial_id"].isin(cells.index)].astype({"score": float})
-    scores = own.pivot_table(index="trial_id", columns="step", values="score", aggfunc="first").clip(lower=0.0)
-    lost = cells.index[cells["outcome"] != SCORED]
-    scores = scores.reindex(scores.index.union(lost))
-    whole = scores[~scores.index.isin(lost)].notna().all()
-    return scores.loc[:, whole if whole.sum() > 1 else []].fillna(0.0)
+def _by_step(trial_ids: pd.Series, steps: pd.DataFrame) -> pd.DataFrame:
+    """Scores of these trials, one row each, a column a step; empty where a trial was not scored."""
+    row = pd.Index(trial_ids).get_indexer(steps["trial_id"])
+    values, column = np.unique(steps["step"].to_numpy(), return_inverse=True)
+    scores = np.full((len(trial_ids), len(values)), np.nan)
+    scores[row[row >= 0], column[row >= 0]] = steps["score"].to_numpy(float)[row >= 0]
+    found = pd.DataFrame(scores, trial_ids.index, values).clip(lower=0.0)
+    return found.loc[:, found.notna().any()]
 
 
 def equilibrium(chosen: pd.DataFrame, margins: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Which cells may share a figure: those of one grid, trained one way and scored one way."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -57,7 +57,7 @@ class Grid:
 
 def split_grids(results: pd.DataFrame) -> list[Grid]:
     """The grids among the rows of the view `results`, the one with most finished trials first."""
-    folders = results["space"].map(_folder)
+    folders = _by_name(results["space"], _folder)
     keys = [folders.rename("folder"), *(results[name] for name in TRAINING)]
     grids = [_grid(str(key[0]), rows) for key, rows in results.groupby(keys, sort=True)]
     return sorted(grids, key=lambda grid: -int(grid.declared["state"].isin(["COMPLETE", "DIVERGED"]).sum()))
@@ -72,6 +72,11 @@ def count_states(declared: pd.DataFrame) -> pd.DataFrame:
     return counts.reset_index().rename_axis(columns=None)
 
 
+def _by_name(spaces: pd.Series, of: Callable[[str], str]) -> pd.Series:
+    """A function of names, asked once a name: there are few, on many rows."""
+    return spaces.map({name: of(name) for name in spaces.unique()})
+
+
 def _folder(space: str) -> str:
     """ "laptop" of laptop/mnist_gan; a file that lies in no named folder stands for itself."""
     path = PurePosixPath(space)
@@ -81,7 +86,7 @@ def _folder(space: str) -> str:
 def _grid(folder: str, declared: pd.DataFrame) -> Grid:
     identity = _commonest_identity(declared)
     marked = declared.assign(outcome=_outcomes(declared, identity))
-    is_margin = declared["space"].map(_stem) == MARGIN_STUDY
+    is_margin = _by_name(declared["space"], _stem) == MARGIN_STUDY
     drawn, undrawn = _one_space_each(marked[~is_margin])
     shown = pd.concat([drawn, marked[is_margin]])
     return Grid(

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pandas as pd
+
 SCORE = "I\N{PRIME}"  # the paper's sign for it
 FAMILIES = {"gan": "GAN", "ebgan": "EBGAN", "ebgan_pt": "EBGAN-PT"}
 AXES = {
@@ -27,7 +29,8 @@ def family_label(family: str) -> str:
 def in_order(families: Iterable[str]) -> list[str]:
     """Each family once: the paper's in the paper's order, then any others by name."""
     order = list(FAMILIES)
-    return sorted(set(families), key=lambda name: (order.index(name) if name in order else len(order), name))
+    distinct = families.unique() if isinstance(families, pd.Series) else set(families)
+    return sorted(distinct, key=lambda name: (order.index(name) if name in order else len(order), name))
 
 
 def configuration(cell: Mapping[Any, Any]) -> str:

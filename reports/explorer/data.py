@@ -92,7 +92,7 @@ def _attempts(attempts: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Any]:
 def _steps(steps: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Any]:
     """Scores on the way; those of the end stand in the trial's own row."""
     own, row = _of_rows(steps.sort_values(["trial_id", "step"]), rows)
-    return {"row": row, "step": own["step"].tolist(), **{name: _numbers(own[name], 4) for name in _MEASURES}}
+    return {"row": row, "step": own["step"].tolist(), "score": _numbers(own["score"], 4)}
 
 
 def _of_rows(frame: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:

@@ -36,19 +36,17 @@ function samplesOf(grid, row) {
 
 const MEASURES = [["score", "I′, nats", 3], ["inception_score", "inception", 2], ["coverage", "classes", 0], ["entropy", "entropy", 2], ["frechet", "Fréchet", 2]];
 
-// Scores on the way, if there are any, and at the end.
+// The scores at the end, and the way there where it was scored too.
 function scoreTable(grid, row) {
-  const { steps } = grid;
-  const own = steps.row.flatMap((r, i) => (r === row ? [i] : []));
-  const line = (step, from, i) => [count(step), ...MEASURES.map(([name, , digits]) => fixed(from[name][i], digits))];
-  const lines = [...own.map((i) => line(steps.step[i], steps, i)), line(Number(grid.training.steps), grid.rows, row)];
+  const line = [count(Number(grid.training.steps)), ...MEASURES.map(([name, , digits]) => fixed(grid.rows[name][row], digits))];
   const share = grid.real_score && grid.rows.score[row] != null ? `${fixed((100 * grid.rows.score[row]) / grid.real_score, 1)} % of real digits’ ${fixed(grid.real_score)} nats` : "no score";
-  return [make("h5", {}, "Scores"), growth(grid, row, own), simpleTable(["step", ...MEASURES.map(([, label]) => label)], lines, true), make("p", { class: "aside" }, share)];
+  return [make("h5", {}, "Scores"), growth(grid, row), simpleTable(["step", ...MEASURES.map(([, label]) => label)], [line], true), make("p", { class: "aside" }, share)];
 }
 
 // Score over training as a line, from 0 to the higher of its highest and a third of real digits' score.
-function growth(grid, row, own) {
+function growth(grid, row) {
   const end = Number(grid.training.steps);
+  const own = grid.steps.row.flatMap((r, i) => (r === row ? [i] : []));
   const points = [...own.map((i) => [grid.steps.step[i], grid.steps.score[i]]), [end, grid.rows.score[row]]].filter(([, score]) => score != null);
   if (points.length < 2) return null;
   const top = Math.max(grid.real_score / 3, ...points.map(([, score]) => score));
@@ -56,10 +54,11 @@ function growth(grid, row, own) {
   const y = (score) => SPARK.height - (SPARK.height * score) / top;
   const words = `Score over training: ${points.map(([step, score]) => `${fixed(score, 2)} after ${count(step)} steps`).join(", ")}`;
   const third = grid.real_score ? draw("line", { x1: 0, x2: SPARK.width, y1: y(grid.real_score / 3), y2: y(grid.real_score / 3) }) : null;
-  return draw("svg", { class: "growth", viewBox: `-4 -4 ${SPARK.width + 8} ${SPARK.height + 8}`, role: "img", "aria-label": words },
+  const picture = draw("svg", { class: "growth", viewBox: `-4 -4 ${SPARK.width + 8} ${SPARK.height + 8}`, role: "img", "aria-label": words },
     draw("title", {}, words), third,
     draw("polyline", { points: points.map(([step, score]) => `${x(step)},${y(score)}`).join(" ") }),
     points.map(([step, score]) => draw("circle", { cx: x(step), cy: y(score), r: 3 })));
+  return make("figure", { class: "growing" }, picture, make("figcaption", {}, words, third ? ". The line is a third of real digits’ score." : ""));
 }
 
 const SPARK = { width: 320, height: 72 };

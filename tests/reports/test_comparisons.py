@@ -6,6 +6,7 @@ import pytest
 from made_results import REAL_SCORE, cell, full_results, results
 from scipy.stats import mannwhitneyu
 
+from reports import comparisons
 from reports.comparisons import FAIR, compare, hodges_lehmann, holm
 from reports.first_part import known
 from reports.grids import split_grids
@@ -88,6 +89,28 @@ def test_one_shape_has_no_interval() -> None:
 
 def test_what_is_not_there_is_not_compared() -> None:
     assert table_of(results([cell(2.0)])).empty
+
+
+def test_the_shift_of_very_many_pairs_is_the_same_up_to_rounding(
+    rows: pd.DataFrame, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparisons, "MOST_PAIRED", 0)
+    place = ("EBGAN-PT", "EBGAN", "shift of the score, nats")
+    exact, rounded = table.loc[place], table_of(rows).loc[place]
+    for name in ("estimate", "low", "high"):
+        assert rounded[name] == pytest.approx(exact[name], abs=2 * 40 / comparisons.STEPS)
+        assert rounded[name] != exact[name]
+
+
+@pytest.mark.parametrize("scores", [[1.0, 5.0], [3.0, 3.0, 3.0], [0.0, 0.0, 9.0, 1.0]])
+def test_the_shift_of_very_few_pairs_both_ways(scores: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    ebgan = [cell(0.0, family="ebgan", size_g=n, margin=10.0) for n in range(len(scores))]
+    with_pt = [cell(s, family="ebgan_pt", size_g=n, margin=10.0, pt_weight=0.1) for n, s in enumerate(scores)]
+    place = ("EBGAN-PT", "EBGAN", "shift of the score, nats")
+    exact = table_of(results(ebgan + with_pt)).loc[place, "estimate"]
+    assert exact == hodges_lehmann(np.array(scores))
+    monkeypatch.setattr(comparisons, "MOST_PAIRED", 0)
+    assert table_of(results(ebgan + with_pt)).loc[place, "estimate"] == pytest.approx(exact, abs=0.01)
 
 
 def test_hodges_and_lehmann_by_hand() -> None:

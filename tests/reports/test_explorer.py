@@ -102,10 +102,9 @@ def test_attempts_and_steps_before_the_end_belong_to_their_trials() -> None:
             {"trial_id": first, "outcome": "FAILED", "reason": "memory", "started_at": start, "ended_at": start},
         ]
     )
-    measures = {"inception_score": 1.0, "coverage": 2, "entropy": 0.5, "frechet": 3.0}
     steps = pd.DataFrame(
         [
-            {"trial_id": t, "step": n, "score": s} | measures
+            {"trial_id": t, "step": n, "score": s}
             for t, n, s in [(second, 300, 2.0), (second, 200, 1.5), (second, 100, 0.5), (first, 300, 1.0)]
         ]
     )
