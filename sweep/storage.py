@@ -319,8 +319,14 @@ class Storage:
         import pandas as pd  # a second of loading that planning does without
 
         with self._database.read() as connection:
-            rows = connection.execute(query)
-            return pd.DataFrame.from_records(rows.all(), columns=list(rows.keys()), coerce_float=True)
+            found = connection.execute(query)
+            names, rows = list(found.keys()), found.all()
+        if not rows:
+            return pd.DataFrame(columns=names)
+        # Column by column: pandas takes four times as long to make them from rows.
+        return pd.DataFrame(
+            {name: pd.Series(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
+        )
 
 
 _CATEGORIES = ("family", "optim_g", "optim_d", "state", "space", "data", "precision", "device", "formula", "classifier")
