@@ -28,7 +28,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--every", metavar="SECONDS", type=float, default=60.0, help="between two looks of watch (default: 60)"
     )
+    parser.add_argument(
+        "--sheets", metavar="N", type=int, help="sample sheets of each family, over all its scores (default: all)"
+    )
     arguments = parser.parse_args()
+    if arguments.sheets is not None and arguments.sheets < 1:
+        parser.error(f"--sheets: got {arguments.sheets}, allowed: 1 or more")
     if not 0 < arguments.every < math.inf:
         parser.error(f"--every: got {arguments.every:g}, allowed: a number above 0")
     return arguments
@@ -44,10 +49,10 @@ def main() -> int:
         try:
             out = arguments.out or default_folder(storage)
             if arguments.command is None:
-                return write_report(storage, out)
+                return write_report(storage, out, arguments.sheets)
             from reports.watch import watch
 
-            return watch(storage.counts, lambda: write_report(storage, out), arguments.every)
+            return watch(storage.counts, lambda: write_report(storage, out, arguments.sheets), arguments.every)
         finally:
             storage.close()
     except StorageError as error:
@@ -62,24 +67,28 @@ def default_folder(storage: "Storage") -> Path:
     return Path("report")
 
 
-def write_report(storage: "Storage", out: Path) -> int:
+def write_report(storage: "Storage", out: Path, most_sheets: int | None) -> int:
     from reports.folder import staging
     from sweep.output import shown
 
     try:
         with staging(out) as stage:
-            words = fill(stage, storage, out)
+            words = fill(stage, storage, out, most_sheets)
     except OSError as error:
         return fail(f"--out {out}: can't be written: {error.strerror or error}")
     print(shown(words))
     return 0
 
 
-def fill(stage: Path, storage: "Storage", out: Path) -> str:
-    """Write every file of the report into `stage`, and sum up the report that will lie in `out`."""
+def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None) -> str:
+    """Write every file of the report into `stage`, and sum up the report that will lie in `out`.
+
+    Args:
+        most_sheets: of each family; None for all.
+    """
     from reports.explorer.data import listed
     from reports.explorer.fragment import explore
-    from reports.explorer.sheets import write_sheets
+    from reports.explorer.sheets import spread, write_sheets
     from reports.folder import PAGE
     from reports.page import render_page
     from reports.report import as_files, make_sections
@@ -89,7 +98,8 @@ def fill(stage: Path, storage: "Storage", out: Path) -> str:
     steps = storage.steps()
     sections = make_sections(storage.results(), storage.sheets, steps)
     grids = [section.grid for section in sections]
-    trial_ids = [trial_id for g in grids for cells in (g.cells, g.margins) for trial_id in listed(cells)["trial_id"]]
+    parts = [listed(cells) for grid in grids for cells in (grid.cells, grid.margins)]
+    trial_ids = [trial_id for cells in parts for trial_id in spread(cells, most_sheets)]
     sheets = write_sheets(stage, trial_ids, storage.sheets)
     url = storage.url.render_as_string(hide_password=True)
     explorer = explore(grids, url, sheets, storage.outcomes(), steps)

@@ -5,11 +5,33 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+from reports.explorer.scores import score_values
+
 FOLDER = "sheets"
 AT_ONCE = 200  # sheets in memory, about 4 MB
 _PNG = b"\x89PNG\r\n\x1a\n"
 # A name from a stranger's database must not lead out of the folder.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def spread(cells: pd.DataFrame, most: int | None) -> list[str]:
+    """Trials whose sheets are shown: all, or of each family as many, evenly by the rank of their scores.
+
+    Args:
+        cells: rows with trial_id, family, outcome and score.
+        most: of each family; None for all.
+    """
+    if most is None:
+        return list(cells["trial_id"])
+    chosen: list[str] = []
+    ranked = cells.assign(value=score_values(cells, "score")).dropna(subset=["value"])
+    for _, own in ranked.sort_values("value", kind="stable").groupby("family"):
+        places = np.floor(np.linspace(0, len(own) - 1, min(most, len(own))) + 0.5).astype(int)  # as the gallery does
+        chosen += list(own["trial_id"].iloc[places])
+    return chosen
 
 
 def write_sheets(

@@ -20,7 +20,7 @@ from reports.explorer.data import grid_data, listed
 from reports.explorer.fragment import NO_ATTEMPTS, SCRIPTS, explore
 from reports.explorer.presets import matching, presets, published
 from reports.explorer.scores import score_values
-from reports.explorer.sheets import write_sheets
+from reports.explorer.sheets import spread, write_sheets
 from reports.first_part import known
 from reports.grids import Grid, split_grids
 from reports.histogram import layer_histograms, optimizer_histograms
@@ -117,6 +117,15 @@ def test_attempts_and_steps_before_the_end_belong_to_their_trials() -> None:
         "ended": [None, 10],
     }
     assert (data["steps"]["row"], data["steps"]["step"], data["steps"]["score"]) == ([1, 1], [100, 200], [0.5, 1.5])
+
+
+def test_sheets_are_spread_over_the_scores_of_each_family() -> None:
+    rows = [cell(float(n % 50)) for n in range(101)] + [cell(5.0, family="ebgan"), cell(family="ebgan")]
+    (grid,) = split_grids(results(rows))
+    assert spread(grid.cells, None) == list(grid.cells["trial_id"])
+    score = grid.cells.set_index("trial_id")["score"]
+    shown = [score[trial_id] for trial_id in spread(grid.cells, 5)]
+    assert shown == [5.0, 0.0, 12.0, 24.0, 37.0, 49.0]
 
 
 class TestPresets:
