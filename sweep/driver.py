@@ -140,7 +140,7 @@ class _Reporter(Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._shelf.drop.remote(trial.config["cohort"])
-        self._dispatcher.lost(trial.config["cohort"], _first_line(trial.get_pickled_error()))
+        self._dispatcher.lost(trial.config["cohort"], _first_line(trial.get_pickled_error() or "its worker died"))
 
 
 class _Stop(Stopper):
