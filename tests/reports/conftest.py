@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_results import fill_database, full_results, sheet
+from made_results import fill_database, full_results, full_steps, sheet
 
 from reports.page import render_page
 from reports.report import Section, as_files, make_sections
@@ -29,8 +29,8 @@ def sweeps() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def full_report(sweeps: pd.DataFrame) -> tuple[list[Section], dict[str, bytes], float]:
     """Sections and files of a report on 7,168 scored cells, and the seconds that making them took."""
-    results = full_results()
+    results, steps = full_results(), full_steps()
     start = time.monotonic()
-    sections = make_sections(results, lambda trial_ids: dict.fromkeys(trial_ids, sheet()))
+    sections = make_sections(results, lambda trial_ids: dict.fromkeys(trial_ids, sheet()), steps)
     files = as_files(sections, render_page(sections, sweeps, ["import pandas as pd"]))
     return sections, files, time.monotonic() - start

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from made_results import cell, full_results, results, sheet
+from made_results import cell, full_results, full_steps, results, sheet
 
 from reports.course import NO_STEPS
 from reports.explorer import data as explorer_data
@@ -194,7 +194,7 @@ class TestManyRows:
 
 def test_a_full_grid_is_small_and_soon_made(grid: Grid) -> None:
     start = time.monotonic()
-    explorer = explore([grid], "sqlite:///some.db", set(grid.cells["trial_id"]))
+    explorer = explore([grid], "sqlite:///some.db", set(grid.cells["trial_id"]), steps=full_steps())
     assert explorer is not None
     assert time.monotonic() - start < 5
     assert len(explorer.html.encode()) < 2_000_000

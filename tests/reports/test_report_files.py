@@ -1,13 +1,15 @@
 """Files of a report: the figures' numbers beside them, all at once or not at all, soon enough."""
 
 import io
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from made_results import full_results
 
 from reports.folder import staging
-from reports.report import Section
+from reports.report import Section, make_sections
 
 Report = tuple[list[Section], dict[str, bytes], float]
 
@@ -18,7 +20,7 @@ def test_a_full_grid_is_reported_in_time(full_report: Report) -> None:
 
 def test_every_figure_has_its_four_files(full_report: Report) -> None:
     files = full_report[1]
-    ours = ("survival", "best-of-n", "comparisons", "what-matters", "main-effects", "pairs")
+    ours = ("survival", "best-of-n", "course", "comparisons", "what-matters", "main-effects", "pairs")
     names = (*(f"figure{number}" for number in (2, 3, 4)), *ours)
     expected = {f"{name}.{ending}" for name in names for ending in ("svg", "png", "pdf", "csv")}
     assert set(files) == expected | {"shares.csv", "index.html"}
@@ -63,3 +65,17 @@ def test_a_report_replaces_only_its_own_files(tmp_path: Path) -> None:
         ("index.html", "new"),
         ("notes.txt", "mine"),
     ]
+
+
+def test_time_and_memory_grow_with_the_cells_and_not_with_their_pairs() -> None:
+    """71,680 cells, one shape as often as seeds: with pairs of cells in memory it would be 200 MB for each draw."""
+    copies = [full_results().assign(seed=seed, position=full_results()["position"] * 10 + seed) for seed in range(10)]
+    many = pd.concat(copies, ignore_index=True)
+    many["trial_id"] = [f"{n:016x}" for n in range(len(many))]
+    start = time.process_time()
+    (section,) = make_sections(many, lambda trial_ids: {})
+    assert time.process_time() - start < 60
+    (compared,) = (plate.table for plate in section.plates if plate.name == "comparisons")
+    paired = compared[compared["pairing"] == "by cell"]
+    assert set(paired["cells_one"]) == {5120}
+    assert (paired["low"] <= paired["high"]).all()
