@@ -110,6 +110,7 @@ def _add_looking(commands: "argparse._SubParsersAction[_Parser]") -> None:
     """Commands that look at results and leave the database as it is."""
     again = commands.add_parser("rerun", help="run one finished trial again and print the difference")
     again.add_argument("trial_id", metavar="TRIAL_ID")
+    again.add_argument("--cohort", action="store_true", help="among the trials it ran with: longer, and the same bits")
     _add_db(again)
     again.set_defaults(command=_rerun)
 
@@ -262,7 +263,12 @@ def _rerun(options: argparse.Namespace) -> int:
     ensure_mnist(print)
     device = "cuda" if this_machine().gpus else "cpu"
     print(f"Training {options.trial_id} again ...", flush=True)
-    print(rerun_text(rerun(Storage(options.db), options.trial_id, device)))
+
+    def progress(share: float) -> None:
+        if sys.stdout.isatty():
+            print(f"\r{share:.0%}\r", end="", flush=True)
+
+    print(rerun_text(rerun(Storage(options.db), options.trial_id, device, options.cohort, progress)))
     return 0
 
 

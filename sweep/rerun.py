@@ -1,11 +1,11 @@
 """Running one finished trial again, to see whether its numbers come back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from search_spaces.trial import AXES, Scoring, Training, Trial
-from sweep.cohorts import Cohort
+from sweep.cohorts import partition
 from sweep.storage import Storage, StorageError
 
 SCORES = ("score", "inception_score", "coverage", "entropy", "frechet")
@@ -31,29 +31,53 @@ def stored_trial(storage: Storage, trial_id: str) -> tuple[Trial, Mapping[str, A
         raise StorageError(f"{storage.name}: no trial {trial_id}, allowed: one of the column trial_id")
     if row["n_samples"] is None:
         raise StorageError(f"{storage.name}: trial {trial_id} is {row['state']}, allowed: one that has a score")
-    training = Training(**{field.name: row[field.name] for field in fields(Training)})
-    axes = {axis: row[axis] for axis in AXES} | {"dropout_d": bool(row["dropout_d"])}
-    scoring = Scoring(n_samples=row["n_samples"], z_seed=row["z_seed"])
-    return Trial(space=row["space"], family=row["family"], **axes, training=training, scoring=scoring), row
+    return _trial(row, Scoring(n_samples=row["n_samples"], z_seed=row["z_seed"])), row
 
 
-def rerun(storage: Storage, trial_id: str, device: str) -> Rerun:
-    """Train and score a trial once more, alone; nothing is stored.
+def rerun(
+    storage: Storage,
+    trial_id: str,
+    device: str,
+    whole_cohort: bool = False,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Rerun:
+    """Train and score a trial once more; nothing is stored. On a CPU with as many threads as then.
 
     Args:
         device: "cpu" or "cuda".
+        whole_cohort: train it among the trials that it ran with, not alone; on the same kind of device the very bits
+            come back then, unless memory was too small for them together.
+        progress: told the share that is done.
 
     Raises:
         StorageError: as in `stored_trial`.
     """
-    from sweep.worker import run_cohort  # torch, seconds
+    import torch  # seconds
+
+    from sweep.worker import Progress, run_cohort
 
     trial, before = stored_trial(storage, trial_id)
-    *_, records = run_cohort(Cohort((trial,)), device)
-    assert isinstance(records, list)
-    (now,) = records
+    settings, rows = storage.ran_with(trial_id)
+    together = [_trial(row, trial.scoring) for row in rows] if whole_cohort else [trial]
+    cohort = next(c for c in partition(together, memory=2**62, device=device) if trial_id in c.trial_ids)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(settings.get("worker", {}).get("cores") or threads)
+    try:
+        for told in run_cohort(cohort, device):
+            if isinstance(told, Progress):
+                progress(told.member_steps / told.total)
+            else:
+                now = next(record for record in told if record.trial_id == trial_id)
+    finally:
+        torch.set_num_threads(threads)
     scores = {name: (before[name], (now.scores or {}).get(name)) for name in SCORES}
     return Rerun((before["state"], now.state), (before["device"], now.device), scores)
+
+
+def _trial(row: Mapping[str, Any], scoring: Scoring) -> Trial:
+    training = Training(**{field.name: row[field.name] for field in fields(Training)})
+    axes = {axis: row[axis] for axis in AXES} | {"dropout_d": bool(row["dropout_d"])}
+    return Trial(space=row["space"], family=row["family"], **axes, training=training, scoring=scoring)
 
 
 def rerun_text(found: Rerun) -> str:
@@ -64,9 +88,8 @@ def rerun_text(found: Rerun) -> str:
     for name, (before, now) in found.scores.items():
         difference = "-" if before is None or now is None else f"{now - before:+.3g}"
         lines.append(f"{name:18}{_shown(before):>12}{_shown(now):>12}{difference:>14}")
-    lines.append(
-        "Outside its cohort, or with other threads, a trial differs in its last bits, which training amplifies."
-    )
+    lines.append("Alone a trial differs from what it was in its cohort in its last bits, which training amplifies.")
+    lines.append("--cohort trains it among the same others.")
     return "\n".join(lines)
 
 

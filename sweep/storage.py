@@ -269,6 +269,27 @@ class Storage:
             row = found.mappings().one_or_none()
         return None if row is None else dict(row)
 
+    def ran_with(self, trial_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Settings of the sweep in which a trial got its result, and the rows of the view `results` of all trials of
+        the cohort it was in, itself among them, in the random order; empty if it never got one.
+        """
+        a, s = tables.attempts.c, tables.sweeps.c
+        last = (
+            select(a.sweep_id, a.started_at)
+            .where(a.trial_id == trial_id, a.outcome.in_(("COMPLETE", "DIVERGED")))
+            .order_by(a.attempt_id.desc())
+        )
+        rows = text("SELECT * FROM results WHERE trial_id IN :ids ORDER BY position")
+        with self._database.read() as connection:
+            found = connection.execute(last).first()
+            if found is None:
+                return {}, []
+            together = select(a.trial_id).where(a.sweep_id == found.sweep_id, a.started_at == found.started_at)
+            ids = list(connection.scalars(together))
+            settings = connection.scalar(select(s.settings).where(s.sweep_id == found.sweep_id)) or {}
+            query = rows.bindparams(bindparam("ids", ids, expanding=True))
+            return settings, [dict(row) for row in connection.execute(query).mappings()]
+
     def sweeps(self) -> "pd.DataFrame":
         """What was run into this database: one row per execution."""
         return self.frame(select(tables.sweeps).order_by(tables.sweeps.c.sweep_id))

@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made_trials import diverged, put, rows, trials
 
 from data.mnist import ensure_mnist
-from sweep.cohorts import Cohort
+from sweep.cohorts import Cohort, partition
 from sweep.rerun import rerun, rerun_text, stored_trial
 from sweep.storage import Storage, StorageError
 from sweep.worker import run_cohort
@@ -42,6 +43,26 @@ def test_the_same_numbers_come_back_and_nothing_is_stored(storage: Storage, tmp_
     assert found.state == ("COMPLETE", "COMPLETE")
     assert {one == other for one, other in found.scores.values()} == {True}
     assert rows(tmp_path / "results.db", everything) == before
+
+
+def test_among_the_same_others_the_same_bits_come_back(tmp_path: Path) -> None:
+    """Half of the 12 trials of a shape ran together; one of them diverged."""
+    ensure_mnist()
+    made = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
+    rates = [replace(t, lr=lr) for lr in (1e-2, 1e-4) for t in trials(6, steps=20, optim_d="sgd")]
+    made.add_trials(made.declare("tiny", {}, {"worker": {"cores": 1}}, "1"), rates)
+    halves = partition(rates, 2**62)[0].halves()
+    for half in halves:
+        *_, records = run_cohort(half)
+        assert isinstance(records, list)
+        put(made, [replace(records[0], state="DIVERGED", scores=None), *records[1:]])
+    for half in halves:
+        trial_id = half.trial_ids[3]
+        assert {row["trial_id"] for row in made.ran_with(trial_id)[1]} == set(half.trial_ids)
+        seen: list[float] = []
+        found = rerun(made, trial_id, "cpu", whole_cohort=True, progress=seen.append)
+        assert {one == other for one, other in found.scores.values()} == {True}
+    assert made.ran_with("0" * 16) == ({}, [])
 
 
 def test_a_difference_is_shown(storage: Storage, tmp_path: Path) -> None:
