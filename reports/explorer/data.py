@@ -8,6 +8,7 @@ import pandas as pd
 
 from reports.course import ENERGIES
 from reports.explorer.axes import axes, fixed, text
+from reports.explorer.bands import bands
 from reports.explorer.counts import full_counts
 from reports.explorer.presets import presets
 from reports.explorer.scores import SCORES
@@ -54,6 +55,7 @@ def grid_data(
         "fixed": fixed(cells),
         "training": {key: text(value) for key, value in grid.training.items()},
         "presets": choices,
+        "bands": bands(cells, choices),
         "counts": None if whole else full_counts(cells, is_known, choices),
         "axes": axes(cells, rows),
         "scores": [{"name": key, "label": score.label, "floor": score.floor} for key, score in SCORES.items()],

@@ -86,15 +86,18 @@ function ownBars(chart, plot, series, place) {
       click: () => pressBar(key), keydown: (event) => barKey(event, key),
     },
     draw("rect", { class: "reach", ...at, y: y(up), height: y(0) - y(up) }),
-    draw("rect", { class: "body", fill: colour(series.family), ...at, y: y(value), height: Math.max(1, y(0) - y(value)) }));
+    draw("rect", { class: "body", fill: colour(series.family), ...at, y: y(value), height: Math.max(1, y(0) - y(value)) }),
+    series.band && draw("line", { class: "band", x1: at.x + at.width / 2, x2: at.x + at.width / 2,
+      y1: y(Math.min(up, series.band.high[bin])), y2: y(series.band.low[bin]) }));
     return bar;
   }).filter(Boolean);
 }
 
-function barWords(chart, { family, counts, total }, bin) {
+function barWords(chart, { family, counts, total, band }, bin) {
   const span = `from ${short(chart.edges[bin])} to ${short(chart.edges[bin + 1])}`;
   const share = fixed((100 * counts[bin]) / total, 1);
-  return `${family.label}, ${chart.score.sign} ${span}: ${plural(counts[bin], "cell", "cells")}, ${share} % of ${count(total)}`;
+  const whole = band ? `; of the whole grid ${fixed(band.low[bin], 1)} to ${fixed(band.high[bin], 1)} %` : "";
+  return `${family.label}, ${chart.score.sign} ${span}: ${plural(counts[bin], "cell", "cells")}, ${share} % of ${count(total)}${whole}`;
 }
 
 function pressBar(key) {

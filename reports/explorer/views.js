@@ -37,7 +37,8 @@ function showCells(grid) {
   const counted = histogram(grid, score, passed, n);
   const preset = currentPreset(grid);
   const paperWords = whyNoPaper(score, preset);
-  const chart = chartOf(grid, score, counted, paperWords ? null : given.published[preset.key]);
+  const bands = n === 25 && score.counted === "score" && get("unit") !== "count" ? grid.bands?.[preset?.key] : null;
+  const chart = chartOf(grid, score, counted, paperWords ? null : given.published[preset.key], bands);
   setControls(grid, preset, paperWords);
   find(".said").textContent = drawnWords(grid, score, counted);
   drawHistogram(chart);
@@ -52,11 +53,11 @@ function whyNoPaper(score, preset) {
   return get("unit") === "count" ? "The paper’s bars are percents." : "";
 }
 
-function chartOf(grid, score, { edges, families, sampled }, published) {
+function chartOf(grid, score, { edges, families, sampled }, published, bands) {
   const unit = get("unit");
   const all = grid.families.map((family, code) => {
     const { counts, drawn } = families[code];
-    return { family, counts, total: drawn, heights: unit === "count" ? counts : counts.map((c) => (drawn ? (100 * c) / drawn : 0)) };
+    return { family, counts, total: drawn, band: bands?.[family.name], heights: unit === "count" ? counts : counts.map((c) => (drawn ? (100 * c) / drawn : 0)) };
   });
   const real = score.name === "score" ? grid.real_score : score.name === "fraction" ? 1 : null;
   const paper = published && get("paper") === "on" ? paperOf(grid, published) : null;
@@ -82,6 +83,7 @@ function drawnWords(grid, score, { families, sampled }) {
 
 function legend({ series, paper }, paperWords) {
   return [...series.map(({ family }) => make("span", { style: `--hue: ${colour(family)}` }, make("i", { "aria-hidden": "true" }), family.label)),
+    series.some(({ band }) => band) && make("span", { class: "aside" }, "Thin lines: 95 % intervals for the whole grid."),
     make("span", { class: "aside" }, paper ? "Hanging bars: the paper’s, its axis (I′/10) times ten; compare shapes, not positions." : paperWords)];
 }
 

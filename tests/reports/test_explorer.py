@@ -119,6 +119,24 @@ def test_attempts_and_steps_before_the_end_belong_to_their_trials() -> None:
     assert (data["steps"]["row"], data["steps"]["step"], data["steps"]["score"]) == ([1, 1], [100, 200], [0.5, 1.5])
 
 
+def test_bars_of_an_unfinished_grid_have_the_bands_of_figure_2() -> None:
+    rows = full_results().copy()
+    rows.loc[rows["position"] >= 5000, ["state", "score"]] = ["WAITING", np.nan]
+    (grid,) = split_grids(rows)
+    found = data_of(grid)["bands"]
+    table = layer_histograms(known(grid.cells), grid.cells)
+    panels = {"all": "all", "layers <= 4": "layers4", "layers <= 3": "layers3"}
+    assert set(found) == set(panels.values())
+    for panel, key in panels.items():
+        for family, band in found[key].items():
+            own = table[(table["source"] == "sweep") & (table["panel"] == panel) & (table["family"] == family)]
+            assert band["low"] == pytest.approx(own["low"], abs=1e-3)
+            assert band["high"] == pytest.approx(own["high"], abs=1e-3)
+            assert own["high"].max() > own["low"].max() > 0
+    (whole,) = split_grids(full_results())
+    assert data_of(whole)["bands"] is None
+
+
 def test_sheets_are_spread_over_the_scores_of_each_family() -> None:
     rows = [cell(float(n % 50)) for n in range(101)] + [cell(5.0, family="ebgan"), cell(family="ebgan")]
     (grid,) = split_grids(results(rows))

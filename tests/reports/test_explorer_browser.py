@@ -18,6 +18,7 @@ from reports.explorer.presets import matching, published
 from reports.explorer.sheets import write_sheets
 from reports.first_part import known
 from reports.folder import PAGE
+from reports.histogram import layer_histograms
 from reports.page import render_page
 from reports.report import as_files, make_sections
 
@@ -292,6 +293,24 @@ class TestTable:
         page.locator(".strip").first.scroll_into_view_if_needed()
         sync_api.expect(page.locator(".strip").first).to_have_js_property("naturalWidth", 384)
         page.close()
+
+
+class TestBands:
+    def test_bars_say_how_the_whole_grid_may_turn_out(self, visit: Open) -> None:
+        page = visit("#f.n_layer_g=2,3,4&f.n_layer_d=2,3,4")
+        table = layer_histograms(known(cells()), cells())
+        own = table[(table["source"] == "sweep") & (table["panel"] == "layers <= 4") & (table["cells"] > 0)]
+        words = [bar.get_attribute("aria-label") for bar in page.locator(".bar").all()]
+        assert page.locator(".bar .band").count() == len(words) == len(own)
+        first = own[own["family"] == "gan"].iloc[0]
+        assert words[0].endswith(f"of the whole grid {first['low']:.1f} to {first['high']:.1f} %")
+        assert "Thin lines: 95 % intervals" in page.locator(".legend").inner_text()
+
+    @pytest.mark.parametrize("address", ["#bins=50", "#unit=count", "#score=coverage", "#f.lr=0.01"])
+    def test_other_views_have_none(self, visit: Open, address: str) -> None:
+        page = visit(address)
+        assert page.locator(".bar").count() > 0
+        assert page.locator(".band").count() == 0
 
 
 class TestTrial:
