@@ -58,7 +58,7 @@ function growth(grid, row) {
     draw("title", {}, words), third,
     draw("polyline", { points: points.map(([step, score]) => `${x(step)},${y(score)}`).join(" ") }),
     points.map(([step, score]) => draw("circle", { cx: x(step), cy: y(score), r: 3 })));
-  return make("figure", { class: "growing" }, picture, make("figcaption", {}, words, third ? ". The line is a third of real digits’ score." : ""));
+  return make("figure", { class: "growing", style: `--hue: ${colour(familyOf(grid, row))}` }, picture, make("figcaption", {}, words, third ? ". The grey line is a third of real digits’ score." : ""));
 }
 
 const SPARK = { width: 320, height: 72 };
