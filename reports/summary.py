@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reports.grids import WAITING
 from reports.labels import family_label
 from reports.report import Section
 
@@ -31,8 +32,11 @@ def _shares(section: Section) -> Iterator[str]:
     training = section.grid.training
     steps = f"{training['steps']:,} steps of {training['batch_size']} images"
     yield f"grid {section.grid.folder}: {training['data']}, {steps}"
+    margins = section.grid.margins
+    if len(margins):
+        yield f"margin study: {int((margins['outcome'] != WAITING).sum())} of {len(margins)} trials have ended"
     if section.shares is None:
-        yield "no cell has a score yet"
+        yield from ["no cell has a score yet"] if len(section.grid.cells) else []
         return
     thresholds = section.shares.drop_duplicates("fraction")
     header = [f"above {row.fraction} of real ({row.threshold:.2f})" for row in thresholds.itertuples()]
@@ -42,7 +46,8 @@ def _shares(section: Section) -> Iterator[str]:
         yield _row(
             family_label(str(family)), f"{first['cells']:,}/{first['declared']:,}", map(_share, rows.to_dict("records"))
         )
-    yield "[95 % intervals for the whole grid, true whenever one looks]"
+    if (section.shares["low"] < section.shares["high"]).any():
+        yield "[95 % intervals for the whole grid, true whenever one looks]"
 
 
 def _row(family: str, cells: str, shares: Iterable[str]) -> str:
@@ -54,4 +59,5 @@ def _row(family: str, cells: str, shares: Iterable[str]) -> str:
 def _share(row: Mapping[Any, Any]) -> str:
     if not row["cells"]:
         return "-"
-    return f"{100 * row['share']:5.1f} % [{100 * row['low']:.1f}-{100 * row['high']:.1f}]"
+    interval = f" [{100 * row['low']:.1f}-{100 * row['high']:.1f}]" if row["low"] < row["high"] else ""
+    return f"{100 * row['share']:5.1f} %{interval}"
