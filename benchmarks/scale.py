@@ -41,7 +41,8 @@ _IDENTITY = ScoreIdentity(FORMULA, "0" * 64, _SCORING.n_samples, _SCORING.z_seed
 # Recording a million results one by one would take minutes and measure something else.
 _FINISH = """
 INSERT INTO score_identities VALUES (1, :formula, :classifier, :n_samples, :z_seed, 14.0, 9.8, 0.995);
-INSERT INTO scores SELECT trial_id, steps, 1, 7.0, 2.5, 6, 1.5, 20.0 FROM trials;
+INSERT INTO scores (trial_id, step, identity_id, score, inception_score, coverage, entropy, frechet)
+    SELECT trial_id, steps, 1, 7.0, 2.5, 6, 1.5, 20.0 FROM trials;
 UPDATE trials SET state = 'COMPLETE';
 """
 

@@ -42,7 +42,9 @@ def test_the_command_follows_a_database_until_ctrl_c(tmp_path: Path) -> None:
     fill_database(url, finished=100)
     command = [sys.executable, "-m", "reports", "watch", "--every", "0.2", "--db", url]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    running = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=_listen_to_ctrl_c
+    )
     page = tmp_path / "report" / "index.html"
     try:
         _built(running)
@@ -57,6 +59,11 @@ def test_the_command_follows_a_database_until_ctrl_c(tmp_path: Path) -> None:
     finally:
         running.kill()
     assert running.returncode == 0
+
+
+def _listen_to_ctrl_c() -> None:
+    """Also where the tests themselves do not, as in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _built(running: "subprocess.Popen[str]") -> None:
