@@ -69,14 +69,14 @@ def default_folder(storage: "Storage") -> Path:
 
 def write_report(storage: "Storage", out: Path, most_sheets: int | None) -> int:
     from reports.folder import staging
-    from sweep.output import shown
+    from sweep.output import say, shown
 
     try:
         with staging(out) as stage:
             words = fill(stage, storage, out, most_sheets)
     except OSError as error:
         return fail(f"--out {out}: can't be written: {error.strerror or error}")
-    print(shown(words))
+    say(shown(words))
     return 0
 
 

@@ -27,7 +27,7 @@ _BEST_OF = (
 )
 _COURSE = (
     "Scores of the known cells on the way: mean, and the middle 80 % of cells. A cell counts 0 from where it diverged "
-    "or failed.",
+    "or failed; cells that were scored at their end alone are left out.",
 )
 _COMPARISONS = (
     "Positive values, and more than 50 %, speak for the family named first. EBGAN-PT and EBGAN are paired cell by "

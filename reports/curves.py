@@ -32,10 +32,10 @@ def draw_survival(table: pd.DataFrame, real_score: float | None) -> Figure:
     axes.set_xlabel(f"s, {SCORE_LABEL}")
     axes.set_ylabel("percent of the grid above s")
     if real_score is not None:
-        for x, words in ((real_score / 3, "⅓"), (2 * real_score / 3, "⅔"), (real_score, "real digits")):
+        for x, words in ((real_score / 3, "⅓"), (2 * real_score / 3, "⅔"), (real_score, "real")):
             axes.axvline(x, color=RULE, linewidth=0.8, zorder=0)
             axes.annotate(
-                words, (x, 100), xytext=(3, -2), textcoords="offset points", va="top", color=MUTED, fontsize=SMALL
+                words, (x, 0), xytext=(3, 3), textcoords="offset points", va="bottom", color=MUTED, fontsize=SMALL
             )
     _close(figure, axes, table)
     return figure
@@ -148,6 +148,7 @@ def draw_comparisons(table: pd.DataFrame) -> Figure:
         reach = scale * (rows[["low", "high"]] - neutral).abs().max().max() if len(rows) else 1.0
         reach = 1.5 * (reach if math.isfinite(reach) and reach > 0 else 1.0)
         axes.set_xlim(scale * neutral - reach, scale * neutral + reach)
+        axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, prune="both"))
         axes.spines["left"].set_visible(False)
         axes.tick_params(left=False)
     names = [f"{one}\nbeside {other}" for one, other in pairs]

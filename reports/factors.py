@@ -58,10 +58,10 @@ def draw_main_effects(table: pd.DataFrame) -> Figure:
             _line(panel, rows[rows["family"] == family], places, family, 0.06 * (shift - 1))
         panel.set_xticks(range(len(places)), [_plain(value) for value in places])
         panel.set_title(AXES.get(axis, axis))
-        panel.set_ylim(bottom=0)
     for panel in panels[len(axes_there) :]:
         panel.set_axis_off()
     if axes_there:
+        panels[0].set_ylim(bottom=0)  # of all panels, once all is drawn
         panels[0].legend(*panels[0].get_legend_handles_labels(), loc="best", fontsize=SMALL)
     for row in range(n_rows):
         panels[row * columns].set_ylabel(f"mean {SCORE}, nats")

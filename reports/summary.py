@@ -14,7 +14,7 @@ def query_lines(url: str) -> list[str]:
     return [
         "import pandas as pd",
         f'results = pd.read_sql("select * from results", "{url}")',
-        'results.groupby("family").score.describe()',
+        'results.groupby("space").score.describe()',
     ]
 
 
@@ -36,7 +36,7 @@ def _shares(section: Section) -> Iterator[str]:
     if len(margins):
         yield f"margin study: {int((margins['outcome'] != WAITING).sum())} of {len(margins)} trials have ended"
     if section.shares is None:
-        yield from ["no cell has a score yet"] if len(section.grid.cells) else []
+        yield from ["no cell has a score"] if len(section.grid.cells) else []
         return
     thresholds = section.shares.drop_duplicates("fraction")
     header = [f"above {row.fraction} of real ({row.threshold:.2f})" for row in thresholds.itertuples()]

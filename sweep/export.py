@@ -25,6 +25,8 @@ def export(storage: Storage, to: str, path: Path, tell: Callable[[str], None] = 
     Raises:
         ExportError: the file is there already or can't be written.
     """
+    if "://" in str(path) or ":/" in str(path):
+        raise ExportError(f"{path}: a URL, allowed: the path of a new file")
     if path.exists():
         raise ExportError(f"{path}: is there already, allowed: a new file")
     results = load_results(storage)

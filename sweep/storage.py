@@ -318,8 +318,11 @@ class Storage:
 
     def steps(self) -> "pd.DataFrame":
         """The score of every trial by step, as last scored: trial_id, step, score (nats)."""
+        import pandas as pd
+
         s = tables.scores.c
         rows = self.frame(select(s.trial_id, s.step, s.identity_id, s.score))
+        rows["score"] = pd.to_numeric(rows["score"], errors="coerce")  # what no sweep wrote is no score
         if len(rows["identity_id"].unique()) > 1:
             rows = rows.sort_values("identity_id", kind="stable").drop_duplicates(["trial_id", "step"], keep="last")
         return rows[["trial_id", "step", "score"]].reset_index(drop=True)

@@ -7,6 +7,7 @@ import pytest
 from made_results import cell, results
 
 from reports.effects import ESTIMATE, EXACT, is_whole, main_effects, pair_means, variance_shares
+from reports.factors import draw_main_effects
 from reports.first_part import known
 from reports.grids import split_grids
 
@@ -86,3 +87,11 @@ def test_main_effects_are_means() -> None:
 def test_means_of_pairs() -> None:
     cells = factorial(lambda n, w, r: n * (w == 100))
     assert pair_means(cells, "n_layer_g", "size_g").loc[4].to_list() == [0.0, 4.0]
+
+
+def test_every_mean_and_interval_lies_within_its_panel() -> None:
+    cells = factorial(lambda n, w, r: n + 9 * (w == 100))
+    table = main_effects(cells).assign(family="ebgan")
+    figure = draw_main_effects(table)
+    assert {panel.get_ylim()[0] for panel in figure.axes} == {0.0}
+    assert min(panel.get_ylim()[1] for panel in figure.axes) >= table[["mean", "high"]].max().max()

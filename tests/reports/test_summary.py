@@ -29,4 +29,4 @@ def test_a_margin_study_alone_is_no_empty_grid() -> None:
     rows = [cell(m, family="ebgan", margin=m, space="laptop/mnist_margin") for m in (1.0, 2.0)]
     lines = lines_of(results([*rows, cell(family="ebgan", margin=4.0, space="laptop/mnist_margin")]))
     assert "margin study: 2 of 3 trials have ended" in lines
-    assert "no cell has a score yet" not in lines
+    assert "no cell has a score" not in lines

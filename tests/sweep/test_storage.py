@@ -203,6 +203,10 @@ class TestRunning:
         end = four[0].training.steps
         expected = {(first, 1): 0.5, (first, end): 5.0, (second, end): 2.0, (third, 2): SCORES["score"]}
         assert steps.set_index(["trial_id", "step"])["score"].to_dict() == expected
+        if storage.is_file:  # a server keeps to the type of a column
+            with storage._database.write() as connection:
+                connection.exec_driver_sql("UPDATE scores SET score = 'high' WHERE step = 1")
+            assert storage.steps()["score"].isna().sum() == 1
 
 
 class TestComingBack:

@@ -86,6 +86,10 @@ class TestExport:
         assert study.best_value == 5.0
         assert said == ["other: 2 of 2 trials", "tiny: 3 of 3 trials"]
 
+    def test_a_url_is_no_path(self, storage: Storage) -> None:
+        with pytest.raises(ExportError, match="a URL, allowed: the path of a new file"):
+            export(storage, "optuna", Path("sqlite:////tmp/x.db"))
+
     @pytest.mark.parametrize("to", FORMATS)
     def test_what_is_there_is_never_overwritten(self, storage: Storage, tmp_path: Path, to: str) -> None:
         (tmp_path / "mine").write_text("mine")
