@@ -2,10 +2,13 @@
 PYTHON ?= python3
 MINUTES ?=
 DB ?=
+GRID ?= $(shell $(BIN)/python -c 'from sweep.devices import this_machine as m; print("paper" if m().gpus else "laptop")')
 START := $(shell date +%s)
 REPORT_SECONDS := 20
-URL := $(if $(DB),--db "$(DB)")
 BIN := .venv/bin
+ifneq ($(DB),)
+export SWEEP_DB := $(DB)
+endif
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
@@ -14,13 +17,15 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-sweep-mnist: .venv/main  ## run the MNIST grids and make the report (MINUTES=60 for longer)
-	@$(BIN)/python -m sweep run $(URL) $(if $(MINUTES),--minutes $(MINUTES)) \
-	    --since $$(( $(START) - $(REPORT_SECONDS) )); code=$$?; \
-	    [ $$code -gt 1 ] && exit $$code; $(BIN)/python -m reports $(URL) && exit $$code
+sweep-mnist: .venv/main  ## run the MNIST grids and make the report (GRID=paper for another, MINUTES=60 for longer)
+	@grid=$(GRID); minutes=$(MINUTES); [ -n "$$minutes" ] || [ $$grid = paper ] || minutes=10; \
+	    echo "Running the $$grid grids$${minutes:+ for $$minutes minutes (say MINUTES=60 for longer)}."; \
+	    $(BIN)/python -m sweep run $$grid/mnist_gan $$grid/mnist_ebgan $$grid/mnist_ebgan_pt \
+	    $${minutes:+--minutes $$minutes} --since $$(( $(START) - $(REPORT_SECONDS) )); code=$$?; \
+	    [ $$code -gt 1 ] && exit $$code; $(BIN)/python -m reports && exit $$code
 
 report: .venv/main  ## make the report again from the database
-	@$(BIN)/python -m reports $(URL)
+	@$(BIN)/python -m reports
 
 test: .venv/test  ## run the tests
 	@$(BIN)/python -m pytest

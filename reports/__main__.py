@@ -40,6 +40,9 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
+    from sweep.password import hide_password
+
+    hide_password()
     arguments = parse_arguments()
     # Loaded after the arguments are read, so that --help and a mistyped option answer at once.
     from sweep.storage import Storage, StorageError

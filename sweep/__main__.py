@@ -1,5 +1,11 @@
 """The command line: python -m sweep plan | run | status | retry | rerun | export | dashboard."""
 
+# A password leaves the command line before anything is loaded that takes time.
+from sweep.password import hide_password
+
+if __name__ == "__main__":
+    hide_password()
+
 import argparse
 import json
 import math
@@ -7,30 +13,34 @@ import os
 import re
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from data.mnist import DataError, ensure_mnist
-from metrics.card import ClassifierError, classifier_card
-from metrics.identity import FORMULA, ScoreIdentity
+from metrics.card import ClassifierError
 from search_spaces.space import SearchSpace, SpaceError, expand, load_space
-from search_spaces.trial import Scoring, Trial
+from search_spaces.trial import Trial
 from sweep.cluster import check_address, is_named, share_out_all
 from sweep.devices import Machine, this_machine
+from sweep.errors import RayError, StorageError
 from sweep.export import FORMATS, ExportError, export
+from sweep.finished import finished_trials
 from sweep.journal import Journal
 from sweep.marks import EVERY_S, Marks
 from sweep.notice import notify
-from sweep.output import say, shown
-from sweep.plan import Plan, PlanError, Resources, cohort_flops, make_plan, save_plan
+from sweep.output import OutputError, answer, attempt, counted, open_streams, say, shown
+from sweep.plan import Plan, PlanError, Resources, make_plan, save_plan
 from sweep.provenance import code_version, environment
-from sweep.rerun import rerun, rerun_text
+from sweep.rerun import rerun, rerun_text, stored_trial
 from sweep.status import read_status, status_text
-from sweep.storage import DEFAULT_URL, Storage, StorageError, exists
-from sweep.tables import REASONS, STATES
+from sweep.storage import DEFAULT_URL, Storage, exists
+from sweep.tables import REASONS
+
+if TYPE_CHECKING:
+    from sweep.supervisor import Outcome
 
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
 LAPTOP_MINUTES = 10.0
@@ -43,13 +53,18 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message} (see {self.prog} --help)\n")
 
 
+_EXPECTED = (SpaceError, PlanError, StorageError, DataError, ClassifierError, ExportError, RayError, OutputError)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
+    if arguments is None:
+        open_streams()
     options = _parser().parse_args(arguments)
     try:
         code: int = options.command(options)
-    except (SpaceError, PlanError, StorageError, DataError, ClassifierError, ExportError) as error:
+    except _EXPECTED as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, RayError) else 2
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
@@ -147,11 +162,14 @@ def _add_db(parser: argparse.ArgumentParser) -> None:
 def _plan(options: argparse.Namespace) -> int:
     spaces, resources, trials = _whole_grid(options, _machines())
     url = options.db or os.environ.get("SWEEP_DB") or DEFAULT_URL
-    finished = _finished(trials, Storage(url)) if options.db or exists(url) else set()
+    finished: set[str] = set()
+    if options.db or exists(url):
+        with closing(Storage(url)) as storage:
+            finished = finished_trials(trials, storage)
     plan = _first_cohorts(make_plan(spaces, trials, resources, finished), options.limit)
     if options.save:
         save_plan(plan, options.save)
-    print(json.dumps(plan.summary()) if options.json else _plan_text(plan))
+    answer(json.dumps(plan.summary()) if options.json else _plan_text(plan))
     return 0
 
 
@@ -159,18 +177,48 @@ def _run(options: argparse.Namespace) -> int:
     # What is wrong with the grid, the cluster or the data shows before a database is made.
     spaces, resources, trials = _whole_grid(options, _machines())
     ensure_mnist(say)
-    storage = Storage(options.db, create=True)
-    storage.claim()
-    storage.release()
-    finished = _finished(trials, storage)
-    plan = make_plan(spaces, trials, resources, finished)
-    marks = _marks(options, storage)
-    if marks:
-        marks.clear(finished)
-    plan = _first_cohorts(plan, options.limit)
-    say(_plan_text(plan))
-    if not plan.cohorts:
-        return 0
+    with closing(Storage(options.db, create=True)) as storage:
+        if not options.spaces:
+            _mind_other_spaces(storage, spaces, len(trials))
+        storage.claim()
+        storage.release()
+        finished = finished_trials(trials, storage)
+        plan = make_plan(spaces, trials, resources, finished)
+        marks = _marks(options, storage)
+        if marks:
+            marks.clear(finished)
+        plan = _first_cohorts(plan, options.limit)
+        say(_plan_text(plan))
+        return _run_plan(plan, storage, options, marks) if plan.cohorts else 0
+
+
+def _mind_other_spaces(storage: Storage, spaces: Sequence[SearchSpace], n_trials: int) -> None:
+    """Ask before a run that names no search space adds thousands of trials to a database that holds other spaces.
+
+    Raises:
+        PlanError: nobody is there to be asked, or the answer is no.
+    """
+    there = storage.spaces()
+    if not there or there & {space.name for space in spaces}:
+        return
+    held = f"{storage.name} holds {', '.join(sorted(there))}"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise PlanError(f"no SPACE is named, and {held}: name the spaces to run")
+    print(
+        f"{shown(held)}.\nAdd {n_trials:,} trials of {', '.join(s.name for s in spaces)}? [y/N] ",
+        file=sys.stderr,
+        end="",
+    )
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise PlanError("nothing was added: name the spaces to run")
+
+
+def _run_plan(plan: Plan, storage: Storage, options: argparse.Namespace, marks: Marks | None) -> int:
+    """Declare a sweep and run it; whatever ends it, the event log and --notify are told."""
+    from sweep.dispatch import Settings
+    from sweep.supervisor import Outcome, Task, supervise
+
     sweep_id = storage.declare(
         name=", ".join(space.name for space in plan.spaces),
         spaces={space.name: space.as_dict() for space in plan.spaces},
@@ -178,52 +226,37 @@ def _run(options: argparse.Namespace) -> int:
         code_version=code_version(),
     )
     storage.add_trials(sweep_id, plan.trials)
-    state = "failed"
+    journal = Journal(_beside(options.log, storage, f"sweep-{sweep_id}.jsonl"))
+    journal.write("planned", sweep=sweep_id, **plan.summary())
+    url = storage.url.render_as_string(hide_password=False)
+    settings = Settings(_deadline(options), options.max_attempts)
+    task = Task(url, sweep_id, plan, settings, marks, journal.path)
+    state, outcome = "failed", Outcome(failed=0)
+    say("Starting Ray ...")
     try:
-        code = _run_plan(plan, storage, sweep_id, options, marks)
-        state = {0: "done", 1: "done with failures", 130: "stopped"}[code]
+        outcome = supervise(task, storage, journal, say)
+        if not outcome.interrupted and not outcome.repeated_error:
+            storage.finish(sweep_id)
+        code, state = _ending(outcome)
     except KeyboardInterrupt:
         state = "stopped"
         raise
     finally:
+        journal.write("over", failed=outcome.failed, interrupted=outcome.interrupted)
         if options.notify:
             notify(options.notify, state, storage, sweep_id)
     return code
 
 
-def _run_plan(plan: Plan, storage: Storage, sweep_id: int, options: argparse.Namespace, marks: Marks | None) -> int:
-    # Ray takes seconds to load and to start, so it comes after the plan and its checks.
-    from rich.console import Console
-
-    from sweep.dispatch import Dispatcher, Settings
-    from sweep.driver import RayError, run_cohorts
-    from sweep.panel import Panel
-
-    say("Starting Ray ...")
-    deadline = _deadline(options)
-    counts = _counts_before(plan, storage)
-    journal = Journal(_beside(options.log, storage, f"sweep-{sweep_id}.jsonl"))
-    journal.write("planned", sweep=sweep_id, **plan.summary())
-    panel = Panel(Console(), counts, sum(map(cohort_flops, plan.cohorts)), deadline)
-    settings = Settings(deadline, options.max_attempts)
-    identities = _identities({space.scoring for space in plan.spaces})
-    dispatcher = Dispatcher(plan, storage, sweep_id, identities, panel, journal, settings, marks)
-    try:
-        with panel:
-            run_cohorts(dispatcher, plan.resources, marks)
-    except RayError as error:
-        raise PlanError(str(error)) from None
-    finally:
-        dispatcher.close()
-        journal.write("over", failed=dispatcher.failed, interrupted=dispatcher.interrupted)
-    if dispatcher.repeated_error:
-        print(f"Stopped: the same error came three times in a row.\n{dispatcher.repeated_error}", file=sys.stderr)
-        return 1
-    if dispatcher.interrupted:
+def _ending(outcome: "Outcome") -> tuple[int, str]:
+    """Exit code of a sweep, and the state that --notify is told."""
+    if outcome.repeated_error:
+        print(f"Stopped: the same error came three times in a row.\n{outcome.repeated_error}", file=sys.stderr)
+        return 1, "done with failures"
+    if outcome.interrupted:
         say("Stopped. Finished cohorts are stored; the same command goes on with the rest.")
-        return 130
-    storage.finish(sweep_id)
-    return 1 if dispatcher.failed else 0
+        return 130, "stopped"
+    return (1, "done with failures") if outcome.failed else (0, "done")
 
 
 def _marks(options: argparse.Namespace, storage: Storage) -> Marks | None:
@@ -239,42 +272,38 @@ def _beside(chosen: Path | None, storage: Storage, name: str) -> Path | None:
     return chosen
 
 
-def _counts_before(plan: Plan, storage: Storage) -> dict[str, dict[str, int]]:
-    """Trials by family and state, in which whatever is going to run waits, whatever it did before."""
-    missing = {trial.trial_id: trial.family for cohort in plan.cohorts for trial in cohort.trials}
-    counts = storage.counts({trial.trial_id for trial in plan.trials} - missing.keys())
-    for family, n in Counter(missing.values()).items():
-        counts.setdefault(family, dict.fromkeys(STATES, 0))["WAITING"] += n
-    return counts
-
-
 def _status(options: argparse.Namespace) -> int:
-    found = read_status(Storage(options.db))
-    print(json.dumps(found) if options.json else shown(status_text(found)))
+    with closing(Storage(options.db)) as storage:
+        found = read_status(storage)
+    answer(json.dumps(found) if options.json else shown(status_text(found)))
     return 0
 
 
 def _retry(options: argparse.Namespace) -> int:
-    print(f"{Storage(options.db).retry(options.reason)} failed trials put back to waiting")
+    with closing(Storage(options.db)) as storage:
+        n = storage.retry(options.reason)
+    say(f"{counted(n, 'failed trial')} put back to waiting")
     return 0
 
 
 def _rerun(options: argparse.Namespace) -> int:
-    ensure_mnist(print)
-    device = "cuda" if this_machine().gpus else "cpu"
-    print(f"Training {options.trial_id} again ...", flush=True)
-
     def progress(share: float) -> None:
         if sys.stdout.isatty():
-            print(f"\r{share:.0%}\r", end="", flush=True)
+            attempt(lambda: print(f"\r{share:.0%}\r", end="", flush=True))
 
-    print(rerun_text(rerun(Storage(options.db), options.trial_id, device, options.cohort, progress)))
+    with closing(Storage(options.db)) as storage:
+        stored_trial(storage, options.trial_id)  # what is wrong with it shows before anything is fetched
+        ensure_mnist(say)
+        device = "cuda" if this_machine().gpus else "cpu"
+        say(f"Training {options.trial_id} again ...")
+        answer(rerun_text(rerun(storage, options.trial_id, device, options.cohort, progress)))
     return 0
 
 
 def _export(options: argparse.Namespace) -> int:
-    n = export(Storage(options.db), options.to, options.path, lambda text: print(text, flush=True))
-    print(f"{options.path}: {n:,} trials")
+    with closing(Storage(options.db)) as storage:
+        n = export(storage, options.to, options.path, say)
+    say(f"{options.path}: {counted(n, 'trial')}")
     return 0
 
 
@@ -282,7 +311,8 @@ def _dashboard(options: argparse.Namespace) -> int:
     from sweep.dashboard import DashboardError, serve
 
     try:
-        serve(Storage(options.db), options.port, lambda text: print(text, flush=True))
+        with closing(Storage(options.db)) as storage:
+            serve(storage, options.port, say)
     except DashboardError as error:
         raise PlanError(str(error)) from None
     return 0
@@ -323,19 +353,6 @@ def _machines() -> list[Machine]:
     return cluster_machines()
 
 
-def _finished(trials: Sequence[Trial], storage: Storage) -> set[str]:
-    """Which of these trials need no more work, each by its own way of scoring."""
-    scorings = {trial.scoring for trial in trials}
-    found = {scoring: storage.finished(identity) for scoring, identity in _identities(scorings).items()}
-    return {trial.trial_id for trial in trials if trial.trial_id in found[trial.scoring]}
-
-
-def _identities(scorings: Iterable[Scoring]) -> dict[Scoring, ScoreIdentity]:
-    """What scores made in these ways are called."""
-    classifier = classifier_card().sha256
-    return {s: ScoreIdentity(FORMULA, classifier, s.n_samples, s.z_seed) for s in scorings}
-
-
 def _first_cohorts(plan: Plan, limit: int | None) -> Plan:
     return replace(plan, cohorts=plan.cohorts[:limit])
 
@@ -350,11 +367,13 @@ def _deadline(options: argparse.Namespace) -> float | None:
 def _plan_text(plan: Plan) -> str:
     numbers = plan.summary()
     families = ", ".join(f"{n} {family}" for family, n in numbers["by_family"].items())
-    lines = [f"{numbers['cells']} cells: {families}; {plan.missing} to run in {numbers['cohorts']} cohorts"]
+    cohorts = counted(numbers["cohorts"], "cohort")
+    lines = [f"{counted(numbers['cells'], 'cell')}: {families}; {plan.missing} to run in {cohorts}"]
     if plan.cohorts:
         lines.append(
-            f"{numbers['workers']} workers, {numbers['memory_per_worker_gib']} GiB each; about {numbers['hours']} hours"
-            f" for everything (a guess until the first cohorts are done), {numbers['disk_mib']} MiB of disk"
+            f"{counted(numbers['workers'], 'worker')}, {numbers['memory_per_worker_gib']} GiB each; about "
+            f"{numbers['hours']} hours for everything (a guess until the first cohorts are done), "
+            f"{numbers['disk_mib']} MiB of disk"
         )
     return "\n".join(lines)
 

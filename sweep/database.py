@@ -1,34 +1,25 @@
 """Opening a results database: its URL, its engine, its schema version, and its errors in one line."""
 
-import fcntl
-import os
-import platform
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, insert, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from sweep import tables
+from sweep.errors import StorageError
+from sweep.sqlite_file import SqliteFile
 
 DEFAULT_URL = "sqlite:///runs/mnist/results.db"
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 MIGRATIONS = Path(__file__).parent / "migrations"
-BUSY_TIMEOUT_S = 30
 _ALLOWED = "allowed: one such as sqlite:///results.db or postgresql+psycopg://user@host/results"
 CONNECT_TIMEOUT_S = 10
-CACHE_KIB = 64_000  # identities are random, so each row that is added or looked up is on another page
 _UPGRADING = 0x45424741  # number of the lock under which a server's schema is made or changed
-
-
-class StorageError(Exception):
-    """A database that can't be used; the message is one line that names it."""
 
 
 class Database:
@@ -52,14 +43,12 @@ class Database:
         self.url = _parse(url)
         self.is_file = self.url.get_backend_name() == "sqlite"
         self.name = self.url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
-        self._lock: IO[bytes] | None = None
-        try:
-            self.reader = _engine(self.url)
-        except ImportError as error:
-            raise StorageError(f"{self.name}: needs the Python package {error.name}") from None
-        if self.is_file:
-            self._prepare_file(create)
-        self.writer = self.reader.execution_options(writes=True)
+        self._file = SqliteFile(self.url, self.name, create) if self.is_file else None
+        self._wrote = False
+        if self._file:
+            self.reader, self.writer = self._file.reader(), self._file.writer()
+        else:
+            self.reader = self.writer = self._server()
         try:
             self._prepare_schema(create)
         except StorageError:
@@ -71,9 +60,19 @@ class Database:
         """The SQLite file itself, links followed."""
         return Path(str(self.url.database)).resolve()
 
-    def close(self) -> None:
+    def disconnect(self) -> None:
+        """Close every connection; a claim stays. What was written to a file is then in the file itself."""
         self.reader.dispose()
-        self._let_go()
+        self.writer.dispose()
+        if self._file and self._wrote:
+            self._file.fold()
+        self._wrote = False
+
+    def close(self) -> None:
+        """Close every connection, and end a claim."""
+        self.disconnect()
+        if self._file:
+            self._file.give_back()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -88,6 +87,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction: all of it is kept, or nothing. Raises as `read` does."""
+        self._wrote = True
         with self._clear_errors(), self.writer.begin() as connection:
             yield connection
 
@@ -99,23 +99,8 @@ class Database:
         Raises:
             StorageError: another sweep is running on it.
         """
-        if not self.is_file or self._lock:
-            return
-        # The lock is on the database itself, whatever name it was opened by; SQLite's own locks are of another kind.
-        card = Path(f"{self.path}.lock")
-        try:
-            lock = self.path.open("rb")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.close()
-                holder = card.read_text(encoding="utf-8").strip() if card.is_file() else "unknown"
-                raise StorageError(f"{self.name}: a sweep is running on it: {holder}") from None
-            since = f"since {local_time():%Y-%m-%d %H:%M} UTC"
-            card.write_text(f"process {os.getpid()} on {platform.node()} {since}\n", encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"{self.name}: can't be claimed: {error.strerror}: {error.filename}") from None
-        self._lock = lock
+        if self._file:
+            self._file.claim()
 
     def now(self, connection: Connection) -> datetime:
         """UTC by the clock that all writers of this database share: the server's, or for a file this machine's."""
@@ -124,34 +109,27 @@ class Database:
         found: datetime = connection.execute(text("SELECT timezone('utc', clock_timestamp())")).scalar_one()
         return found
 
-    def _let_go(self) -> None:
-        if self._lock:
-            self._lock.close()
-            self._lock = None
-
-    def _prepare_file(self, create: bool) -> None:
-        if not self.url.database or self.url.database == ":memory:" or self.url.query:
-            raise StorageError(f"{self.name}: allowed: a file, as in sqlite:///runs/mnist/results.db")
-        path = Path(self.url.database)
+    def _server(self) -> Engine:
         try:
-            if create and not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch()
-            elif not path.is_file():
-                raise StorageError(f"{path}: no such results database")
-        except OSError as error:
-            raise StorageError(f"{path}: can't be opened: {error.strerror}: {error.filename}") from None
+            return _engine(self.url)
+        except ImportError as error:
+            raise StorageError(f"{self.name}: needs the Python package {error.name}") from None
 
     def _prepare_schema(self, create: bool) -> None:
         with self.read() as connection:
             version = self._version(connection, create)
         if version == tables.VERSION:
             return
-        if version and self.is_file:
-            self.claim()  # nobody may be writing what is copied and changed
-            self._copy_file(version)
-        if not version and self.is_file:
-            self._let_readers_never_wait()
+        if self._file and version:
+            if not self._file.writable:
+                raise StorageError(
+                    f"{self.name}: its schema {version} is old, and it can't be upgraded where it lies: "
+                    "copy it to a folder of yours"
+                )
+            self._file.claim()  # nobody may be writing what is copied and changed
+            self._file.copy(version)
+        elif self._file:
+            self._file.use_write_ahead_log()
         with self.write() as connection:
             if not self.is_file:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADING})"))
@@ -163,16 +141,8 @@ class Database:
                 if not self.is_file:
                     _copy_tables(connection, version)
                 _upgrade(connection)
-        self._let_go()
-
-    def _let_readers_never_wait(self) -> None:
-        """Write-ahead logging, which the file keeps."""
-        try:
-            raw = self.reader.raw_connection()
-            raw.cursor().execute("PRAGMA journal_mode=WAL")
-            raw.close()
-        except (sqlite3.Error, SQLAlchemyError) as error:
-            raise StorageError(f"{self.name}: {getattr(error, 'orig', None) or error}") from None
+        if self._file:
+            self._file.give_back()
 
     def _version(self, connection: Connection, create: bool) -> str | None:
         """Its schema's version; None for an empty database that may be filled."""
@@ -191,17 +161,6 @@ class Database:
             )
         return version
 
-    def _copy_file(self, version: str) -> None:
-        target = Path(f"{self.url.database}.{version}")
-        try:
-            with (
-                closing(sqlite3.connect(str(self.url.database), timeout=BUSY_TIMEOUT_S)) as source,
-                closing(sqlite3.connect(target)) as copy,
-            ):
-                source.backup(copy)
-        except (sqlite3.Error, OSError) as error:
-            raise StorageError(f"{self.name}: can't be copied to {target} before its upgrade: {error}") from None
-
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:
         """Turn what the database library raises into one line."""
@@ -209,6 +168,8 @@ class Database:
             yield
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+            if reason == "interrupted":
+                reason = "a query took longer than any on a database of this size"
             raise StorageError(f"{self.name}: {reason.splitlines()[0]}") from error
         except ValueError as error:  # of the column's type: a time that is none, or broken JSON
             raise StorageError(f"{self.name}: holds what no sweep wrote: {error}") from error
@@ -247,24 +208,8 @@ def _start(url: str) -> str:
 
 
 def _engine(url: URL) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        # A server may have been restarted since a connection was last used.
-        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
-
-    @event.listens_for(engine, "connect")
-    def _settings(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # BEGIN is sent below, not by the driver
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # A writer takes its lock at once: a lock asked for after reading can fail without waiting.
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
+    # A server may have been restarted since a connection was last used.
+    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
 
 
 def _copy_tables(connection: Connection, version: str) -> None:

@@ -7,17 +7,17 @@ state is scratch; the database is the truth, and a sweep goes on by planning aga
 import itertools
 import shutil
 import signal
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
 from sweep.cohorts import Cohort
 from sweep.dispatch import Dispatcher
+from sweep.errors import RayError
 from sweep.marks import Marks
 from sweep.plan import PlanError, Resources
 from sweep.ray_session import check_cluster, on_node, session
+from sweep.supervisor import STOPPING
 
 # Ray reads its settings when it is imported, and sweep.ray_session makes them.
 import ray  # isort: skip
@@ -26,12 +26,6 @@ from ray.tune import Callback, Stopper, Trainable  # isort: skip
 from ray.tune.search import Searcher  # isort: skip
 
 COHORTS_PER_FIT = 500
-RAY_FAILURES = 3
-RAY_PAUSE_S = 5.0  # before Ray is started again; longer each time
-
-
-class RayError(Exception):
-    """Ray can't be made to work; the message is one line."""
 
 
 class CohortShelf:
@@ -157,49 +151,35 @@ class _Stop(Stopper):
         return self._dispatcher.must_stop()
 
 
-def run_cohorts(dispatcher: Dispatcher, resources: Resources, marks: Marks | None = None) -> None:
+def run_cohorts(
+    dispatcher: Dispatcher, resources: Resources, scratch: str, marks: Marks | None = None, whole: bool = True
+) -> None:
     """Run what a dispatcher hands out until it has no more or wants to stop.
 
     Args:
+        scratch: an empty folder that only this user can enter, for the files of Ray.
         marks: where and how often cohorts keep checkpoints; None for none.
+        whole: whether the cluster must have all that the plan asks for; one that has lost machines may go on.
 
     Raises:
         PlanError: the cluster lacks what the plan asks for.
-        RayError: Ray failed several times with nothing done in between.
+        RayError: Ray failed.
     """
-    failures = 0
-    while True:
-        ended = dispatcher.n_ended
-        try:
-            folder = tempfile.TemporaryDirectory(prefix="sweep-", ignore_cleanup_errors=True)
-            with folder as scratch, _interrupts(dispatcher), session(resources, scratch), _interrupts(dispatcher):
-                if not failures:
-                    check_cluster(resources)  # later, one that has lost machines will do
-                for fit in itertools.count():
-                    if _fit(dispatcher, resources, marks, f"{scratch}/{fit}") or dispatcher.must_stop():
-                        return
-                    shutil.rmtree(f"{scratch}/{fit}", ignore_errors=True)
-        except PlanError:
-            raise
-        except Exception as error:  # whatever Ray throws; what it ran is handed out again by a new Ray
-            failures = 1 if dispatcher.n_ended > ended else failures + 1
-            if failures == RAY_FAILURES:
-                raise RayError(f"Ray failed {failures} times in a row: {_first_line(error)}") from error
-            dispatcher.note(f"Ray failed, starting it again: {_first_line(error)}")
-        finally:
-            dispatcher.abandon()
-        with _interrupts(dispatcher):
-            _wait(dispatcher, RAY_PAUSE_S * failures)
-        if dispatcher.must_stop():
-            return
-
-
-def _wait(dispatcher: Dispatcher, seconds: float) -> None:
-    """Give a cluster time to notice which of its machines are gone."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not dispatcher.must_stop():
-        dispatcher.tick()
-        time.sleep(0.2)
+    try:
+        with _interrupts(dispatcher), session(resources, f"{scratch}/r"), _interrupts(dispatcher):
+            if whole:
+                check_cluster(resources)
+            for fit in itertools.count():
+                folder = f"{scratch}/{fit}"
+                if _fit(dispatcher, resources, marks, folder) or dispatcher.must_stop():
+                    return
+                shutil.rmtree(folder, ignore_errors=True)
+    except PlanError:
+        raise
+    except Exception as error:  # whatever Ray throws
+        raise RayError(_first_line(error)) from error
+    finally:
+        dispatcher.abandon()
 
 
 def _fit(dispatcher: Dispatcher, resources: Resources, marks: Marks | None, scratch: str) -> bool:
@@ -235,20 +215,13 @@ def _fit(dispatcher: Dispatcher, resources: Resources, marks: Marks | None, scra
 
 @contextmanager
 def _interrupts(dispatcher: Dispatcher) -> Iterator[None]:
-    """The first Ctrl-C, SIGTERM or closed terminal asks the sweep to stop, a second one ends it at once.
-
-    Ray has handlers of its own, from its start on.
-    """
+    """Let signals ask the sweep to stop, also those that waited for this. Ray sets handlers of its own."""
 
     def ask(number: int, frame: Any) -> None:
-        if dispatcher.interrupted:
-            raise KeyboardInterrupt
         dispatcher.interrupted = True
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, ask) for number in numbers}
+    before = {number: signal.signal(number, ask) for number in STOPPING}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     try:
         yield
     finally:

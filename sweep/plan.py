@@ -4,7 +4,7 @@ import csv
 import math
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,11 @@ class Plan:
     @property
     def missing(self) -> int:
         return sum(len(cohort.trials) for cohort in self.cohorts)
+
+    def without(self, finished: Collection[str]) -> "Plan":
+        """The plan of what is left when these trials are finished."""
+        left = (Cohort(tuple(t for t in cohort.trials if t.trial_id not in finished)) for cohort in self.cohorts)
+        return replace(self, cohorts=tuple(cohort for cohort in left if cohort.trials))
 
     def summary(self) -> dict[str, Any]:
         """The plan in numbers; estimates are for what is missing."""

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +25,10 @@ _QUIET = {
 }
 for _name, _value in (_QUIET | ALLOCATOR).items():
     os.environ.setdefault(_name, _value)
+if not is_named():
+    # A token of this process's own. Without it Ray writes one to a file that other users may be able to read.
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "5")  # a server that died on this machine is gone
 
 # Ray reads its settings when it is imported, so its imports come after them.
 import ray  # noqa: E402
@@ -36,7 +41,6 @@ _SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
 logging.getLogger("ray").setLevel(logging.CRITICAL)
 ray_worker.print_to_stdstream = lambda *_, **__: None  # what Ray's daemons say, whatever the settings above
 
-MAX_SCRATCH = 30  # characters; Ray's sockets lie deep below, and the path of a socket is short
 ROOT = Path(__file__).parent.parent
 
 
@@ -45,7 +49,7 @@ def session(resources: Resources, scratch: str) -> Iterator[None]:
     """Ray for the length of a sweep: an existing cluster where RAY_ADDRESS names one, this machine otherwise.
 
     Args:
-        scratch: an empty folder, for Ray's own files.
+        scratch: place for a folder of Ray's own files, to which Ray lets everybody write; its path has to be short.
 
     Raises:
         PlanError: the cluster can't be joined.
@@ -54,11 +58,10 @@ def session(resources: Resources, scratch: str) -> Iterator[None]:
         with _joined():
             yield
         return
-    settings: dict[str, Any] = {"_temp_dir": scratch} if len(scratch) <= MAX_SCRATCH else {}  # or its logs stay behind
     ray_constants.ENABLE_RAY_CLUSTER = False  # Ray then listens on loopback alone
     cores = int(resources.workers * resources.cores)
     try:
-        ray.init("local", num_cpus=cores, include_dashboard=False, **_SILENT, **settings)
+        ray.init("local", num_cpus=cores, include_dashboard=False, _temp_dir=scratch, **_SILENT)
         yield
     finally:
         ray.shutdown()

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import (
     Executable,
@@ -87,7 +87,12 @@ class Storage:
         """The SQLite file itself, links followed."""
         return self._database.path
 
+    def disconnect(self) -> None:
+        """Close every connection, and keep a claim. What was written to a file is then in the file itself."""
+        self._database.disconnect()
+
     def close(self) -> None:
+        """Close every connection, and end a claim."""
         self._database.close()
 
     def claim(self) -> None:
@@ -197,10 +202,18 @@ class Storage:
         with self._database.write() as connection:
             statements.put_back(connection, [cohort_id], "LOST", self._database.now(connection), error)
 
-    def release(self, sweep_id: int | None = None) -> None:
-        """Put back the trials that a driver left running: this one's, which stops, or those of all that died.
+    def release(
+        self,
+        sweep_id: int | None = None,
+        outcome: Literal["INTERRUPTED", "LOST"] = "INTERRUPTED",
+        error: str | None = None,
+    ) -> None:
+        """Put back the trials that a driver left running: those of one sweep, or those of all whose drivers died.
 
-        One that was being scored anew goes back to the scores it has.
+        A trial that was being scored again goes back to the scores it has.
+
+        Args:
+            outcome, error: how their attempts ended, and why, if `sweep_id` is given.
         """
         c = tables.cohorts.c
         with self._database.write() as connection:
@@ -208,7 +221,7 @@ class Storage:
             query = select(c.cohort_id).join(tables.sweeps)
             if sweep_id is not None:
                 found = list(connection.scalars(query.where(c.sweep_id == sweep_id)))
-                statements.put_back(connection, found, "INTERRUPTED", now)
+                statements.put_back(connection, found, outcome, now, error)
                 return
             if not self.is_file:  # a file has one driver, the one that asks
                 query = query.where(statements.silent(now))
@@ -232,6 +245,11 @@ class Storage:
         with self._database.write() as connection:
             this = tables.sweeps.c.sweep_id == sweep_id
             connection.execute(update(tables.sweeps).where(this).values(finished_at=self._database.now(connection)))
+
+    def spaces(self) -> set[str]:
+        """Names of the search spaces that it has trials of."""
+        with self._database.read() as connection:
+            return {str(name) for name in connection.scalars(select(tables.trials.c.space).distinct())}
 
     def counts(self, trial_ids: Collection[str] | None = None) -> dict[str, dict[str, int]]:
         """Trials by family and state, of these or of all."""

@@ -27,6 +27,7 @@ from sweep.journal import Journal
 from sweep.panel import Panel
 from sweep.plan import Plan, Resources
 from sweep.records import Record
+from sweep.scratch import scratch_folder
 from sweep.storage import Storage
 
 
@@ -68,7 +69,8 @@ def send(folder: Path, n: int) -> list[int]:
     panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
     watched = Watched(plan, storage, 1, IDENTITIES, panel, Journal(None), Settings())
     driver.CohortTrainable = Idle  # type: ignore[misc]
-    driver.run_cohorts(watched, plan.resources)
+    with scratch_folder() as folder:
+        driver.run_cohorts(watched, plan.resources, folder)
     watched.close()
     assert storage.counts()["gan"]["DIVERGED"] == n
     storage.close()

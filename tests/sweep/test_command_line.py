@@ -1,5 +1,6 @@
 """The command line: what it prints, how it ends, and that bad input costs one line and changes nothing."""
 
+import io
 import json
 import os
 import subprocess
@@ -191,10 +192,81 @@ def test_status_counts_what_there_is(database: Path, capsys: pytest.CaptureFixtu
 
 
 def test_retry_says_how_many(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for n in (1, 0):
+    for words in ("1 failed trial", "0 failed trials"):
         assert main(["retry", "--db", f"sqlite:///{database}"]) == 0
-        assert capsys.readouterr().out == f"{n} failed trials put back to waiting\n"
+        assert capsys.readouterr().out == f"{words} put back to waiting\n"
     assert rows(database, "SELECT state FROM trials ORDER BY seed") == [("COMPLETE",), ("WAITING",), ("WAITING",)]
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["plan"]], ids=str)
+def test_output_that_can_not_be_written_is_one_line(database: Path, space: str, command: list[str]) -> None:
+    words = [*command, *([space] if command == ["plan"] else []), "--db", f"sqlite:///{database}"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sweep", *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert (done.returncode, done.stderr) == (2, "error: the output can't be written: No space left on device\n")
+
+
+def test_a_reader_that_goes_away_is_no_error(database: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "sweep", "status", "--db", f"sqlite:///{database}"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
+def test_closed_streams_are_no_obstacle(space: str, tmp_path: Path) -> None:
+    """No file takes the place of a stream that is closed, else what is printed would go into the database."""
+    file = tmp_path / "results.db"
+    words = f"{sys.executable} -m sweep run {space} --db sqlite:///{file} <&- >&- 2>&-"
+    assert subprocess.run(words, shell=True, timeout=120).returncode == 0
+    assert rows(file, "SELECT DISTINCT state FROM trials") == [("COMPLETE",)]
+
+
+def test_rerun_of_an_unknown_trial_fetches_nothing(
+    database: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SWEEP_DATA", str(tmp_path / "nowhere"))
+    assert main(["rerun", "nothere", "--db", f"sqlite:///{database}"]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert one_line(output.err).endswith("no trial nothere, allowed: one of the column trial_id")
+
+
+def test_a_run_without_a_space_adds_nothing_to_a_database_of_other_spaces(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = rows(database, "SELECT count(*) FROM trials")
+    assert main(["run", "--db", f"sqlite:///{database}"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: no SPACE is named, and sqlite:///")
+    assert error.endswith(" holds tiny: name the spaces to run")
+    assert rows(database, "SELECT count(*) FROM trials") == before
+
+
+@pytest.mark.parametrize(("answer", "added"), [("y", True), ("n", False)])
+def test_in_a_terminal_it_asks(
+    database: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str, added: bool
+) -> None:
+    class Typed(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = Typed()
+    monkeypatch.setattr(sys, "stdin", Typed(f"{answer}\n"))
+    monkeypatch.setattr(sys, "stderr", shown)
+    holder = Storage(f"sqlite:///{database}")
+    holder.claim()  # it is refused there, after the question
+    code = main(["run", "--db", f"sqlite:///{database}"])
+    holder.close()
+    assert code == 2
+    assert "holds tiny.\nAdd 7,168 trials of " in shown.getvalue()
+    assert ("a sweep is running on it" in shown.getvalue()) == added
+    assert ("nothing was added" in shown.getvalue()) != added
 
 
 def test_the_database_may_come_from_the_environment(

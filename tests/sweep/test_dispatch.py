@@ -12,7 +12,7 @@ from made_trials import IDENTITIES, IDENTITY, complete, diverged, failed, rows, 
 from rich.console import Console
 
 from search_spaces.trial import Trial
-from sweep import database, dispatch
+from sweep import dispatch, sqlite_file
 from sweep.cohorts import Cohort
 from sweep.dispatch import Dispatcher, Settings, signature
 from sweep.journal import Journal
@@ -31,7 +31,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def storage(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_S", 0.1)
     monkeypatch.setattr(dispatch, "RECHECK_S", 0.0)
     opened = Storage(f"sqlite:///{file}", create=True)
     yield opened

@@ -19,6 +19,7 @@ from sweep.journal import Journal
 from sweep.panel import Panel
 from sweep.plan import Plan, Resources
 from sweep.records import Record
+from sweep.scratch import scratch_folder
 from sweep.storage import Storage
 
 COHORTS, MEMBERS = 8, 3
@@ -54,7 +55,8 @@ def test_a_worker_holds_the_cohort_it_runs_and_no_other(tmp_path: Path, monkeypa
     plan = Plan((), grid, cohorts, Resources(workers=1, cores=1, gpus=0, memory=2**30, flops=1e9))
     panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
     dispatcher = Dispatcher(plan, storage, 1, IDENTITIES, panel, Journal(None), Settings())
-    driver.run_cohorts(dispatcher, plan.resources)
+    with scratch_folder() as folder:
+        driver.run_cohorts(dispatcher, plan.resources, folder)
     assert dispatcher.failed == COHORTS * MEMBERS
     storage.close()
     seen = [json.loads(error) for (error,) in rows(file, "SELECT DISTINCT error FROM attempts ORDER BY attempt_id")]

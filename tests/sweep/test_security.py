@@ -3,21 +3,32 @@
 import hashlib
 import os
 import pickle
+import shutil
+import signal
+import socket
 import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from made_trials import NO_IDENTITY, complete, put, trial, trials, write_space
+from processes import descendants, workers_of
+from sqlalchemy import make_url
 
+from data.mnist import ensure_mnist
 from sweep.__main__ import main
 from sweep.checkpoints import Checkpoints
 from sweep.cohorts import Cohort
+from sweep.devices import this_machine
 from sweep.journal import Journal
 from sweep.notice import notify
+from sweep.scratch import scratch_folder
 from sweep.storage import Storage
 from sweep.worker import new_training
 
@@ -175,3 +186,80 @@ def test_values_that_no_sweep_wrote_break_nothing(tmp_path: Path, change: str) -
         )
         assert done.returncode == 0 or (done.returncode == 2 and len(done.stderr.splitlines()) == 1), done.stderr
         assert "\x1b" not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Where somebody listens who never answers, so that a command waits."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("command", ["sweep status --db", "sweep run --db", "reports --db"])
+def test_a_password_leaves_the_command_line_within_a_second(silent_port: int, command: str) -> None:
+    url = f"postgresql+psycopg://u:geheim@127.0.0.1:{silent_port}/db"
+    module, *words = command.split()
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    pipe = subprocess.PIPE
+    waiting = subprocess.Popen([sys.executable, "-m", module, *words, url], env=environment, stdout=pipe, stderr=pipe)
+    try:
+        shown = Path(f"/proc/{waiting.pid}/cmdline")
+        end = time.monotonic() + 1
+        while b"geheim" in shown.read_bytes() or module.encode() not in shown.read_bytes():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert waiting.poll() is None
+    finally:
+        waiting.kill()
+        output, errors = waiting.communicate()
+    assert b"geheim" not in output + errors
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
+def test_no_process_of_a_sweep_shows_a_password(tmp_path: Path, new_database: Callable[[], str]) -> None:
+    """Ray keeps the command line of its driver, for all who may ask it."""
+    ensure_mnist()
+    space = write_space(tmp_path / "grid.yaml", steps=20_000)
+    url = make_url(new_database()).set(password="geheim").render_as_string(hide_password=False)
+    command = [sys.executable, "-m", "sweep", "run", space, "--db", url]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    sweep = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        end = time.monotonic() + 120
+        while not workers_of(sweep.pid):
+            assert sweep.poll() is None, sweep.communicate()
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        lines = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(sweep.pid)]
+    finally:
+        sweep.send_signal(signal.SIGINT)
+        output, _ = sweep.communicate(timeout=60)
+    assert any(b"raylet" in line for line in lines)
+    assert [line for line in lines if b"geheim" in line] == []
+    assert "geheim" not in output
+
+
+def test_scratch_folders_are_private_and_go_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(short))
+    left, other, young = (short / f"sweep-{name}" for name in ("killed01", "linked01", "starting"))
+    (tmp_path / "mine").mkdir()
+    other.symlink_to(tmp_path / "mine")
+    for path in (left, young):
+        path.mkdir()
+    os.utime(left, (0, 0))
+    before = os.umask(0)
+    try:
+        with scratch_folder() as first:
+            assert stat.S_IMODE(Path(first).stat().st_mode) == 0o700
+            os.utime(first, (0, 0))  # it looks old, and its sweep lives
+            with scratch_folder() as second:
+                assert {path.name for path in short.iterdir()} == {
+                    *(Path(first).name, Path(second).name, other.name, young.name)
+                }
+        assert {path.name for path in short.iterdir()} == {other.name, young.name}
+        assert (tmp_path / "mine").is_dir()
+    finally:
+        os.umask(before)
+        shutil.rmtree(short)
