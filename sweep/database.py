@@ -227,6 +227,10 @@ def local_time() -> datetime:
 
 def _parse(url: str) -> URL:
     try:
+        url.encode()
+    except UnicodeEncodeError:  # Python has kept bytes that are not UTF-8 as lone surrogates
+        raise StorageError(f"{_start(url)}: not in UTF-8, which a database URL is written in; {_ALLOWED}") from None
+    try:
         parsed = make_url(url)
         parsed.get_dialect()
     except ImportError:
