@@ -4,12 +4,14 @@ import fcntl
 import os
 import platform
 import re
+import socket
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
+from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.engine import URL, make_url
@@ -22,8 +24,16 @@ _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "po
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 30
 _ALLOWED = "allowed: one such as sqlite:///results.db or postgresql+psycopg://user@host/results"
-CONNECT_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 5
+BRIEF_S = 30.0  # see `Database.write`
+# A host or a network that is gone without a word is noticed by these settings of libpq, in s and (the last) in ms.
+_KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+_NO_ANSWER = "it does not answer"
 CACHE_KIB = 64_000  # identities are random, so each row that is added or looked up is on another page
+_LIMITS = text(
+    "SELECT set_config('statement_timeout', :limit, true), "
+    "set_config('idle_in_transaction_session_timeout', :limit, true)"
+)
 _UPGRADING = 0x45424741  # number of the lock under which a server's schema is made or changed
 
 
@@ -53,12 +63,17 @@ class Database:
         self.is_file = self.url.get_backend_name() == "sqlite"
         self.name = self.url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
         self._lock: IO[bytes] | None = None
+        self._connections: WeakSet[Any] = WeakSet()  # to a server
+        self._is_cut = False
         try:
             self.reader = _engine(self.url)
         except ImportError as error:
             raise StorageError(f"{self.name}: needs the Python package {error.name}") from None
         if self.is_file:
             self._prepare_file(create)
+        else:
+            event.listen(self.reader, "connect", lambda connection, _: self._connections.add(connection))
+            event.listen(self.reader, "do_connect", self._refuse_after_cut)
         self.writer = self.reader.execution_options(writes=True)
         try:
             self._prepare_schema(create)
@@ -86,10 +101,34 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction: all of it is kept, or nothing. Raises as `read` does."""
+    def write(self, brief: bool = False) -> Iterator[Connection]:
+        """A transaction: all of it is kept, or nothing. Raises as `read` does.
+
+        Args:
+            brief: it is one of the many small transactions of a driver. The server ends it when one of its statements
+                takes longer than `BRIEF_S` or when the driver sends nothing for that time, because the rows that it
+                has locked block other drivers. Reading a million rows or an upgrade may take minutes, so neither is
+                brief.
+        """
         with self._clear_errors(), self.writer.begin() as connection:
+            if brief and not self.is_file:
+                connection.execute(_LIMITS, {"limit": f"{1000 * BRIEF_S:.0f}"})
             yield connection
+
+    def cut(self) -> None:
+        """End a wait for a server that hangs, from another thread: `read` or `write` raises a StorageError.
+
+        Nothing else does in every case: timeouts of the server need a server that runs, those of TCP a connection by
+        TCP.
+        """
+        self._is_cut = not self.is_file
+        for connection in list(self._connections):
+            # One that was closed in the meantime raises an error, and nobody waits for it.
+            with (
+                suppress(OSError, self.reader.dialect.loaded_dbapi.Error),
+                socket.socket(fileno=os.dup(connection.fileno())) as wire,
+            ):
+                wire.shutdown(socket.SHUT_RDWR)
 
     def claim(self) -> None:
         """Be the only sweep on this file until it is closed; a server takes several sweeps, which share the work.
@@ -123,6 +162,11 @@ class Database:
             return local_time()
         found: datetime = connection.execute(text("SELECT timezone('utc', clock_timestamp())")).scalar_one()
         return found
+
+    def _refuse_after_cut(self, *_: object) -> None:
+        """SQLAlchemy would replace a connection that was cut by a new one, for which the caller would wait again."""
+        if self._is_cut:
+            raise StorageError(f"{self.name}: {_NO_ANSWER}")
 
     def _let_go(self) -> None:
         if self._lock:
@@ -205,9 +249,12 @@ class Database:
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:
         """Turn what the database library raises into one line."""
+        self._is_cut = False
         try:
             yield
         except SQLAlchemyError as error:
+            if self._is_cut:
+                raise StorageError(f"{self.name}: {_NO_ANSWER}") from error
             reason = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
             raise StorageError(f"{self.name}: {reason.splitlines()[0]}") from error
         except ValueError as error:  # of the column's type: a time that is none, or broken JSON
@@ -253,7 +300,8 @@ def _start(url: str) -> str:
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         # A server may have been restarted since a connection was last used.
-        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
+        limits = {"connect_timeout": CONNECT_TIMEOUT_S} | _KEEPALIVE
+        return create_engine(url, pool_pre_ping=True, connect_args=limits)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")

@@ -90,6 +90,10 @@ class Storage:
     def close(self) -> None:
         self._database.close()
 
+    def cut(self) -> None:
+        """End a wait for a server that hangs, from another thread: the method that waits raises a StorageError."""
+        self._database.cut()
+
     def claim(self) -> None:
         """Be the only sweep on a file until it is closed.
 
@@ -133,7 +137,7 @@ class Storage:
             identity: as in `finished`; that of all these trials.
         """
         t, holders = tables.trials, tables.sweeps
-        with self._database.write() as connection:
+        with self._database.write(brief=True) as connection:
             now = self._database.now(connection)
             rows = connection.execute(
                 select(t.c.trial_id, t.c.state, t.c.cohort_id.label("held_by"), holders.c.sweep_id, holders.c.heard_at)
@@ -157,7 +161,7 @@ class Storage:
 
     def beat(self, sweep_id: int, shares: Mapping[int, float]) -> None:
         """Give a sign of life, with how far the cohorts of this driver are, 0 to 1."""
-        with self._database.write() as connection:
+        with self._database.write(brief=True) as connection:
             now = self._database.now(connection)
             this = tables.sweeps.c.sweep_id == sweep_id
             connection.execute(update(tables.sweeps).where(this).values(heard_at=now))
@@ -179,7 +183,7 @@ class Storage:
         Returns:
             How many were kept.
         """
-        with self._database.write() as connection:
+        with self._database.write(brief=True) as connection:
             now = self._database.now(connection)
             held = select(tables.trials.c.trial_id).where(tables.trials.c.cohort_id == cohort_id)
             if not self.is_file:
@@ -194,7 +198,7 @@ class Storage:
 
     def lost(self, cohort_id: int, error: str) -> None:
         """Put the trials of a cohort whose worker died back to what they were."""
-        with self._database.write() as connection:
+        with self._database.write(brief=True) as connection:
             statements.put_back(connection, [cohort_id], "LOST", self._database.now(connection), error)
 
     def release(self, sweep_id: int | None = None) -> None:
@@ -203,7 +207,7 @@ class Storage:
         One that was being scored anew goes back to the scores it has.
         """
         c = tables.cohorts.c
-        with self._database.write() as connection:
+        with self._database.write(brief=sweep_id is not None) as connection:
             now = self._database.now(connection)
             query = select(c.cohort_id).join(tables.sweeps)
             if sweep_id is not None:
@@ -229,7 +233,7 @@ class Storage:
 
     def finish(self, sweep_id: int) -> None:
         """Note that a sweep has done all it was going to do."""
-        with self._database.write() as connection:
+        with self._database.write(brief=True) as connection:
             this = tables.sweeps.c.sweep_id == sweep_id
             connection.execute(update(tables.sweeps).where(this).values(finished_at=self._database.now(connection)))
 
