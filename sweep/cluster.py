@@ -30,8 +30,8 @@ def check_address() -> None:
     if address in ("", "auto", "local"):
         return
     host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon or not (port.isascii() and port.isdigit()):
-        raise PlanError(f"RAY_ADDRESS: got {address}, allowed: host:port of a Ray cluster, or auto")
+    if not (colon and address.isprintable() and port.isascii() and port.isdigit()):
+        raise PlanError(f"RAY_ADDRESS: got {address!r}, allowed: host:port of a Ray cluster, or auto")
     try:
         with socket.create_connection((host, int(port)), timeout=ANSWER_S) as connection:
             connection.sendall(_GREETING)

@@ -1,12 +1,16 @@
 """Opening a results database: its URL, its engine, its schema version, and its errors in one line."""
 
+import os
 import re
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from weakref import WeakSet
 
-from sqlalchemy import Connection, Engine, create_engine, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -18,7 +22,15 @@ DEFAULT_URL = "sqlite:///runs/mnist/results.db"
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 MIGRATIONS = Path(__file__).parent / "migrations"
 _ALLOWED = "allowed: one such as sqlite:///results.db or postgresql+psycopg://user@host/results"
-CONNECT_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 5
+BRIEF_S = 30.0  # see `Database.write`
+# A host or a network that is gone without a word is noticed by these settings of libpq, in s and (the last) in ms.
+_KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+_NO_ANSWER = "it does not answer"
+_LIMITS = text(
+    "SELECT set_config('statement_timeout', :limit, true), "
+    "set_config('idle_in_transaction_session_timeout', :limit, true)"
+)
 _UPGRADING = 0x45424741  # number of the lock under which a server's schema is made or changed
 
 
@@ -45,6 +57,8 @@ class Database:
         self.name = self.url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
         self._file = SqliteFile(self.url, self.name, create) if self.is_file else None
         self._wrote = False
+        self._connections: WeakSet[Any] = WeakSet()  # to a server
+        self._is_cut = False
         if self._file:
             self.reader, self.writer = self._file.reader(), self._file.writer()
         else:
@@ -85,11 +99,35 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction: all of it is kept, or nothing. Raises as `read` does."""
+    def write(self, brief: bool = False) -> Iterator[Connection]:
+        """A transaction: all of it is kept, or nothing. Raises as `read` does.
+
+        Args:
+            brief: it is one of the many small transactions of a driver. The server ends it when one of its statements
+                takes longer than `BRIEF_S` or when the driver sends nothing for that time, because the rows that it
+                has locked block other drivers. Reading a million rows or an upgrade may take minutes, so neither is
+                brief.
+        """
         self._wrote = True
         with self._clear_errors(), self.writer.begin() as connection:
+            if brief and not self.is_file:
+                connection.execute(_LIMITS, {"limit": f"{1000 * BRIEF_S:.0f}"})
             yield connection
+
+    def cut(self) -> None:
+        """End a wait for a server that hangs, from another thread: `read` or `write` raises a StorageError.
+
+        Nothing else does in every case: timeouts of the server need a server that runs, those of TCP a connection by
+        TCP.
+        """
+        self._is_cut = not self.is_file
+        for connection in list(self._connections):
+            # One that was closed in the meantime raises an error, and nobody waits for it.
+            with (
+                suppress(OSError, self.reader.dialect.loaded_dbapi.Error),
+                socket.socket(fileno=os.dup(connection.fileno())) as wire,
+            ):
+                wire.shutdown(socket.SHUT_RDWR)
 
     def claim(self) -> None:
         """Be the only sweep on this file until it is closed; a server takes several sweeps, which share the work.
@@ -109,11 +147,19 @@ class Database:
         found: datetime = connection.execute(text("SELECT timezone('utc', clock_timestamp())")).scalar_one()
         return found
 
+    def _refuse_after_cut(self, *_: object) -> None:
+        """SQLAlchemy would replace a connection that was cut by a new one, for which the caller would wait again."""
+        if self._is_cut:
+            raise StorageError(f"{self.name}: {_NO_ANSWER}")
+
     def _server(self) -> Engine:
         try:
-            return _engine(self.url)
+            engine = _engine(self.url)
         except ImportError as error:
             raise StorageError(f"{self.name}: needs the Python package {error.name}") from None
+        event.listen(engine, "connect", lambda connection, _: self._connections.add(connection))
+        event.listen(engine, "do_connect", self._refuse_after_cut)
+        return engine
 
     def _prepare_schema(self, create: bool) -> None:
         with self.read() as connection:
@@ -164,9 +210,12 @@ class Database:
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:
         """Turn what the database library raises into one line."""
+        self._is_cut = False
         try:
             yield
         except SQLAlchemyError as error:
+            if self._is_cut:
+                raise StorageError(f"{self.name}: {_NO_ANSWER}") from error
             reason = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
             if reason == "interrupted":
                 reason = "a query took longer than any on a database of this size"
@@ -187,6 +236,10 @@ def local_time() -> datetime:
 
 
 def _parse(url: str) -> URL:
+    try:
+        url.encode()
+    except UnicodeEncodeError:  # Python has kept bytes that are not UTF-8 as lone surrogates
+        raise StorageError(f"{_start(url)}: not in UTF-8, which a database URL is written in; {_ALLOWED}") from None
     try:
         parsed = make_url(url)
         parsed.get_dialect()
@@ -209,7 +262,8 @@ def _start(url: str) -> str:
 
 def _engine(url: URL) -> Engine:
     # A server may have been restarted since a connection was last used.
-    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
+    limits = {"connect_timeout": CONNECT_TIMEOUT_S} | _KEEPALIVE
+    return create_engine(url, pool_pre_ping=True, connect_args=limits)
 
 
 def _copy_tables(connection: Connection, version: str) -> None:

@@ -1,9 +1,11 @@
 """Which cohort runs next, and what becomes of it. Knows the plan, the database and the clock; nothing of Ray."""
 
 import itertools
+import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,6 +22,8 @@ from sweep.storage import Storage, StorageError
 
 BEAT_S = 5.0  # between two signs of life
 RECHECK_S = 5.0  # before cohorts of other drivers, or a database that failed, are tried again
+ANSWER_S = 40.0  # after which a database that has not done what it was asked counts as failed
+STOPPING_S = 3.0  # the same, once the sweep was asked to stop
 SAME_ERRORS = 3  # in a row, after which a sweep stops
 
 
@@ -146,7 +150,8 @@ class Dispatcher:
         self._unsaved.append((flight.cohort_id, records))
         self._journal.write("ended", cohort=flight.cohort_id, states=dict(Counter(r.state for r in records)))
         cohort = self._cohorts.pop(number)
-        self._save()
+        if not self._rests():
+            self._save()
         if self._marks and not self._unsaved:
             self._marks.drop(cohort)
         self.failed += sum(record.state == "FAILED" for record in records)
@@ -174,7 +179,7 @@ class Dispatcher:
 
     def tick(self) -> None:
         """To be called all the time: give signs of life, and store what could not be stored before."""
-        if self._trouble and time.monotonic() - self._trouble.at < RECHECK_S:
+        if self._rests():
             return
         self._save()
         if time.monotonic() - self._beat > BEAT_S or self._trouble:
@@ -204,14 +209,16 @@ class Dispatcher:
             lost = sum(len(records) for _, records in self._unsaved)
             problem = self._trouble.error if self._trouble else "the database fails"
             raise StorageError(f"{problem}: {lost} results could not be stored; the same command computes them again")
-        self._storage.release(self._sweep_id)
+        with self._limit():
+            self._storage.release(self._sweep_id)
 
     def _again(self, number: int, reason: str) -> None:
         """Hand out a cohort once more, before all others."""
         cohort_id = self._flights.pop(number).cohort_id
         self._journal.write("lost", cohort=cohort_id, times=self._losses[number], reason=reason)
         self._panel.lost(str(number))
-        self._guard(lambda: self._storage.lost(cohort_id, reason))
+        if not self._rests():
+            self._guard(lambda: self._storage.lost(cohort_id, reason))
         self._queue.appendleft(number)
 
     def _lease(self, number: int) -> bool:
@@ -266,7 +273,8 @@ class Dispatcher:
     def _guard(self, action: Callable[[], object]) -> bool:
         """Run a database action; where it fails, pause."""
         try:
-            action()
+            with self._limit():
+                action()
         except StorageError as error:
             if self._trouble is None:
                 self._panel.say(f"Paused, for the database fails: {error}. Going on when it works again.")
@@ -278,6 +286,28 @@ class Dispatcher:
             self._panel.say("The database works again; going on.")
             self._journal.write("resumed")
         return True
+
+    def _rests(self) -> bool:
+        """Whether a database that failed is not asked again yet. Once the sweep is stopping, only `close` asks it."""
+        return self._trouble is not None and (self.interrupted or time.monotonic() - self._trouble.at < RECHECK_S)
+
+    @contextmanager
+    def _limit(self) -> Iterator[None]:
+        """The wait for a database that does not answer in time is ended: it raises a StorageError."""
+        done = threading.Event()
+        watch = threading.Thread(target=self._watch, args=(done,), daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watch.join()
+
+    def _watch(self, done: threading.Event) -> None:
+        start = time.monotonic()
+        while not done.wait(0.2):
+            if time.monotonic() - start > (STOPPING_S if self.interrupted else ANSWER_S):
+                self._storage.cut()
 
     def _mind_errors(self, records: Sequence[Record]) -> None:
         """Stop when one error comes again and again: it would go through the whole grid."""

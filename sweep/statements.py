@@ -19,6 +19,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
 from metrics.identity import ScoreIdentity
 from search_spaces.trial import AXES, Training, Trial
@@ -54,15 +55,20 @@ def finished(connection: Connection, identity: ScoreIdentity, among: Collection[
     return found
 
 
-def expired(heard_at: datetime | None, now: datetime) -> bool:
-    """Whether a driver that was last heard then counts as dead."""
-    return heard_at is None or heard_at < now - timedelta(seconds=LEASE_S)
-
-
 def silent(now: datetime) -> ColumnElement[bool]:
-    """`expired`, as a condition on the table `sweeps`."""
-    heard_at = tables.sweeps.c.heard_at
-    return or_(heard_at.is_(None), heard_at < now - timedelta(seconds=LEASE_S))
+    """Whether the driver of a row of `sweeps` counts as dead.
+
+    A sign of life from the future is none: the clock was wrong then, and a driver that lives gives another one soon.
+    """
+    heard_at, lease = tables.sweeps.c.heard_at, timedelta(seconds=LEASE_S)
+    return or_(heard_at.is_(None), heard_at < now - lease, heard_at > now + lease)
+
+
+def alive(connection: Connection, cohort_ids: Collection[int], but: int, now: datetime) -> set[int]:
+    """Which of these cohorts a driver holds that lives, the one with the number `but` left out."""
+    c = tables.cohorts.c
+    query = select(c.cohort_id).join(tables.sweeps).where(c.cohort_id.in_(cohort_ids), c.sweep_id != but, ~silent(now))
+    return set(connection.scalars(query)) if cohort_ids else set()
 
 
 def start(connection: Connection, sweep_id: int, trial_ids: Collection[str], title: str, now: datetime) -> int:
@@ -157,7 +163,10 @@ def put_back(
     t = tables.trials
     for cohort_id in cohort_ids:
         held = (t.c.cohort_id.is_(None) & (t.c.state == "RUNNING")) if cohort_id is None else t.c.cohort_id == cohort_id
-        _close_attempts(connection, select(t.c.trial_id).where(held), outcome, now, error)
+        # Trials are locked before their attempts, as everywhere: in another order two drivers could deadlock.
+        own = select(t.c.trial_id).where(held)
+        connection.execute(own.with_for_update()).close()
+        _close_attempts(connection, own, outcome, now, error)
         scored = exists().where(tables.scores.c.trial_id == t.c.trial_id, tables.scores.c.step == t.c.steps)
         before = case((scored, "COMPLETE"), else_="WAITING")
         connection.execute(update(t).where(held).values(state=before, cohort_id=None))
@@ -197,5 +206,9 @@ def _identity_id(connection: Connection, identity: ScoreIdentity, reference: Ref
     found = connection.scalar(same)
     if found is not None:
         return int(found)
-    result = connection.execute(insert(table).values(**values, **asdict(reference)))
+    try:
+        with connection.begin_nested():
+            result = connection.execute(insert(table).values(**values, **asdict(reference)))
+    except IntegrityError:  # another driver has just written its first scores
+        return int(connection.scalars(same).one())
     return int(result.inserted_primary_key[0])  # type: ignore[index]

