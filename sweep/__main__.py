@@ -25,7 +25,7 @@ from sweep.journal import Journal
 from sweep.marks import EVERY_S, Marks
 from sweep.notice import notify
 from sweep.output import say, shown
-from sweep.plan import Plan, PlanError, Resources, cohort_flops, make_plan, save_plan
+from sweep.plan import Plan, PlanError, Resources, as_first_planned, cohort_flops, make_plan, save_plan
 from sweep.provenance import code_version, environment
 from sweep.rerun import rerun, rerun_text
 from sweep.status import read_status, status_text
@@ -147,7 +147,10 @@ def _add_db(parser: argparse.ArgumentParser) -> None:
 def _plan(options: argparse.Namespace) -> int:
     spaces, resources, trials = _whole_grid(options, _machines())
     url = options.db or os.environ.get("SWEEP_DB") or DEFAULT_URL
-    finished = _finished(trials, Storage(url)) if options.db or exists(url) else set()
+    finished: set[str] = set()
+    if options.db or exists(url):
+        storage = Storage(url)
+        finished, resources = _finished(trials, storage), _as_first_planned(resources, spaces, storage)
     plan = _first_cohorts(make_plan(spaces, trials, resources, finished), options.limit)
     if options.save:
         save_plan(plan, options.save)
@@ -162,7 +165,7 @@ def _run(options: argparse.Namespace) -> int:
     storage = Storage(options.db, create=True)
     storage.claim()
     storage.release()
-    finished = _finished(trials, storage)
+    finished, resources = _finished(trials, storage), _as_first_planned(resources, spaces, storage)
     plan = make_plan(spaces, trials, resources, finished)
     marks = _marks(options, storage)
     if marks:
@@ -321,6 +324,13 @@ def _machines() -> list[Machine]:
     from sweep.ray_session import cluster_machines
 
     return cluster_machines()
+
+
+def _as_first_planned(resources: Resources, spaces: Sequence[SearchSpace], storage: Storage) -> Resources:
+    resources, note = as_first_planned(resources, spaces, storage.declared())
+    if note:
+        print(note, file=sys.stderr)
+    return resources
 
 
 def _finished(trials: Sequence[Trial], storage: Storage) -> set[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import torch
 from made_trials import rows, trials, write_space
+from processes import on_one_core
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -358,7 +359,7 @@ def test_a_real_sweep_starts_and_ends_among_them(tmp_path: Path, whole: Path) ->
     foreign = plant_all(Marks(tmp_path / "results-checkpoints"), whole)
     put_in(tmp_path / "results-checkpoints" / "eeeeeeeeeeeeeeee", read(whole)[0], None)
     command = [sys.executable, "-m", "sweep", "run", space, "--db", f"sqlite:///{file}", "--workers", "1"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, preexec_fn=on_one_core())
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
     assert rows(file, "SELECT DISTINCT state FROM trials") == [("COMPLETE",)]
     assert {path for path in foreign if os.path.lexists(path)} == foreign
