@@ -70,11 +70,19 @@ class Draws:
         return found | {f"order.{i}": order for i, order in enumerate(self._order)}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
+        """Go on from what `state` gave.
+
+        Raises:
+            KeyError, RuntimeError, TypeError, ValueError: it is the state of other draws; a part may be loaded.
+        """
         for purpose, generators in self._streams().items():
             for i, generator in enumerate(generators):
                 generator.set_state(state[f"{purpose}.{i}"].cpu())
-        self._order = [state[f"order.{i}"].to(self._device) for i in range(len(self._order))]
+        orders = [state[f"order.{i}"] for i in range(len(self._order))]
+        for order in orders:
+            if order.dtype != torch.long or order.dim() != 1 or not ((order >= 0) & (order < self._n_images)).all():
+                raise ValueError("the images left of an epoch are not those of this training set")
+        self._order = [order.to(self._device) for order in orders]
 
     def _streams(self) -> dict[str, list[torch.Generator]]:
         return {"noise": self._noise, "dropout": self._dropout, "batches": self._batches}

@@ -142,10 +142,13 @@ class CohortTraining:
         """Go on from what `state` gave after so many steps, to the same results bit by bit on the same device.
 
         Raises:
-            KeyError, RuntimeError: it is the state of another training.
+            KeyError, RuntimeError, TypeError, ValueError: it is the state of another training; a part may be loaded.
         """
         for name, tensor in self._fixed().items():
-            tensor.copy_(state[name])
+            found = state[name]
+            if (found.shape, found.dtype) != (tensor.shape, tensor.dtype):  # copy_ would broadcast and convert
+                raise ValueError(f"{name} has another shape or type than in this training")
+            tensor.copy_(found)
         self._draws.load_state({name: state[f"draws.{name}"] for name in self._draws.state()})
         self.steps_done = steps_done
 

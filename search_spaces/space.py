@@ -108,6 +108,17 @@ class SearchSpace:
         """The declaration in plain values, for the record."""
         return asdict(self) | {"axes": {name: list(values) for name, values in self.axes.items()}}
 
+    def shares_trials(self, record: Any) -> bool:
+        """Whether a grid of which `as_dict` gave this record has a trial in common with this one, however it is named.
+
+        A record may come from anybody's database; what is none of ours has nothing in common.
+        """
+        try:
+            alike = record["family"] == self.family and record["training"].items() <= asdict(self.training).items()
+            return alike and all(set(record["axes"][name]) & set(values) for name, values in self.axes.items())
+        except (AttributeError, KeyError, TypeError):
+            return False
+
 
 def shipped_spaces() -> list[str]:
     """Names of the search spaces that come with the project."""

@@ -32,7 +32,7 @@ from sweep.journal import Journal
 from sweep.marks import EVERY_S, Marks
 from sweep.notice import notify
 from sweep.output import OutputError, answer, attempt, counted, open_streams, say, shown
-from sweep.plan import Plan, PlanError, Resources, make_plan, save_plan
+from sweep.plan import Plan, PlanError, Resources, as_first_planned, make_plan, save_plan
 from sweep.provenance import code_version, environment
 from sweep.rerun import rerun, rerun_text, stored_trial
 from sweep.status import read_status, status_text
@@ -166,6 +166,7 @@ def _plan(options: argparse.Namespace) -> int:
     if options.db or exists(url):
         with closing(Storage(url)) as storage:
             finished = finished_trials(trials, storage)
+            resources = _as_first_planned(resources, spaces, storage)
     plan = _first_cohorts(make_plan(spaces, trials, resources, finished), options.limit)
     if options.save:
         save_plan(plan, options.save)
@@ -183,6 +184,7 @@ def _run(options: argparse.Namespace) -> int:
         storage.claim()
         storage.release()
         finished = finished_trials(trials, storage)
+        resources = _as_first_planned(resources, spaces, storage)
         plan = make_plan(spaces, trials, resources, finished)
         marks = _marks(options, storage)
         if marks:
@@ -351,6 +353,13 @@ def _machines() -> list[Machine]:
     from sweep.ray_session import cluster_machines
 
     return cluster_machines()
+
+
+def _as_first_planned(resources: Resources, spaces: Sequence[SearchSpace], storage: Storage) -> Resources:
+    resources, note = as_first_planned(resources, spaces, storage.declared())
+    if note:
+        print(note, file=sys.stderr)
+    return resources
 
 
 def _first_cohorts(plan: Plan, limit: int | None) -> Plan:

@@ -7,22 +7,42 @@ runs nothing.
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
 
 from models.training import CohortTraining
 from sweep.cohorts import Cohort
-from sweep.scoring import Scores
+from sweep.marks import digest_in, is_regular
+from sweep.output import shown
+from sweep.scoring import NAMES, Scores
 
 FORMAT = "2"  # a new one whenever old files can't be used
 KEPT = 2
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A training where its newest usable checkpoint left it, or at its beginning.
+
+    Attributes:
+        seconds: how long it had taken until then.
+        scores: what it had scored until then, by step.
+        problem: what was wrong with the newest of the files that can't be used, in one line.
+    """
+
+    training: CohortTraining
+    seconds: float = 0.0
+    scores: dict[int, Scores] = field(default_factory=dict)
+    problem: str | None = None
 
 
 class Checkpoints:
@@ -33,7 +53,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, cohort: Cohort, device: torch.device) -> None:
-        self._folder = folder
+        self._folder, self._members = folder, len(cohort.trials)
         self._facts = {
             "format": FORMAT,
             "torch": torch.__version__,
@@ -57,49 +77,90 @@ class Checkpoints:
             with unfinished.open("rb+") as file:
                 os.fsync(file.fileno())
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            unfinished.rename(self._folder / f"{training.steps_done:012d}-{digest}.safetensors")
+            newest = unfinished.rename(self._folder / f"{training.steps_done:012d}-{digest}.safetensors")
             _sync(self._folder)
         except SafetensorError as error:
             raise OSError(str(error)) from None
         finally:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
-        for old in self._files()[KEPT:]:
+        # What stands before it in this order was of no use when this training started, or is somebody else's.
+        older = [path for path in self._files() if digest_in(path) and path.name < newest.name]
+        for old in older[KEPT - 1 :]:
             old.unlink(missing_ok=True)
 
-    def restore(self, training: CohortTraining) -> tuple[float, dict[int, Scores]]:
-        """Bring a new training to where the newest whole checkpoint left it, if there is one.
+    def restore(self, new_training: Callable[[], CohortTraining]) -> Restored:
+        """A new training, brought to where the newest whole checkpoint left it if there is one.
 
-        Returns:
-            Seconds that training had taken until then, and its scores by step.
+        Whatever is wrong with a file, it is as if the file were not there.
+
+        Args:
+            new_training: makes the training at its beginning; a new one for each try, for half of a state may be
+                loaded before the rest of it turns out to be wrong.
         """
+        problem = None
         for path in self._files():
-            found = self._read(path)
-            if found is not None:
-                tensors, facts = found
-                training.load_state(tensors, json.loads(facts["step"]))
-                scores = {int(step): scores for step, scores in json.loads(facts["scores"]).items()}
-                return json.loads(facts["seconds"]), scores
-        return 0.0, {}
+            try:
+                return replace(self._load(path, new_training), problem=problem)
+            except Exception as error:  # an error of the training itself comes again below
+                problem = problem or _in_a_line(f"{path.name}: {error or type(error).__name__}")
+        return Restored(new_training(), problem=problem)
 
-    def _read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, str]] | None:
-        """A checkpoint; None if it is damaged or of something else."""
-        try:
-            with path.open("rb") as file:
-                whole = hashlib.file_digest(file, "sha256").hexdigest() == path.stem.partition("-")[2]
-            if not whole:
-                return None
-            with safe_open(path, framework="pt") as opened:
-                facts = opened.metadata()
-                if any(facts.get(name) != value for name, value in self._facts.items()):
-                    return None
-                return {name: opened.get_tensor(name) for name in opened.keys()}, facts  # noqa: SIM118 (no mapping)
-        except (OSError, SafetensorError):
-            return None
+    def _load(self, path: Path, new_training: Callable[[], CohortTraining]) -> Restored:
+        """Raises whatever comes of a file that is damaged, foreign or forged."""
+        if not is_regular(path):  # a fifo would be waited for
+            raise ValueError("it is no regular file")
+        if not digest_in(path):
+            raise ValueError("it has not the name of a checkpoint")
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != digest_in(path):
+                raise ValueError("its content does not fit the digest in its name")
+        with safe_open(path, framework="pt") as opened:
+            facts = opened.metadata() or {}
+            for name, value in self._facts.items():
+                if facts.get(name) != value:
+                    raise ValueError(f"it was made with other {name}" if name in facts else f"it lacks {name}")
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+        step, seconds, scores = (json.loads(facts[name]) for name in ("step", "seconds", "scores"))
+        training = new_training()
+        if type(step) is not int or not 0 <= step <= training.schedule.steps:
+            raise ValueError(f"its step is {step}, allowed: 0 to {training.schedule.steps}")
+        training.load_state(tensors, step)
+        return Restored(training, _seconds(seconds), _scores(scores, step, self._members))
 
     def _files(self) -> list[Path]:
-        """Checkpoints, newest first."""
-        return sorted(self._folder.glob("*.safetensors"), reverse=True)
+        """All that is called a checkpoint, newest first."""
+        with suppress(OSError):
+            return sorted(self._folder.glob("*.safetensors"), reverse=True)
+        return []
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise ValueError(f"{value!r:.40} stands where a number belongs")
+    return float(value)
+
+
+def _seconds(value: Any) -> float:
+    seconds = _number(value)
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"its seconds are {seconds}, allowed: a number from 0")
+    return seconds
+
+
+def _scores(value: Any, step: int, members: int) -> dict[int, Scores]:
+    """Scores by step, each with a value a member; NaN for a member that had diverged."""
+    found: dict[int, Scores] = {}
+    for at, by_name in value.items():
+        numbers = {name: [_number(number) for number in values] for name, values in by_name.items()}
+        if not 0 < int(at) <= step or numbers.keys() != NAMES or any(len(n) != members for n in numbers.values()):
+            raise ValueError(f"its scores at step {at} are not those of this cohort")
+        found[int(at)] = numbers
+    return found
+
+
+def _in_a_line(text: str) -> str:
+    return shown(" ".join(text.split()))[:300]
 
 
 def _sync(folder: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sweep import cost
 from sweep.devices import Machine
-from sweep.plan import PlanError, Resources, room_on_gpus, share_out
+from sweep.plan import PLANNED, PlanError, Resources, room_on_gpus, share_out
 
 ANSWER_S = 5.0
 # Ray speaks gRPC, which is HTTP/2: a client's first words, and the kind of frame that is the answer (RFC 9113, 3.4).
@@ -72,7 +72,7 @@ def share_out_all(
         smallest = min(size for machine in having for _, size in machine.gpus)
         memory, flops = int(0.9 * smallest * min(1.0, gpus_per_worker)), cost.FLOPS_PER_GPU * gpus_per_worker
     else:
-        memory = min(int(0.7 * machine.memory / n) for machine, n in zip(having, each, strict=True))
+        memory = min(int(PLANNED * machine.memory / n) for machine, n in zip(having, each, strict=True))
         flops = cost.FLOPS_PER_CORE * cores
     return Resources(workers, cores, gpus_per_worker, memory, flops)
 

@@ -50,7 +50,17 @@ class CohortShelf:
 class CohortTrainable(Trainable):
     """Runs one cohort after another in a process that stays."""
 
-    def setup(self, config: dict[str, Any], shelf: Any = None, device: str = "cpu", marks: Marks | None = None) -> None:
+    def setup(
+        self,
+        config: dict[str, Any],
+        shelf: Any = None,
+        device: str = "cpu",
+        marks: Marks | None = None,
+        threads: int = 1,
+    ) -> None:
+        import torch  # belongs to the workers
+
+        torch.set_num_threads(threads)  # sums are rounded by it, so it must not follow from anybody's OMP_NUM_THREADS
         self._shelf, self._device, self._marks = shelf, device, marks
         self.reset_config(config)
 
@@ -189,7 +199,9 @@ def _fit(dispatcher: Dispatcher, resources: Resources, marks: Marks | None, scra
     queue = _CohortQueue(dispatcher, shelf)
     places = sum(int(node["Resources"].get("CPU", 0) // resources.cores) for node in ray.nodes() if node["Alive"])
     trainable = tune.with_resources(
-        tune.with_parameters(CohortTrainable, shelf=shelf, device=resources.device, marks=marks),
+        tune.with_parameters(
+            CohortTrainable, shelf=shelf, device=resources.device, marks=marks, threads=int(resources.cores)
+        ),
         {"cpu": resources.cores, "gpu": resources.gpus},
     )
     tune.Tuner(

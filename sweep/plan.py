@@ -3,7 +3,7 @@
 import csv
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,11 @@ from search_spaces.trial import AXES, Trial
 from sweep import cost
 from sweep.cohorts import Cohort, partition
 from sweep.devices import Machine
+
+PLANNED = 0.7  # share of the free main memory that cohorts may take
+# Share of it that a figure from an earlier start may take. What is free differs by some percent from start to start, so
+# that a figure must fit with room to spare when it is new, and may use up some of this room when it is taken again.
+STILL_FITS = 0.9
 
 
 class PlanError(Exception):
@@ -25,7 +30,7 @@ class Resources:
 
     Attributes:
         workers: cohorts in flight at once.
-        cores: processor cores of a worker.
+        cores: processor cores of a worker, which has a thread for each.
         gpus: CUDA devices of a worker, may be a fraction.
         memory: bytes that a cohort may take on its device.
         flops: floating-point operations per second of a worker, a guess.
@@ -93,9 +98,55 @@ def make_plan(
         PlanError: a space asks for a precision that these workers lack.
     """
     _check_precision(spaces, resources)
-    missing = (trial for trial in trials if trial.trial_id not in finished)
-    cohorts = partition(missing, resources.memory, resources.device)
+    cohorts = partition(trials, resources.memory, resources.device, finished)
     return Plan(tuple(spaces), tuple(trials), tuple(cohorts), resources)
+
+
+def as_first_planned(
+    resources: Resources, spaces: Sequence[SearchSpace], declared: Iterable[tuple[Any, Any]]
+) -> tuple[Resources, str | None]:
+    """Resources with the memory for which an earlier sweep cut its cohorts, so that this one cuts them alike.
+
+    An earlier sweep counts if it declared any trial of these spaces, for workers with as many cores and GPUs. The
+    figure of the earliest is taken, or where it does not fit any more, of the next one; a figure fits if it is at most
+    `STILL_FITS` of the main memory that is free now for a worker, or at most what is planned of a GPU's.
+
+    Args:
+        resources: as measured now.
+        declared: spaces and settings of earlier sweeps, as `sweep.storage.Storage.declared` gives them.
+
+    Returns:
+        The resources, and what to tell if the earliest figure does not fit.
+    """
+    figures = [
+        memory
+        for records, settings in declared
+        if (memory := _memory(settings, resources)) and _any_shared(spaces, records)
+    ]
+    most = resources.memory * (1.0 if resources.gpus else STILL_FITS / PLANNED)
+    memory = next((figure for figure in figures if figure <= most), resources.memory)
+    if not figures or memory == figures[0]:
+        return replace(resources, memory=memory), None
+    return replace(resources, memory=memory), (
+        f"The first sweep of these trials planned {figures[0] / 2**30:.2f} GiB for a worker. That does not fit any "
+        f"more, now it is {memory / 2**30:.2f} GiB: cohorts are cut anew, and scores may differ in rounding from those "
+        "of a sweep that was never disturbed."
+    )
+
+
+def _memory(settings: Any, resources: Resources) -> int | None:
+    """What a sweep with these settings planned for a worker, if its workers were of this kind; anybody wrote them."""
+    worker = settings.get("worker") if isinstance(settings, dict) else None
+    if not isinstance(worker, dict) or any(worker.get(name) != getattr(resources, name) for name in ("cores", "gpus")):
+        return None
+    memory = worker.get("memory")
+    return memory if type(memory) is int and 0 < memory < 2**63 else None
+
+
+def _any_shared(spaces: Sequence[SearchSpace], records: Any) -> bool:
+    """Whether any of these spaces has a trial in common with any that was declared."""
+    known = records.values() if isinstance(records, dict) else ()
+    return any(space.shares_trials(record) for space in spaces for record in known)
 
 
 def _check_precision(spaces: Sequence[SearchSpace], resources: Resources) -> None:
@@ -133,7 +184,7 @@ def share_out(machine: Machine, workers: int | None = None, gpus_per_worker: flo
             workers, machine.cores // workers, gpus_per_worker, memory, cost.FLOPS_PER_GPU * gpus_per_worker
         )
     cores = machine.cores // workers
-    return Resources(workers, cores, 0.0, int(0.7 * machine.memory / workers), cost.FLOPS_PER_CORE * cores)
+    return Resources(workers, cores, 0.0, int(PLANNED * machine.memory / workers), cost.FLOPS_PER_CORE * cores)
 
 
 def room_on_gpus(n_gpus: int, each: float) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from metrics.card import classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
-from metrics.scorer import Scorer
+from metrics.scorer import LABEL_SCORES, Scorer
 from models.draws import stream
 from models.training import CohortTraining
 from search_spaces.trial import Scoring
@@ -21,6 +21,7 @@ from sweep.precision import products_in
 JUDGED = 1024  # images, real and generated, that the discriminators are asked about
 
 Scores = dict[str, list[float]]  # columns of the table `scores`, each with a value a member
+NAMES = {*LABEL_SCORES, "frechet", "d_loss", "energy_real", "energy_fake"}  # of these columns
 
 
 def score_identity(scoring: Scoring) -> ScoreIdentity:

@@ -116,6 +116,13 @@ class Storage:
             result = connection.execute(insert(tables.sweeps).values(**own, **values))
             return int(result.inserted_primary_key[0])  # type: ignore[index]
 
+    def declared(self) -> list[tuple[Any, Any]]:
+        """Spaces and settings of every sweep that `declare` registered, the earliest first."""
+        s = tables.sweeps.c
+        with self._database.read() as connection:
+            found = connection.execute(select(s.spaces, s.settings).order_by(s.sweep_id))
+            return [(row.spaces, row.settings) for row in found]
+
     def add_trials(self, sweep_id: int, trials: Iterable[Trial]) -> None:
         """Make sure that every trial is there, with its place in this order; those already known are left alone."""
         with self._database.write() as connection:

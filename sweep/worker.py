@@ -5,7 +5,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from data.tensors import load_mnist, scale
 from models.architecture import Architecture, Member, Schedule
 from models.training import CohortTraining
 from search_spaces.trial import Trial
-from sweep.checkpoints import Checkpoints
+from sweep.checkpoints import Checkpoints, Restored
 from sweep.cohorts import Cohort
 from sweep.devices import processor_name, return_memory
 from sweep.marks import Marks, key
@@ -83,12 +83,13 @@ def _train_and_score(
 ) -> Iterator[Progress | list[Record]]:
     start = time.perf_counter()
     _free_memory()
-    training = new_training(cohort, _training_images(device))
-    scores: dict[int, Scores] = {}  # by step
-    if checkpoints:
-        seconds, scores = checkpoints.restore(training)
-        start -= seconds
+    begin = partial(new_training, cohort, _training_images(device))
+    found = checkpoints.restore(begin) if checkpoints else Restored(begin())
+    training, scores = found.training, found.scores
+    start -= found.seconds
     k, steps, scoring = len(cohort.trials), training.schedule.steps, cohort.trials[0].scoring
+    if found.problem:
+        yield Progress(k * training.steps_done, k * steps, _unusable(found.problem, training.steps_done))
     on_the_way = scored_steps(steps, scoring.times) - {steps}
     told = kept = time.perf_counter()
     failing = False
@@ -113,6 +114,11 @@ def _train_and_score(
         _record(trial, diverged[i], _of_member(scores, i), sheets[i], seconds, device)
         for i, trial in enumerate(cohort.trials)
     ]
+
+
+def _unusable(problem: str, steps_done: int) -> str:
+    going_on = f"goes on from update {steps_done}" if steps_done else "starts from its beginning"
+    return f"A checkpoint of this cohort could not be used: {problem}. Training {going_on}."
 
 
 def _keep(

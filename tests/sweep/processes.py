@@ -1,10 +1,19 @@
 """Finding the processes of a sweep, and where they listen."""
 
+import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 LISTENS = "0A"
+
+
+def on_one_core(number: int = 0) -> Callable[[], None]:
+    """What a process calls that shall use one core only, so that its lone worker has one thread: tests share the
+    machine, and threads that wait for one another are slow where others want their cores."""
+    cores = sorted(os.sched_getaffinity(0))
+    return lambda: os.sched_setaffinity(0, {cores[number % len(cores)]})
 
 
 def workers_of(driver: int) -> list[int]:

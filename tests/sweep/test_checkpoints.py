@@ -17,6 +17,7 @@ from sweep.checkpoints import Checkpoints
 from sweep.cohorts import Cohort
 from sweep.marks import Marks
 from sweep.records import Record
+from sweep.scoring import NAMES
 from sweep.worker import run_cohort
 
 STEPS = 12
@@ -82,9 +83,11 @@ def test_a_restored_training_goes_on_bit_by_bit(tmp_path: Path, family: str) -> 
         whole.step()
     for _ in range(5):
         first.step()
-    checkpoints(tmp_path, cohort).save(first, 7.5, {2: {"score": [0.5, math.inf]}})
-    second = training(cohort)
-    assert checkpoints(tmp_path, cohort).restore(second) == (7.5, {2: {"score": [0.5, math.inf]}})
+    scores = {4: {name: [0.5, math.inf, 1.0, 2.0, 3.0, 4.0] for name in NAMES}}
+    checkpoints(tmp_path, cohort).save(first, 7.5, scores)
+    found = checkpoints(tmp_path, cohort).restore(lambda: training(cohort))
+    assert (found.seconds, found.scores, found.problem) == (7.5, scores, None)
+    second = found.training
     assert_same(second, first)
     while second.steps_done < STEPS:
         second.step()
@@ -129,13 +132,11 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_is_used(tmp_path: Pa
     kept = sorted(path.name[:12] for path in tmp_path.iterdir())
     assert kept == [f"{2:012d}", f"{3:012d}"]
     damage(max(tmp_path.iterdir()), how)
-    two = training(cohort)
-    checkpoints(tmp_path, cohort).restore(two)
-    assert two.steps_done == 2
+    assert checkpoints(tmp_path, cohort).restore(lambda: training(cohort)).training.steps_done == 2
     damage(min(tmp_path.iterdir()), how)
-    three = training(cohort)
-    assert checkpoints(tmp_path, cohort).restore(three) == (0.0, {})
-    assert_same(three, training(cohort))
+    three = checkpoints(tmp_path, cohort).restore(lambda: training(cohort))
+    assert (three.seconds, three.scores) == (0.0, {})
+    assert_same(three.training, training(cohort))
 
 
 def test_a_checkpoint_of_something_else_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,13 +145,9 @@ def test_a_checkpoint_of_something_else_is_left_alone(tmp_path: Path, monkeypatc
     one.step()
     checkpoints(tmp_path, cohort).save(one, 1.0, {})
     other = Cohort(cohort.trials[::-1])
-    two = training(other)
-    checkpoints(tmp_path, other).restore(two)
-    assert two.steps_done == 0
+    assert checkpoints(tmp_path, other).restore(lambda: training(other)).training.steps_done == 0
     monkeypatch.setattr(torch, "__version__", "1.0")
-    three = training(cohort)
-    checkpoints(tmp_path, cohort).restore(three)
-    assert three.steps_done == 0
+    assert checkpoints(tmp_path, cohort).restore(lambda: training(cohort)).training.steps_done == 0
 
 
 def test_what_cant_be_written_costs_the_checkpoint_and_not_the_cohort(tmp_path: Path) -> None:

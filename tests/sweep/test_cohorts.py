@@ -90,6 +90,22 @@ def test_partition_is_the_same_for_any_order_within_a_shape(grid: list[Trial], m
     assert [set(cohort.trial_ids) for cohort in partition(turned, memory)] == sets
 
 
+def test_the_order_of_values_and_spaces_moves_no_cut() -> None:
+    grid = [trial(family="ebgan_pt", pt_weight=weight, seed=seed) for weight in (0.1, 0.2, 0.3) for seed in range(3)]
+    memory = cost.shared_bytes(grid[0]) + 4 * cost.largest_member_bytes(grid)
+    cohorts = partition(grid, memory)
+    assert len(cohorts) > 1
+    assert partition(grid[::-1], memory) == cohorts
+
+
+@given(grids(), memories, st.data())
+def test_what_is_finished_is_left_out_of_cohorts_that_stay(grid: list[Trial], memory: int, data: st.DataObject) -> None:
+    finished = data.draw(st.sets(st.sampled_from([trial.trial_id for trial in grid])))
+    left = [[t for t in cohort.trials if t.trial_id not in finished] for cohort in partition(grid, memory)]
+    found = partition(grid, memory, finished=finished)
+    assert [list(cohort.trials) for cohort in found] == [cohort for cohort in left if cohort]
+
+
 def test_no_trials_make_no_cohorts() -> None:
     assert partition([], 2**40) == []
 

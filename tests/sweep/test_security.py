@@ -99,9 +99,9 @@ def test_a_checkpoint_that_is_a_pickle_is_no_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints"
     folder.mkdir()
     (folder / f"{9:012d}-{hashlib.sha256(content).hexdigest()}.safetensors").write_bytes(content)
-    training = new_training(cohort, torch.zeros(50, 1024))
-    Checkpoints(folder, cohort, torch.device("cpu")).restore(training)
-    assert training.steps_done == 0
+    checkpoints = Checkpoints(folder, cohort, torch.device("cpu"))
+    found = checkpoints.restore(lambda: new_training(cohort, torch.zeros(50, 1024)))
+    assert found.training.steps_done == 0
     assert not (tmp_path / "exploded").exists()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from made_trials import write_space
+from processes import on_one_core
 from sqlalchemy import create_engine, text
 
 from data.mnist import ensure_mnist
@@ -22,16 +23,16 @@ VALUES = "SELECT trial_id, state, score, frechet, coverage FROM results ORDER BY
 pytestmark = pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
 
 
-def start(space: str, url: str, lease_s: float = 12.0) -> "subprocess.Popen[str]":
-    """A driver with one worker that takes another for dead after some seconds."""
+def start(space: str, url: str, core: int = 0, lease_s: float = 12.0) -> "subprocess.Popen[str]":
+    """A driver with one worker on one core that takes another for dead after some seconds."""
     code = (
         "import sys; from sweep import statements; import sweep.__main__ as m; "
         f"statements.LEASE_S = {lease_s}; sys.exit(m.main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", code, "run", space, "--db", url, "--workers", "1"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
     return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command, stdout=pipe, stderr=subprocess.STDOUT, text=True, start_new_session=True, preexec_fn=on_one_core(core)
     )
 
 
@@ -62,7 +63,7 @@ def test_one_is_killed_and_the_other_finishes(
     drivers.append(start(space, quiet))
     assert drivers[0].wait(PATIENCE_S) == 0
 
-    drivers += [start(space, shared), start(space, shared)]
+    drivers += [start(space, shared, core=0), start(space, shared, core=1)]
     end = time.monotonic() + PATIENCE_S
     working = f"SELECT 1 FROM cohorts JOIN sweeps USING (sweep_id) WHERE pid = {drivers[1].pid}"
     while not rows(shared, "SELECT 1 FROM pg_tables WHERE tablename = 'cohorts'") or not rows(shared, working):

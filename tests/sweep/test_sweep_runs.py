@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from made_trials import rows, write_space
-from processes import listening, workers_of
+from processes import listening, on_one_core, workers_of
 
 from data.mnist import ensure_mnist
 from sweep.devices import this_machine
@@ -51,10 +51,10 @@ class Sweeping:
         self.file = file
         command = [sys.executable, "-m", "sweep", "run", space, "--db", f"sqlite:///{file}", *options]
         pipe = subprocess.PIPE
-        one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # the tests share the machine
+        one_core = on_one_core() if "--workers" in options else None  # else a worker a core
         self._start = time.monotonic()
         self.process = subprocess.Popen(
-            command, stdout=pipe, stderr=pipe, text=True, env=one_thread, start_new_session=True
+            command, stdout=pipe, stderr=pipe, text=True, preexec_fn=one_core, start_new_session=True
         )
 
     def wait_for(self, ready: Callable[[], bool]) -> None:

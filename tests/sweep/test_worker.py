@@ -18,7 +18,7 @@ from sweep import tables, worker
 from sweep.cohorts import Cohort
 from sweep.precision import products_in
 from sweep.records import Record
-from sweep.scoring import score_identity, scored_steps
+from sweep.scoring import NAMES, score_identity, scored_steps
 from sweep.worker import Progress, new_training, run_cohort
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -46,7 +46,8 @@ def test_every_member_comes_back_with_its_score_and_sheet(family: str) -> None:
         assert record.identity.classifier == classifier_card().sha256
         assert record.identity.n_samples == 500
         assert record.scores is not None
-        assert set(record.scores) <= set(tables.scores.columns.keys())
+        assert set(record.scores) == NAMES
+        assert NAMES.issubset(tables.scores.columns.keys())
         without = {name for name, value in record.scores.items() if math.isnan(value)}
         assert without == ({"energy_real", "energy_fake"} if family == "gan" else set())
         assert record.scores["d_loss"] > 0
