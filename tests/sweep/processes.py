@@ -1,4 +1,4 @@
-"""Finding the processes of a sweep, and where they listen."""
+"""Starting the processes of a sweep, finding them, and where they listen."""
 
 import os
 import socket
@@ -7,6 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 
 LISTENS = "0A"
+ROOT = Path(__file__).parent.parent.parent
+
+
+def beginning_with(code: str, folder: Path) -> dict[str, str]:
+    """Environment in which this code runs before anything else in every process of Python: a sweep has several."""
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(code, encoding="utf-8")
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
 
 
 def on_one_core(number: int = 0) -> Callable[[], None]:

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 from made_trials import IDENTITIES, complete, put, trials, write_space
+from processes import beginning_with
 from rich.console import Console
 from sqlalchemy import create_engine, text
 
@@ -34,13 +35,7 @@ PATIENCE_S = 60.0
 SOON_S = 15.0
 LONGEST_S = 25.0  # for which a server hangs here
 # A driver of short patience, and one that is stopped in the middle of a transaction.
-DRIVER = """
-import sys
-import sweep.__main__ as command
-from sweep import dispatch
-dispatch.BEAT_S, dispatch.ANSWER_S = 0.5, 2.0
-sys.exit(command.main(sys.argv[1:]))
-"""
+IMPATIENT = "from sweep import dispatch\ndispatch.BEAT_S, dispatch.ANSWER_S = 0.5, 2.0"
 STOPPED = """
 import os, signal, sys
 from sqlalchemy import text
@@ -217,10 +212,9 @@ def test_the_command_says_so_and_ends_at_ctrl_c(tmp_path: Path, new_database: Ca
     ensure_mnist()
     url, log = new_database(), tmp_path / "log.jsonl"
     space = write_space(tmp_path / "grid.yaml", range(2, 12), steps=20_000)
-    run = ["run", space, "--db", url, "--workers", "1", "--log", str(log)]
     driver = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, *run],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        [sys.executable, "-m", "sweep", "run", space, "--db", url, "--workers", "1", "--log", str(log)],
+        env=beginning_with(IMPATIENT, tmp_path / "impatient"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

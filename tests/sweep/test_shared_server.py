@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from made_trials import write_space
-from processes import on_one_core
+from processes import beginning_with, on_one_core
 from sqlalchemy import create_engine, text
 
 from data.mnist import ensure_mnist
@@ -23,16 +23,16 @@ VALUES = "SELECT trial_id, state, score, frechet, coverage FROM results ORDER BY
 pytestmark = pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
 
 
-def start(space: str, url: str, core: int = 0, lease_s: float = 12.0) -> "subprocess.Popen[str]":
+def start(space: str, url: str, core: int = 0) -> "subprocess.Popen[str]":
     """A driver with one worker on one core that takes another for dead after some seconds."""
-    code = (
-        "import sys; from sweep import statements; import sweep.__main__ as m; "
-        f"statements.LEASE_S = {lease_s}; sys.exit(m.main(sys.argv[1:]))"
-    )
-    command = [sys.executable, "-c", code, "run", space, "--db", url, "--workers", "1"]
-    pipe = subprocess.PIPE
     return subprocess.Popen(
-        command, stdout=pipe, stderr=subprocess.STDOUT, text=True, start_new_session=True, preexec_fn=on_one_core(core)
+        [sys.executable, "-m", "sweep", "run", space, "--db", url, "--workers", "1"],
+        env=beginning_with("from sweep import statements\nstatements.LEASE_S = 12.0", Path(space).parent / "lease"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=on_one_core(core),
     )
 
 
