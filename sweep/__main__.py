@@ -24,7 +24,7 @@ from sweep.export import FORMATS, ExportError, export
 from sweep.journal import Journal
 from sweep.marks import EVERY_S, Marks
 from sweep.notice import notify
-from sweep.output import say, shown
+from sweep.output import one_line, say, shown
 from sweep.plan import Plan, PlanError, Resources, cohort_flops, make_plan, save_plan
 from sweep.provenance import code_version, environment
 from sweep.rerun import rerun, rerun_text
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.command(options)
     except (SpaceError, PlanError, StorageError, DataError, ClassifierError, ExportError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
@@ -147,7 +147,11 @@ def _add_db(parser: argparse.ArgumentParser) -> None:
 def _plan(options: argparse.Namespace) -> int:
     spaces, resources, trials = _whole_grid(options, _machines())
     url = options.db or os.environ.get("SWEEP_DB") or DEFAULT_URL
-    finished = _finished(trials, Storage(url)) if options.db or exists(url) else set()
+    finished: set[str] = set()
+    if options.db or exists(url):
+        storage = Storage(url)
+        with storage.describing():
+            finished = _finished(trials, storage)
     plan = _first_cohorts(make_plan(spaces, trials, resources, finished), options.limit)
     if options.save:
         save_plan(plan, options.save)
@@ -249,13 +253,19 @@ def _counts_before(plan: Plan, storage: Storage) -> dict[str, dict[str, int]]:
 
 
 def _status(options: argparse.Namespace) -> int:
-    found = read_status(Storage(options.db))
-    print(json.dumps(found) if options.json else shown(status_text(found)))
+    storage = Storage(options.db)
+    with storage.describing():
+        found = read_status(storage)
+        text = json.dumps(found, allow_nan=False) if options.json else shown(status_text(found))
+    print(text)
     return 0
 
 
 def _retry(options: argparse.Namespace) -> int:
-    print(f"{Storage(options.db).retry(options.reason)} failed trials put back to waiting")
+    storage = Storage(options.db)
+    with storage.describing():
+        n = storage.retry(options.reason)
+    print(f"{n} failed trials put back to waiting")
     return 0
 
 

@@ -31,7 +31,8 @@ MIGRATIONS = {path.relative_to(ROOT).as_posix() for path in (ROOT / "sweep" / "m
 HOMES = {
     # The benchmark runs Ray Tune as its users would.
     "ray": {"sweep/driver.py", "sweep/ray_session.py", "benchmarks/tune_way.py"},
-    "sqlalchemy": {f"sweep/{name}.py" for name in ("tables", "storage", "statements", "database")} | MIGRATIONS,
+    "sqlalchemy": {f"sweep/{name}.py" for name in ("tables", "storage", "statements", "database", "values")}
+    | MIGRATIONS,
     "alembic": {"sweep/database.py", *MIGRATIONS},
     "matplotlib": {"reports/figures.py", "reports/curves.py", "reports/factors.py"},
     "argparse": {
