@@ -75,7 +75,7 @@ def write_report(storage: "Storage", out: Path, most_sheets: int | None) -> int:
     from sweep.output import say, shown
 
     try:
-        with staging(out) as stage:
+        with storage.describing(), staging(out) as stage:
             words = fill(stage, storage, out, most_sheets)
     except OSError as error:
         return fail(f"--out {out}: can't be written: {error.strerror or error}")
@@ -96,6 +96,7 @@ def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None) ->
     from reports.page import render_page
     from reports.report import as_files, make_sections
     from reports.summary import query_lines, summary
+    from sweep.spreadsheet import table_for_spreadsheet
 
     query = query_lines(storage.url.render_as_string(hide_password=True))
     steps = storage.steps()
@@ -107,13 +108,15 @@ def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None) ->
     url = storage.url.render_as_string(hide_password=True)
     explorer = explore(grids, url, sheets, storage.outcomes(), steps)
     page = render_page(sections, storage.sweeps(), query, explorer)
-    for name, content in as_files(sections, page).items():
+    for name, content in as_files(sections, page, table_for_spreadsheet).items():
         (stage / name).write_bytes(content)
     return summary(out.resolve() / PAGE, sections, query)
 
 
 def fail(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    from sweep.output import one_line
+
+    print(f"error: {one_line(message)}", file=sys.stderr)
     return 2
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.labels import family_label
+from reports.labels import family_label, short
 
 TRAINING = ["data", "steps", "batch_size", "z_dim", "beta1", "beta2", "dropout_rate", "precision"]
 IDENTITY = ["formula", "classifier", "n_samples", "z_seed"]
@@ -90,7 +90,7 @@ def _grid(folder: str, declared: pd.DataFrame) -> Grid:
     drawn, undrawn = _one_space_each(marked[~is_margin])
     shown = pd.concat([drawn, marked[is_margin]])
     return Grid(
-        folder=folder,
+        folder=short(folder),
         training={name: declared[name].iloc[0] for name in TRAINING},
         identity=identity,
         declared=declared,
@@ -105,7 +105,8 @@ def _stem(space: str) -> str:
 
 
 def _commonest_identity(trials: pd.DataFrame) -> Identity | None:
-    scored = trials[(trials["state"] == "COMPLETE") & trials["score"].notna()]
+    is_known = trials[["score", *IDENTITY, "real_score"]].notna().all(axis=1)
+    scored = trials[(trials["state"] == "COMPLETE") & is_known]
     if scored.empty:
         return None
     groups = scored.groupby(IDENTITY)
@@ -144,13 +145,13 @@ def _one_space_each(trials: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _space_notes(undrawn: pd.DataFrame) -> Iterator[str]:
     for row in undrawn.groupby(["space", "family"]).size().reset_index(name="n").to_dict("records"):
         cells = f"{row['n']:,} cells of {family_label(row['family'])}"
-        yield f"{row['space']} ({cells}) is left out: a larger space holds the same family."
+        yield f"{short(row['space'])} ({cells}) is left out: a larger space holds the same family."
 
 
 def _score_notes(shown: pd.DataFrame) -> Iterator[str]:
     unscored = shown[shown["outcome"] == UNSCORED]
     for row in unscored.groupby(IDENTITY, dropna=False).size().reset_index(name="n").to_dict("records"):
-        if pd.isna(row["formula"]):
+        if any(pd.isna(row[name]) for name in IDENTITY):
             yield f"{row['n']:,} complete cells have no score of their last step and are left out."
             continue
         how = f"formula {row['formula']}, classifier {row['classifier'][:12]}, {row['n_samples']:,.0f} samples"

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 SCORE = "I\N{PRIME}"  # the paper's sign for it
+LETTERS = 60  # of a name in print; much longer text takes figures minutes to lay out
 FAMILIES = {"gan": "GAN", "ebgan": "EBGAN", "ebgan_pt": "EBGAN-PT"}
 AXES = {
     "n_layer_g": "nLayerG",
@@ -22,8 +23,14 @@ AXES = {
 
 
 def family_label(family: str) -> str:
-    """Its name in print; an unknown one as it is, without what can't be printed."""
-    return FAMILIES.get(family) or "".join(letter for letter in family if letter.isprintable())
+    """Its name in print; an unknown one as `short` gives it."""
+    return FAMILIES.get(family) or short(family)
+
+
+def short(name: str) -> str:
+    """At most 60 letters of a name that anybody may have given, without what can't be printed."""
+    text = "".join(letter for letter in name[: LETTERS + 1] if letter.isprintable())
+    return text if len(name) <= LETTERS else f"{text[: LETTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def in_order(families: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from reports.explorer.fragment import Explorer
 from reports.grids import count_states
-from reports.labels import configuration, family_label
+from reports.labels import configuration, family_label, short
 from reports.palette import DARK, LIGHT, declarations, hue
 from reports.plate import Plate
 from reports.report import Section
@@ -36,7 +36,7 @@ def render_page(
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"family": family_label, "hue": hue, "configuration": configuration}
+    environment.filters |= {"family": family_label, "short": short, "hue": hue, "configuration": configuration}
     environment.filters |= {"inline": inline_svg, "data_uri": data_uri, "fixed": _fixed}
     return environment.get_template("index.html").render(
         sections=[_describe(section) for section in sections],
@@ -111,11 +111,11 @@ def _compared(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 def _sweep(row: Mapping[Any, Any]) -> dict[str, Any]:
     facts = {"code version": row["code_version"], "started": _time(row["started_at"])}
-    facts |= {"finished": _time(row["finished_at"]), "spaces": ", ".join(row["spaces"] or [])}
+    facts |= {"finished": _time(row["finished_at"]), "spaces": ", ".join(map(short, row["spaces"]))}
     return {
         "name": row["name"],
-        "facts": facts | dict(_flat(row["settings"] or {})),
-        "spaces": {name: dict(_flat(declared)) for name, declared in (row["spaces"] or {}).items()},
+        "facts": facts | dict(_flat(row["settings"])),
+        "spaces": {short(name): dict(_flat(declared)) for name, declared in row["spaces"].items()},
     }
 
 

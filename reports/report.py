@@ -22,6 +22,7 @@ from reports.samples import best_trials, margin_trials, read_sheet
 from reports.statistics import shares_above
 
 ReadSheets = Callable[[Sequence[str]], Mapping[str, bytes]]
+Convert = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,27 @@ def make_sections(results: pd.DataFrame, read_sheets: ReadSheets, steps: pd.Data
     ]
 
 
-def as_files(sections: Sequence[Section], page: str) -> dict[str, bytes]:
-    """Every file of the report by name, the page last."""
+def as_files(
+    sections: Sequence[Section], page: str, for_spreadsheet: Convert = lambda table: table
+) -> dict[str, bytes]:
+    """Every file of the report by name, the page last.
+
+    Args:
+        for_spreadsheet: makes text of unknown origin harmless to programs that open the CSV files.
+    """
+
+    def csv(table: pd.DataFrame) -> bytes:
+        return for_spreadsheet(table).to_csv(index=False).encode()
+
     files: dict[str, bytes] = {}
     for section in sections:
         if section.shares is not None:
-            files[f"{section.shares_name}.csv"] = _csv(section.shares)
+            files[f"{section.shares_name}.csv"] = csv(section.shares)
         for plate in section.plates:
             files[f"{plate.name}.svg"] = plate.picture.svg
             files[f"{plate.name}.png"] = plate.picture.png
             files[f"{plate.name}.pdf"] = plate.picture.pdf
-            files[f"{plate.name}.csv"] = _csv(plate.table)
+            files[f"{plate.name}.csv"] = csv(plate.table)
     return files | {PAGE: page.encode()}
 
 
@@ -133,7 +144,3 @@ def _suffixes(folders: Sequence[str]) -> list[str]:
         choices = [plain, *(f"{plain}-{n}" for n in range(2, len(folders) + 1))]
         taken.append(next(choice for choice in choices if choice not in taken))
     return taken
-
-
-def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False).encode()

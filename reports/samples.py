@@ -1,6 +1,7 @@
 """Which trials' samples are shown: the best of each family (figure 4) and one per margin (figure 9)."""
 
 import io
+import struct
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,10 @@ from reports.grids import DIVERGED, SCORED
 from reports.labels import AXES, in_order
 
 SHEET_ROWS, SHEET_COLUMNS = 8, 12
+LARGEST_SIDE = 64  # pixels of a sample; those of MNIST have 32
+_MODES = ("L", "P")  # gray, or numbers of grays
+_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+_HEAD = struct.Struct(f">{len(_START)}sII")  # with width and height
 _SCORES = ["score", "score_fraction", "inception_score", "coverage", "entropy", "frechet"]
 
 
@@ -29,13 +34,27 @@ def margin_trials(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_sheet(png: bytes) -> NDArray[np.uint8] | None:
-    """Gray pixels of a sample sheet, [8 side, 12 side]; None where the bytes are no such picture."""
-    try:
-        pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
-    except (OSError, SyntaxError):  # what Pillow raises for bytes that are no picture, or half of one
+    """Gray pixels of a sample sheet, [8 side, 12 side]; None where the bytes are no such picture.
+
+    Whoever made the database chose the bytes, so nothing but PNG is tried: other readers of Pillow start programs. An
+    image of another size is refused by its header, before anything is unpacked.
+    """
+    if not _has_size_of_sheet(png):
         return None
-    side = pixels.shape[0] // SHEET_ROWS
-    return pixels if side and pixels.shape == (SHEET_ROWS * side, SHEET_COLUMNS * side) else None
+    try:
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+            return np.asarray(image.convert("L")) if image.mode in _MODES else None
+    except Exception:  # Pillow raises a dozen kinds for what is no picture, half of one, or a bomb
+        return None
+
+
+def _has_size_of_sheet(png: bytes) -> bool:
+    head = png[: _HEAD.size] if isinstance(png, bytes) else b""
+    if len(head) < _HEAD.size:
+        return False
+    start, width, height = _HEAD.unpack(head)
+    side = height // SHEET_ROWS
+    return start == _START and 0 < side <= LARGEST_SIDE and (width, height) == (SHEET_COLUMNS * side, SHEET_ROWS * side)
 
 
 def strip(sheet: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:

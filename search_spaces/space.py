@@ -157,6 +157,23 @@ def load_space(name: str) -> SearchSpace:
     )
 
 
+def could_declare(trial: Trial) -> bool:
+    """Whether some search space could declare this trial: each value is of its type and allowed for its family."""
+    foreign = _foreign(trial.family)
+    betas = [trial.training.beta1, trial.training.beta2]
+    content = {
+        "family": trial.family,
+        "axes": {axis: [getattr(trial, axis)] for axis in AXES if axis not in foreign},
+        "training": {k: v for k, v in asdict(trial.training).items() if not k.startswith("beta")} | {"betas": betas},
+        "scoring": asdict(trial.scoring),
+    }
+    try:
+        axes = _complete_axes(Path(trial.space), _File.model_validate(content))
+    except (ValidationError, SpaceError):
+        return False
+    return axes == {axis: (getattr(trial, axis),) for axis in AXES}
+
+
 @no_collection()
 def expand(spaces: Sequence[SearchSpace], order_seed: int = 0) -> list[Trial]:
     """All trials of the spaces in a seeded random order, trials of one shape together.
@@ -212,8 +229,7 @@ def _read(path: Path) -> dict[Any, Any]:
 
 def _complete_axes(path: Path, declared: Any) -> dict[str, tuple[Any, ...]]:
     """Values of every axis, each declared once under `axes` or `fixed`, None where the family has no such axis."""
-    own = _OWN_AXES[declared.family]
-    foreign = set().union(*_OWN_AXES.values()) - own
+    foreign = _foreign(declared.family)
     complete: dict[str, tuple[Any, ...]] = {}
     for name in AXES:
         values, fixed = getattr(declared.axes, name), getattr(declared.fixed, name)
@@ -240,6 +256,11 @@ def _complete_axes(path: Path, declared: Any) -> dict[str, tuple[Any, ...]]:
             raise SpaceError(f"{path}: axes.{name}: duplicate cells: got {_short(twice[0])} twice, allowed: once")
         complete[name] = tuple(float(v) if name in ("lr", "margin", "pt_weight") else v for v in values)
     return complete
+
+
+def _foreign(family: Family) -> set[str]:
+    """Axes that other families have and this one has not."""
+    return set().union(*_OWN_AXES.values()) - _OWN_AXES.get(family, set())
 
 
 def _none_or_zero(axis: str, family: Family) -> tuple[float | None]:
@@ -298,12 +319,15 @@ _SHORTER.maxstring = _SHORTER.maxlong = _SHORTER.maxother = 70
 class _Loader(yaml.SafeLoader):
     """Safe loading in which 1e-3 is a number, as in YAML 1.2 (YAML 1.1 wants a dot and reads a string).
 
-    A key given twice is an error, again as in YAML 1.2: PyYAML would drop the first of the two.
+    A key given twice is an error, again as in YAML 1.2: PyYAML would drop the first of the two. Merge keys (<<), which
+    YAML 1.2 has not, are refused before they are expanded: a few lines of them would take gigabytes.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(None, None, "<<: merge keys are not allowed", key.start_mark)
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key.value} is given twice", key.start_mark)
             if isinstance(key, yaml.ScalarNode):

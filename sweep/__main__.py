@@ -31,13 +31,14 @@ from sweep.finished import finished_trials
 from sweep.journal import Journal
 from sweep.marks import EVERY_S, Marks
 from sweep.notice import notify
-from sweep.output import OutputError, answer, attempt, counted, open_streams, say, shown
+from sweep.output import OutputError, answer, attempt, counted, one_line, say, shown
 from sweep.plan import Plan, PlanError, Resources, as_first_planned, make_plan, save_plan
 from sweep.provenance import code_version, environment
 from sweep.rerun import rerun, rerun_text, stored_trial
 from sweep.status import read_status, status_text
 from sweep.storage import DEFAULT_URL, Storage, exists
 from sweep.tables import REASONS
+from sweep.terminal import open_streams
 
 if TYPE_CHECKING:
     from sweep.supervisor import Outcome
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.command(options)
     except _EXPECTED as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return 1 if isinstance(error, RayError) else 2
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
@@ -164,7 +165,7 @@ def _plan(options: argparse.Namespace) -> int:
     url = options.db or os.environ.get("SWEEP_DB") or DEFAULT_URL
     finished: set[str] = set()
     if options.db or exists(url):
-        with closing(Storage(url)) as storage:
+        with closing(Storage(url)) as storage, storage.describing():
             finished = finished_trials(trials, storage)
             resources = _as_first_planned(resources, spaces, storage)
     plan = _first_cohorts(make_plan(spaces, trials, resources, finished), options.limit)
@@ -275,14 +276,15 @@ def _beside(chosen: Path | None, storage: Storage, name: str) -> Path | None:
 
 
 def _status(options: argparse.Namespace) -> int:
-    with closing(Storage(options.db)) as storage:
+    with closing(Storage(options.db)) as storage, storage.describing():
         found = read_status(storage)
-    answer(json.dumps(found) if options.json else shown(status_text(found)))
+        text = json.dumps(found, allow_nan=False) if options.json else shown(status_text(found))
+    answer(text)
     return 0
 
 
 def _retry(options: argparse.Namespace) -> int:
-    with closing(Storage(options.db)) as storage:
+    with closing(Storage(options.db)) as storage, storage.describing():
         n = storage.retry(options.reason)
     say(f"{counted(n, 'failed trial')} put back to waiting")
     return 0

@@ -24,7 +24,8 @@ def serve(storage: Storage, port: int, tell: Callable[[str], None]) -> None:
     except ImportError:
         raise DashboardError("the dashboard needs one more package: pip install optuna-dashboard") from None
     studies = optuna.storages.InMemoryStorage()
-    fill_studies(load_results(storage), studies, sheets=True, tell=tell)
+    with storage.describing():
+        fill_studies(load_results(storage), studies, sheets=True, tell=tell)
     tell(f"http://localhost:{port}/ until Ctrl-C; it shows this moment, start it again for a newer one")
     try:
         run_server(studies, host="localhost", port=port, artifact_store=SheetStore(storage))

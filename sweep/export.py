@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from sweep.spreadsheet import table_for_spreadsheet
 from sweep.storage import Storage, load_results
 
 FORMATS = ("csv", "parquet", "optuna")
@@ -24,22 +25,24 @@ def export(storage: Storage, to: str, path: Path, tell: Callable[[str], None] = 
 
     Raises:
         ExportError: the file is there already or can't be written.
+        StorageError: the database can't be read, or holds what no sweep wrote.
     """
     if "://" in str(path) or ":/" in str(path):
         raise ExportError(f"{path}: a URL, allowed: the path of a new file")
     if path.exists():
         raise ExportError(f"{path}: is there already, allowed: a new file")
-    results = load_results(storage)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if to == "csv":
-            results.to_csv(path, index=False)
-        elif to == "parquet":
-            results.to_parquet(path, index=False)
-        else:
-            from sweep.studies import fill_studies, journal_file  # Optuna, a second
+        with storage.describing():
+            results = load_results(storage)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if to == "csv":
+                table_for_spreadsheet(results).to_csv(path, index=False)
+            elif to == "parquet":
+                results.to_parquet(path, index=False)
+            else:
+                from sweep.studies import fill_studies, journal_file  # Optuna, a second
 
-            fill_studies(results, journal_file(path), tell=tell)
+                fill_studies(results, journal_file(path), tell=tell)
     except OSError as error:
         raise ExportError(f"{path}: can't be written: {error.strerror or error}") from None
     return len(results)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.space import SearchSpace
-from search_spaces.trial import AXES, Trial
+from search_spaces.trial import AXES, Trial, axis_values
 from sweep import cost
 from sweep.cohorts import Cohort, partition
 from sweep.devices import Machine
+from sweep.spreadsheet import for_spreadsheet
 
 PLANNED = 0.7  # share of the free main memory that cohorts may take
 # Share of it that a figure from an earlier start may take. What is free differs by some percent from start to start, so
@@ -204,7 +205,8 @@ def save_plan(plan: Plan, path: Path) -> None:
             writer.writerow(["cohort", "trial_id", "family", *AXES])
             for number, cohort in enumerate(plan.cohorts):
                 for trial in cohort.trials:
-                    writer.writerow([number, trial.trial_id, trial.family, *(getattr(trial, axis) for axis in AXES)])
+                    values = (number, trial.trial_id, trial.family, *axis_values(trial))
+                    writer.writerow(map(for_spreadsheet, values))
     except OSError as error:
         raise PlanError(f"--save: got {path}, allowed: a file that can be written ({error.strerror})") from None
 

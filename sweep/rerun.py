@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from search_spaces.space import could_declare
 from search_spaces.trial import AXES, Scoring, Training, Trial
 from sweep.cohorts import partition
 from sweep.storage import Storage, StorageError
@@ -24,14 +25,14 @@ def stored_trial(storage: Storage, trial_id: str) -> tuple[Trial, Mapping[str, A
     """A trial as it was declared and scored, and its row of the view `results`.
 
     Raises:
-        StorageError: there is no such trial, or it has not been scored.
+        StorageError: there is no such trial, it has not been scored, or no sweep can have declared it.
     """
     row = storage.result(trial_id)
     if row is None:
         raise StorageError(f"{storage.name}: no trial {trial_id}, allowed: one of the column trial_id")
-    if row["n_samples"] is None:
+    if row["n_samples"] is None or row["z_seed"] is None:
         raise StorageError(f"{storage.name}: trial {trial_id} is {row['state']}, allowed: one that has a score")
-    return _trial(row, Scoring(n_samples=row["n_samples"], z_seed=row["z_seed"])), row
+    return _trial(storage, row, Scoring(n_samples=row["n_samples"], z_seed=row["z_seed"])), row
 
 
 def rerun(
@@ -50,18 +51,22 @@ def rerun(
         progress: told the share that is done.
 
     Raises:
-        StorageError: as in `stored_trial`.
+        StorageError: as in `stored_trial`, also for one of the others.
     """
     import torch  # seconds
 
     from sweep.worker import Progress, run_cohort
 
-    trial, before = stored_trial(storage, trial_id)
-    settings, rows = storage.ran_with(trial_id)
-    together = [_trial(row, trial.scoring) for row in rows] if whole_cohort else [trial]
-    cohort = next(c for c in partition(together, memory=2**62, device=device) if trial_id in c.trial_ids)
+    with storage.describing():
+        trial, before = stored_trial(storage, trial_id)
+        settings, rows = storage.ran_with(trial_id)
+        together = [_trial(storage, row, trial.scoring) for row in rows] if whole_cohort else [trial]
+        cohorts = partition(together, memory=2**62, device=device)
+        cohort = next((c for c in cohorts if trial_id in c.trial_ids), None)
+        if cohort is None:
+            raise StorageError(f"{storage.name}: trial {trial_id}: which trials it ran with is not known")
     threads = torch.get_num_threads()
-    torch.set_num_threads(settings.get("worker", {}).get("cores") or threads)
+    torch.set_num_threads(_cores(settings) or threads)
     try:
         for told in run_cohort(cohort, device):
             if isinstance(told, Progress):
@@ -74,10 +79,20 @@ def rerun(
     return Rerun((before["state"], now.state), (before["device"], now.device), scores)
 
 
-def _trial(row: Mapping[str, Any], scoring: Scoring) -> Trial:
+def _trial(storage: Storage, row: Mapping[str, Any], scoring: Scoring) -> Trial:
     training = Training(**{field.name: row[field.name] for field in fields(Training)})
-    axes = {axis: row[axis] for axis in AXES} | {"dropout_d": bool(row["dropout_d"])}
-    return Trial(space=row["space"], family=row["family"], **axes, training=training, scoring=scoring)
+    axes = {axis: row[axis] for axis in AXES}
+    trial = Trial(space=row["space"], family=row["family"], **axes, training=training, scoring=scoring)
+    if not could_declare(trial) or trial.trial_id != row["trial_id"]:
+        raise StorageError(f"{storage.name}: trial {row['trial_id']}: holds what no sweep wrote")
+    return trial
+
+
+def _cores(settings: Mapping[str, Any]) -> int | None:
+    """Processor cores of a worker of that sweep; None where its settings do not tell."""
+    worker = settings.get("worker")
+    cores = worker.get("cores") if isinstance(worker, dict) else None
+    return cores if isinstance(cores, int) and 0 < cores < 2**15 else None
 
 
 def rerun_text(found: Rerun) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHAPE = ["family", "n_layer_g", "n_layer_d", "size_g", "size_d", "batch_size", "z_dim", "steps"]
+_MOST_LAYERS = 1000  # far more than a search space may have
 _LEAST_SPREAD = 0.1  # of an estimate of time, however well the cohorts so far agree
 
 
@@ -27,7 +28,9 @@ def read_status(storage: Storage) -> dict[str, Any]:
         interrupted, lost: attempts that came to nothing, and hours of cohorts spent on them: stopped by somebody,
             or ended by a death.
         repeated: trials that were started more than once.
+        left_out: trials that are in none of these numbers, for no sweep can have written them.
     """
+    n_rows = storage.n_rows()  # first: a sweep may add trials meanwhile
     trials, attempts, running = storage.results(), storage.outcomes(), storage.running()
     for cohort in running:
         cohort["alive"] = cohort["silent_s"] < LEASE_S
@@ -46,6 +49,7 @@ def read_status(storage: Storage) -> dict[str, Any]:
         "interrupted": _spent(attempts[attempts["outcome"] == "INTERRUPTED"]),
         "lost": _spent(attempts[attempts["outcome"] == "LOST"]),
         "repeated": int((trials["attempts"] > 1).sum()),
+        "left_out": max(0, n_rows - len(trials)),
     }
 
 
@@ -70,6 +74,8 @@ def status_text(status: Mapping[str, Any]) -> str:
             lines.append(f"{name}: {spent['attempts']} attempts, {spent['hours']:.2f} hours of cohorts")
     if status["repeated"]:
         lines.append(f"started more than once: {status['repeated']} trials")
+    if status["left_out"]:
+        lines.append(f"left out: {status['left_out']} trials that hold what no sweep wrote")
     return "\n".join(lines)
 
 
@@ -84,23 +90,28 @@ def _spent(attempts: "pd.DataFrame") -> dict[str, float]:
 
 def _pace(trials: "pd.DataFrame", since: datetime, now: datetime) -> tuple[float | None, tuple[float, float] | None]:
     """Cells a minute, and the hours that are left, from what was finished since a moment."""
-    recent = trials[trials["state"].isin(["COMPLETE", "DIVERGED"]) & (trials["finished_at"] >= since)]
-    if recent.empty:
-        return None, None
+    measured = trials["started_at"].notna() & (trials["duration_s"] > 0)
+    recent = trials[trials["state"].isin(["COMPLETE", "DIVERGED"]) & (trials["finished_at"] >= since) & measured]
     shapes = trials[_SHAPE].drop_duplicates()
     shapes["flops"] = [_flops(shape) for shape in shapes.itertuples(index=False, name=None)]
     work = trials.merge(shapes, on=_SHAPE)["flops"].set_axis(trials.index)  # of one trial
+    done = float(work[recent.index].sum())
+    seconds = (now - recent["started_at"].min()).total_seconds()
+    if not (done > 0 and seconds > 0):  # nothing yet, or networks and times that can't be
+        return None, None
     pieces = recent.assign(work=work[recent.index]).groupby(["finished_at", "started_at"])[["work", "duration_s"]].sum()
     rates = pieces["work"] / pieces["duration_s"]  # of one cohort
     spread = 2 * float(rates.std()) / len(rates) ** 0.5 / float(rates.mean()) if len(rates) > 1 else 1.0
     spread = min(max(spread, _LEAST_SPREAD), 0.9)
-    seconds = (now - recent["started_at"].min()).total_seconds()
-    pace = float(work[recent.index].sum()) / seconds
+    pace = done / seconds
     left = float(work[trials["state"].isin(["WAITING", "RUNNING"])].sum()) / pace / 3600
     return len(recent) / seconds * 60, (left * (1 - spread), left * (1 + spread))
 
 
 def _flops(shape: tuple[Any, ...]) -> float:
+    """Operations of one training; none for networks too deep to be counted layer by layer."""
     named = dict(zip(_SHAPE, shape, strict=True))
+    if max(named["n_layer_g"], named["n_layer_d"]) > _MOST_LAYERS:
+        return 0.0
     training = SimpleNamespace(**{name: named.pop(name) for name in ("batch_size", "z_dim", "steps")})
-    return float(cost.training_flops(SimpleNamespace(**named, training=training)))  # type: ignore[arg-type]
+    return max(0.0, float(cost.training_flops(SimpleNamespace(**named, training=training))))  # type: ignore[arg-type]

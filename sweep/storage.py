@@ -7,27 +7,19 @@ sign of life for a while loses what it held to whoever asks next.
 import itertools
 import os
 import platform
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import (
-    Executable,
-    Float,
-    Integer,
-    bindparam,
-    func,
-    insert,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Column, Select, bindparam, func, insert, select, text, type_coerce, update
+from sqlalchemy.types import NullType
 
 from metrics.identity import ScoreIdentity
 from search_spaces.trial import Trial
-from sweep import statements, tables
+from sweep import statements, tables, values
 from sweep.database import DEFAULT_URL, Database, StorageError, exists
 from sweep.records import Record, Reference
 from sweep.statements import LEASE_S
@@ -53,16 +45,6 @@ class Lease:
     cohort_id: int | None
     taken: frozenset[str]
     busy: frozenset[str]
-
-
-_NUMBERS = {
-    column.name
-    for table in (tables.trials, tables.scores, tables.identities)
-    for column in table.columns
-    if isinstance(column.type, Integer | Float)
-} | {"score_fraction"}
-_SCORES = ("score", "inception_score", "coverage", "entropy", "frechet", "score_fraction", "real_score")
-_LARGEST = 1e9  # score
 
 
 class Storage:
@@ -119,9 +101,8 @@ class Storage:
     def declared(self) -> list[tuple[Any, Any]]:
         """Spaces and settings of every sweep that `declare` registered, the earliest first."""
         s = tables.sweeps.c
-        with self._database.read() as connection:
-            found = connection.execute(select(s.spaces, s.settings).order_by(s.sweep_id))
-            return [(row.spaces, row.settings) for row in found]
+        rows = self._records(select(s.spaces, s.settings).order_by(s.sweep_id))
+        return [(row["spaces"], row["settings"]) for row in rows]
 
     def add_trials(self, sweep_id: int, trials: Iterable[Trial]) -> None:
         """Make sure that every trial is there, with its place in this order; those already known are left alone."""
@@ -254,81 +235,66 @@ class Storage:
 
     def spaces(self) -> set[str]:
         """Names of the search spaces that it has trials of."""
-        with self._database.read() as connection:
-            return {str(name) for name in connection.scalars(select(tables.trials.c.space).distinct())}
+        return {row["space"] for row in self._records(select(tables.trials.c.space).distinct())}
 
     def counts(self, trial_ids: Collection[str] | None = None) -> dict[str, dict[str, int]]:
         """Trials by family and state, of these or of all."""
-        table = tables.trials.c
-        query = select(table.trial_id, table.family, table.state).order_by(table.family)
+        t = tables.trials.c
+        found = self._frame(select(t.trial_id, t.family, t.state).where(t.state.in_(tables.STATES)))
+        if trial_ids is not None:
+            found = found[found["trial_id"].isin(trial_ids)]
         counts: dict[str, dict[str, int]] = {}
-        with self._database.read() as connection:
-            for trial_id, family, state in connection.execute(query):
-                if (trial_ids is None or trial_id in trial_ids) and state in tables.STATES:
-                    counts.setdefault(family, dict.fromkeys(tables.STATES, 0))[state] += 1
+        for family, own in found.groupby("family")["state"]:
+            here = {str(state): int(n) for state, n in own.value_counts().items()}
+            counts[str(family)] = dict.fromkeys(tables.STATES, 0) | here
         return counts
 
-    def results(self) -> "pd.DataFrame":
-        """The view `results`: one row per trial. What no sweep can have written is empty: no time, no number."""
-        import pandas as pd
+    def n_rows(self) -> int:
+        """Rows of the table `trials`, also those that no sweep wrote."""
+        with self._database.read() as connection:
+            return int(connection.scalar(select(func.count()).select_from(tables.trials)) or 0)
 
-        frame = self.frame(text("SELECT * FROM results ORDER BY sweep_id, position"))
-        times = {
-            name: pd.to_datetime(frame[name], format="ISO8601", errors="coerce").astype("datetime64[us]")
-            for name in ("started_at", "finished_at")
-        }
-        numbers = {
-            name: pd.to_numeric(frame[name], errors="coerce")
-            for name in frame.columns.intersection(list(_NUMBERS))
-            if not pd.api.types.is_numeric_dtype(frame[name]) and frame[name].notna().any()
-        }
-        frame = frame.assign(**times, **numbers).astype({"dropout_d": bool})
-        scores = [name for name in _SCORES if pd.api.types.is_float_dtype(frame[name])]
-        return frame.assign(**{name: frame[name].where(frame[name].abs() < _LARGEST) for name in scores})
+    def results(self) -> "pd.DataFrame":
+        """The view `results`: one row per trial. What no sweep can have written is left out, see `sweep.values`."""
+        r = tables.results.c
+        return self._frame(select(tables.results).where(r.state.in_(tables.STATES)).order_by(r.sweep_id, r.position))
 
     def result(self, trial_id: str) -> dict[str, Any] | None:
         """The row of one trial in the view `results`; None if there is no such trial."""
-        with self._database.read() as connection:
-            found = connection.execute(text("SELECT * FROM results WHERE trial_id = :id"), {"id": trial_id})
-            row = found.mappings().one_or_none()
-        return None if row is None else dict(row)
+        rows = self._records(select(tables.results).where(tables.results.c.trial_id == trial_id))
+        return rows[0] if rows else None
 
     def ran_with(self, trial_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Settings of the sweep in which a trial got its result, and the rows of the view `results` of all trials of
         the cohort it was in, itself among them, in the random order; empty if it never got one.
         """
-        a, s = tables.attempts.c, tables.sweeps.c
+        a, s, r = tables.attempts.c, tables.sweeps.c, tables.results.c
         last = (
             select(a.sweep_id, a.started_at)
             .where(a.trial_id == trial_id, a.outcome.in_(("COMPLETE", "DIVERGED")))
             .order_by(a.attempt_id.desc())
         )
-        rows = text("SELECT * FROM results WHERE trial_id IN :ids ORDER BY position")
-        with self._database.read() as connection:
-            found = connection.execute(last).first()
-            if found is None:
-                return {}, []
-            together = select(a.trial_id).where(a.sweep_id == found.sweep_id, a.started_at == found.started_at)
-            ids = list(connection.scalars(together))
-            settings = connection.scalar(select(s.settings).where(s.sweep_id == found.sweep_id)) or {}
-            query = rows.bindparams(bindparam("ids", ids, expanding=True))
-            return settings, [dict(row) for row in connection.execute(query).mappings()]
+        found = self._records(last.limit(1))
+        if not found:
+            return {}, []
+        together = select(a.trial_id).where(*(a[name] == value for name, value in found[0].items()))
+        rows = self._records(select(tables.results).where(r.trial_id.in_(together)).order_by(r.position))
+        settings = self._records(select(s.settings).where(s.sweep_id == found[0]["sweep_id"]))
+        return settings[0]["settings"] if settings else {}, rows
 
     def sweeps(self) -> "pd.DataFrame":
         """What was run into this database: one row per execution."""
-        return self.frame(select(tables.sweeps).order_by(tables.sweeps.c.sweep_id))
+        return self._frame(select(tables.sweeps).order_by(tables.sweeps.c.sweep_id))
 
     def running(self) -> list[dict[str, Any]]:
         """Cohorts in flight: title, members, share, started_at, and their driver's host, pid and seconds of silence."""
         c, s = tables.cohorts.c, tables.sweeps.c
-        query = (
+        rows = self._records(
             select(c.title, c.members, c.share, c.started_at, s.host, s.pid, s.heard_at)
             .join_from(tables.cohorts, tables.sweeps)
             .order_by(c.cohort_id)
         )
-        with self._database.read() as connection:
-            now = self._database.now(connection)
-            rows = [dict(row) for row in connection.execute(query).mappings()]
+        now = self.now()
         for row in rows:
             heard_at = row.pop("heard_at")
             row["silent_s"] = max(0.0, (now - (heard_at or row["started_at"])).total_seconds())
@@ -338,15 +304,12 @@ class Storage:
         """Attempts that have ended, in their order: trial_id, outcome, reason, started_at, ended_at."""
         a = tables.attempts.c
         columns = (a.trial_id, a.outcome, a.reason, a.started_at, a.ended_at)
-        return self.frame(select(*columns).where(a.outcome.is_not(None)).order_by(a.attempt_id))
+        return self._frame(select(*columns).where(a.outcome.is_not(None)).order_by(a.attempt_id))
 
     def steps(self) -> "pd.DataFrame":
         """The score of every trial by step, as last scored: trial_id, step, score (nats)."""
-        import pandas as pd
-
         s = tables.scores.c
-        rows = self.frame(select(s.trial_id, s.step, s.identity_id, s.score))
-        rows["score"] = pd.to_numeric(rows["score"], errors="coerce")  # what no sweep wrote is no score
+        rows = self._frame(select(s.trial_id, s.step, s.identity_id, s.score))
         if len(rows["identity_id"].unique()) > 1:
             rows = rows.sort_values("identity_id", kind="stable").drop_duplicates(["trial_id", "step"], keep="last")
         return rows[["trial_id", "step", "score"]].reset_index(drop=True)
@@ -358,23 +321,42 @@ class Storage:
 
     def sheets(self, trial_ids: Sequence[str]) -> dict[str, bytes]:
         """Sample sheets (PNG) of these trials, as far as there are any."""
-        table = tables.samples
-        with self._database.read() as connection:
-            return {r.trial_id: r.png for r in connection.execute(select(table).where(table.c.trial_id.in_(trial_ids)))}
+        query = select(tables.samples).where(tables.samples.c.trial_id.in_(trial_ids))
+        return {row["trial_id"]: row["png"] for row in self._records(query)}
 
-    def frame(self, query: Executable) -> "pd.DataFrame":
-        """The rows of a query."""
-        import pandas as pd  # a second of loading that planning does without
+    @contextmanager
+    def describing(self) -> Iterator[None]:
+        """Around reading this database and telling what it holds: what fails by what it holds is one line.
 
+        The last resort of the commands. It would hide where an error of this project is, so no sweep runs within it.
+
+        Raises:
+            StorageError: anything has failed but the writing of files.
+        """
+        try:
+            yield
+        except (StorageError, OSError):
+            raise
+        except Exception as error:
+            what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise StorageError(f"{self.name}: holds what no sweep wrote: {what}") from error
+
+    def _frame(self, query: Select[Any]) -> "pd.DataFrame":
+        """The rows of a query on tables of this project."""
+        return values.frame(self._rows(query), _columns(query))
+
+    def _records(self, query: Select[Any]) -> list[dict[str, Any]]:
+        return values.records(self._rows(query), _columns(query))
+
+    def _rows(self, query: Select[Any]) -> Sequence[Any]:
+        """As the database gives them: SQLAlchemy's own conversion raises for what no sweep wrote."""
+        raw = [type_coerce(column, NullType()).label(column.name) for column in _columns(query)]
         with self._database.read() as connection:
-            found = connection.execute(query)
-            names, rows = list(found.keys()), found.all()
-        if not rows:
-            return pd.DataFrame(columns=names)
-        # Column by column: pandas takes four times as long to make them from rows.
-        return pd.DataFrame(
-            {name: pd.Series(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
-        )
+            return connection.execute(query.with_only_columns(*raw, maintain_column_froms=True)).all()
+
+
+def _columns(query: Select[Any]) -> list[Column[Any]]:
+    return list(query.selected_columns)  # type: ignore[arg-type]
 
 
 _CATEGORIES = ("family", "optim_g", "optim_d", "state", "space", "data", "precision", "device", "formula", "classifier")

@@ -1,6 +1,7 @@
 """The results as Optuna studies, one a search space, for Optuna's dashboard and its other tools."""
 
 import json
+import re
 import uuid
 from collections.abc import Callable
 from io import BytesIO
@@ -16,6 +17,7 @@ from sweep.storage import Storage
 
 AT_ONCE = 1000  # trials, between two words on progress
 _MEASURES = ("inception_score", "coverage", "entropy", "frechet", "score_fraction", "duration_s", "device")
+_IDENTITY = re.compile("[0-9a-f]{16}")  # any other comes from a stranger and can't be named as an artifact
 _STATES = {
     "COMPLETE": optuna.trial.TrialState.COMPLETE,
     "DIVERGED": optuna.trial.TrialState.PRUNED,
@@ -59,16 +61,21 @@ def _trial(row: dict[Any, Any], axes: list[str], among: dict[str, Any], sheets: 
     state = _STATES[row["state"]] if complete or row["state"] != "COMPLETE" else optuna.trial.TrialState.FAIL
     facts = {"trial_id": row["trial_id"], "state": row["state"]}
     facts |= {name: row[name] for name in _MEASURES if pd.notna(row[name])}
-    name = sheet_id(row["trial_id"])
-    sheet = {"artifact_id": name, "filename": f"{row['trial_id']}.png", "mimetype": "image/png", "encoding": None}
     return optuna.trial.create_trial(
         state=state,
         value=float(row["score"]) if complete else None,
         params={axis: _plain(row[axis]) for axis in axes},
         distributions=among,
         user_attrs={name: _plain(value) for name, value in facts.items()},
-        system_attrs={f"artifacts:{name}": json.dumps(sheet)} if sheets else {},
+        system_attrs=_sheet(row["trial_id"]) if sheets and _IDENTITY.fullmatch(row["trial_id"]) else {},
     )
+
+
+def _sheet(trial_id: str) -> dict[str, str]:
+    """What names a trial's sheet as an artifact."""
+    name = sheet_id(trial_id)
+    sheet = {"artifact_id": name, "filename": f"{trial_id}.png", "mimetype": "image/png", "encoding": None}
+    return {f"artifacts:{name}": json.dumps(sheet)}
 
 
 def sheet_id(trial_id: str) -> str:

@@ -24,11 +24,12 @@ from sweep.dispatch import Settings
 from sweep.errors import RayError, StorageError
 from sweep.journal import Journal
 from sweep.marks import Marks
-from sweep.output import clear_live_display, quiet_terminal, shown
+from sweep.output import shown
 from sweep.plan import Plan, PlanError
 from sweep.scratch import scratch_folder
 from sweep.session import end_session
 from sweep.storage import Storage
+from sweep.terminal import clear_live_display, quiet_terminal
 
 FRUITLESS = 3  # children in a row that die before a cohort has ended, after which a sweep gives up
 PAUSE_S = 5.0  # before another child is started; longer each time, so that a cluster notices which machines are gone

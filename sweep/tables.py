@@ -1,5 +1,7 @@
 """Tables of the results database, and the view `results` that shows one flat row per trial."""
 
+from typing import Any
+
 from sqlalchemy import (
     DDL,
     JSON,
@@ -142,15 +144,18 @@ samples = Table(
     Column("png", LargeBinary, nullable=False, comment="8 x 12 generated images"),
 )
 
-CREATE_RESULTS = DDL("""
-CREATE VIEW results AS
-SELECT t.trial_id, t.family, t.n_layer_g, t.n_layer_d, t.size_g, t.size_d, t.dropout_d, t.optim_g, t.optim_d,
+_SHOWN = """
+       t.trial_id, t.family, t.n_layer_g, t.n_layer_d, t.size_g, t.size_d, t.dropout_d, t.optim_g, t.optim_d,
        t.lr, t.margin, t.pt_weight, t.seed, t.steps, t.state,
        s.score, s.inception_score, s.coverage, s.entropy, s.frechet, t.duration_s, t.device,
        s.score / i.real_score AS score_fraction, i.real_score, i.formula, i.classifier, i.n_samples, i.z_seed,
        s.d_loss, s.energy_real, s.energy_fake,
        t.space, t.position, t.data, t.batch_size, t.z_dim, t.beta1, t.beta2, t.dropout_rate,
        t.precision, t.attempts, t.started_at, t.finished_at, t.sweep_id
+"""
+CREATE_RESULTS = DDL(f"""
+CREATE VIEW results AS
+SELECT {_SHOWN.strip()}
 FROM trials t
 LEFT JOIN scores s ON t.state = 'COMPLETE' AND s.trial_id = t.trial_id AND s.step = t.steps
      AND s.identity_id = (
@@ -159,3 +164,16 @@ LEFT JOIN score_identities i ON i.identity_id = s.identity_id
 """)
 DROP_RESULTS = DDL("DROP VIEW results")
 event.listen(metadata, "after_create", CREATE_RESULTS)
+
+
+def _shown(words: str) -> Column[Any]:
+    """A column of the view, from its words in the view's text; what is joined to a trial may be missing."""
+    source, name = words.split()[-1].partition(".")[::2]
+    if not name:
+        return Column(source, Float)  # computed
+    column = {"t": trials, "s": scores, "i": identities}[source].c[name]
+    return Column(name, column.type, nullable=column.nullable or source != "t")
+
+
+# Of its own metadata, for it is a view: nothing creates it as a table.
+results = Table("results", MetaData(), *map(_shown, _SHOWN.split(",")))

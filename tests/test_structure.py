@@ -25,14 +25,16 @@ MAY_USE = {
 # Entry points bring together what the packages keep apart.
 ENTRY_POINTS = {
     "metrics/__main__.py": {"data"},
-    "reports/__main__.py": {"sweep.storage", "sweep.output", "sweep.password"},
+    "reports/__main__.py": {"sweep.storage", "sweep.output", "sweep.password", "sweep.spreadsheet"},
 }
 MIGRATIONS = {path.relative_to(ROOT).as_posix() for path in (ROOT / "sweep" / "migrations").rglob("*.py")}
 HOMES = {
     # The benchmark runs Ray Tune as its users would.
     "ray": {"sweep/driver.py", "sweep/ray_session.py", "benchmarks/tune_way.py"},
-    "sqlalchemy": {f"sweep/{name}.py" for name in ("tables", "storage", "statements", "database", "sqlite_file")}
-    | MIGRATIONS,
+    "sqlalchemy": {
+        *(f"sweep/{name}.py" for name in ("tables", "storage", "statements", "database", "sqlite_file", "values")),
+        *MIGRATIONS,
+    },
     "alembic": {"sweep/database.py", *MIGRATIONS},
     "matplotlib": {"reports/figures.py", "reports/curves.py", "reports/factors.py"},
     "argparse": {

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from reports.grids import DIVERGED, FAILED, SCORED, UNSCORED, WAITING
-from reports.labels import AXES, in_order
+from reports.labels import AXES, in_order, short
 
 MOST_VALUES = 12  # a number with more of them is filtered by a range
 _AXES = AXES | {"seed": "seed"}
@@ -57,7 +57,7 @@ def _axis(cells: pd.DataFrame, rows: pd.DataFrame, name: str, label: str) -> dic
 
 
 def _shared(cells: pd.DataFrame, own: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    yield "space", str(own["space"].iloc[0])
+    yield "space", short(str(own["space"].iloc[0]))
     for name, label in _AXES.items():
         if not varying(cells, name) and pd.notna(own[name].iloc[0]):
             yield label, text(own[name].iloc[0])

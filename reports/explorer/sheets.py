@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from reports.explorer.scores import score_values
+from reports.samples import read_sheet
 
 FOLDER = "sheets"
 AT_ONCE = 200  # sheets in memory, about 4 MB
-_PNG = b"\x89PNG\r\n\x1a\n"
 # A name from a stranger's database must not lead out of the folder.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -43,7 +43,7 @@ def write_sheets(
     names = (trial_id for trial_id in dict.fromkeys(trial_ids) if _NAME.fullmatch(trial_id))
     while part := list(islice(names, AT_ONCE)):
         for trial_id, png in read_sheets(part).items():
-            if png.startswith(_PNG):
+            if read_sheet(png) is not None:
                 (folder / FOLDER / f"{trial_id}.png").write_bytes(png)
                 written.add(trial_id)
     return written

@@ -63,6 +63,7 @@ BAD = {
     "same width twice": ("[2, 3]", "[2, 2]", "axes.n_layer_g: duplicate cells: got 2 twice", "allowed: once"),
     "same rate twice": (LR, "lr: [0.001, 1e-3]", "axes.lr: duplicate cells: got 0.001 twice", "allowed: once"),
     "same key twice": (LR, f"{LR}\n  lr: [1e-4]", "not valid YAML", "key lr is given twice"),
+    "merge key": (LR, "<<: {lr: [1e-4]}", "not valid YAML: <<: merge keys are not allowed", "line 4"),
     "margin of a gan": ("ebgan_pt", "gan", "fixed.margin: got 10.0", "allowed for family gan: n_layer_g,"),
     "pull-away of a plain ebgan": ("ebgan_pt", "ebgan", "fixed.pt_weight: got 0.1", "allowed for family ebgan: n_"),
     "ebgan without a margin": ("  margin: 10\n", "", "axes.margin: missing", "allowed: a list of values"),
@@ -115,6 +116,11 @@ def test_bad_value_is_named_in_one_line(file: Path, old: str, new: str, given: s
 
 BOMB = ", ".join(["&a0 [x]", *(f"&a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12))])
 
+# 10 ** 9 keys, if they were expanded.
+MERGES = "\n".join(
+    ["a0: &a0 {x: 1}", *(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}" for i in range(1, 10))]
+)
+
 
 @pytest.mark.parametrize(
     ("content", "reason"),
@@ -126,11 +132,24 @@ BOMB = ", ".join(["&a0 [x]", *(f"&a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i
         (GOOD.encode("utf-16"), "can't be read: 'utf-8' codec can't decode byte 0xff"),
         (GOOD.encode() + b"# \x07\n", "not valid YAML: unacceptable character"),
         (b"[" * 5000, "not valid YAML: "),
+        (MERGES.encode(), "not valid YAML: <<: merge keys are not allowed"),
         (GOOD.replace("axes:", "axes: !!map [lr]\nfixed:").encode(), "not valid YAML: "),
         (GOOD.replace("steps: ", "steps: 0x" + "F" * 6000 + " # ").encode(), "training.steps: got a number of 240"),
         (GOOD.replace("ebgan_pt", f"[{BOMB}]").encode(), "family: got [["),
     ],
-    ids=["empty", "list", "text", "not UTF-8", "UTF-16", "control character", "5000 brackets", "map", "hex", "bomb"],
+    ids=[
+        "empty",
+        "list",
+        "text",
+        "not UTF-8",
+        "UTF-16",
+        "control character",
+        "5000 brackets",
+        "merges",
+        "map",
+        "hex",
+        "bomb",
+    ],
 )
 def test_bad_file_is_named_in_one_line(file: Path, content: bytes, reason: str) -> None:
     file.write_bytes(content)

@@ -352,6 +352,7 @@ def test_a_cohort_that_ends_drops_its_own_files_alone(tmp_path: Path, whole: Pat
     Marks(tmp_path / "cccccccccccccccc").drop(COHORT)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
 def test_a_real_sweep_starts_and_ends_among_them(tmp_path: Path, whole: Path) -> None:
     ensure_mnist()

@@ -207,6 +207,7 @@ class TestADriver:
         assert sweep.said().count("Paused, for the database fails") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
 def test_the_command_says_so_and_ends_at_ctrl_c(tmp_path: Path, new_database: Callable[[], str], postgres: Any) -> None:
     ensure_mnist()

@@ -243,6 +243,7 @@ def command(folder: Path, memory: float, *arguments: str) -> str:
 VALUES = "SELECT trial_id, state, score, inception_score, coverage, entropy, frechet, d_loss FROM results ORDER BY 1"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
 def test_a_real_sweep_that_goes_on_with_less_memory_ends_bit_by_bit_the_same(tmp_path: Path) -> None:
     ensure_mnist()
@@ -260,6 +261,7 @@ def test_a_real_sweep_that_goes_on_with_less_memory_ends_bit_by_bit_the_same(tmp
     assert len(found[0]) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
 def test_threads_in_the_environment_change_nothing(tmp_path: Path) -> None:
     """A lone worker has all cores. A trial comes back bit by bit among the others of its cohort."""
