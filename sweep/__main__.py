@@ -377,9 +377,9 @@ def _deadline(options: argparse.Namespace) -> float | None:
 
 def _plan_text(plan: Plan) -> str:
     numbers = plan.summary()
-    families = ", ".join(f"{n} {family}" for family, n in numbers["by_family"].items())
+    families = ", ".join(f"{n:,} {family}" for family, n in numbers["by_family"].items())
     cohorts = counted(numbers["cohorts"], "cohort")
-    lines = [f"{counted(numbers['cells'], 'cell')}: {families}; {plan.missing} to run in {cohorts}"]
+    lines = [f"{counted(numbers['cells'], 'cell')}: {families}; {plan.missing:,} to run in {cohorts}"]
     if plan.cohorts:
         lines.append(
             f"{counted(numbers['workers'], 'worker')}, {numbers['memory_per_worker_gib']} GiB each; about "

@@ -9,7 +9,9 @@ import os
 import pickle
 import sys
 import threading
+import traceback
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,6 +42,9 @@ def main() -> None:
             word = {"event": "refused", "what": "database", "reason": str(error)}
         except RayError as error:
             word = {"event": "died", "reason": str(error)}
+        except Exception as error:  # of this project's own code, which would come again
+            traceback.print_exc()
+            word = {"event": "refused", "what": "driver", "reason": f"the driver failed: {error!r}"}
         _tell(report, **word)
 
 
@@ -58,9 +63,14 @@ def _run(task: Task, report: IO[str]) -> dict[str, Any]:
     try:
         with panel:
             run_cohorts(dispatcher, plan.resources, task.scratch, task.marks, task.first)
-    finally:
+    except RayError:
+        with suppress(StorageError):  # another child computes again what can't be stored now
+            dispatcher.close()
+        raise
+    else:
         _tell(report, event="storing")
         dispatcher.close()
+    finally:
         storage.close()
     return {"event": "over", "interrupted": dispatcher.interrupted, "repeated_error": dispatcher.repeated_error}
 

@@ -1,11 +1,9 @@
 """Which cohort runs next, and what becomes of it. Knows the plan, the database and the clock; nothing of Ray."""
 
 import itertools
-import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,7 +13,9 @@ from search_spaces.trial import Scoring
 from sweep.cohorts import Cohort
 from sweep.journal import Journal
 from sweep.marks import Marks
+from sweep.output import counted
 from sweep.panel import Panel
+from sweep.patience import answers_within
 from sweep.plan import Plan, cohort_flops
 from sweep.records import Record, Reference
 from sweep.storage import Storage, StorageError
@@ -206,10 +206,10 @@ class Dispatcher:
         """
         self._save()
         if self._unsaved:
-            lost = sum(len(records) for _, records in self._unsaved)
+            lost = counted(sum(len(records) for _, records in self._unsaved), "result")
             problem = self._trouble.error if self._trouble else "the database fails"
-            raise StorageError(f"{problem}: {lost} results could not be stored; the same command computes them again")
-        with self._limit():
+            raise StorageError(f"{problem}: {lost} could not be stored; the same command computes them again")
+        with answers_within(self._storage, self._patience):
             self._storage.release(self._sweep_id)
 
     def _again(self, number: int, reason: str) -> None:
@@ -268,12 +268,12 @@ class Dispatcher:
         cohort_id, records = self._unsaved[0]
         late = len(records) - self._storage.record(cohort_id, records, self._reference)
         if late:
-            self.note(f"{late} results came too late: another driver has taken their trials over.")
+            self.note(f"{counted(late, 'result')} came too late: another driver has taken the trials over.")
 
     def _guard(self, action: Callable[[], object]) -> bool:
         """Run a database action; where it fails, pause."""
         try:
-            with self._limit():
+            with answers_within(self._storage, self._patience):
                 action()
         except StorageError as error:
             if self._trouble is None:
@@ -287,27 +287,12 @@ class Dispatcher:
             self._journal.write("resumed")
         return True
 
+    def _patience(self) -> float:
+        return STOPPING_S if self.interrupted else ANSWER_S
+
     def _rests(self) -> bool:
         """Whether a database that failed is not asked again yet. Once the sweep is stopping, only `close` asks it."""
         return self._trouble is not None and (self.interrupted or time.monotonic() - self._trouble.at < RECHECK_S)
-
-    @contextmanager
-    def _limit(self) -> Iterator[None]:
-        """The wait for a database that does not answer in time is ended: it raises a StorageError."""
-        done = threading.Event()
-        watch = threading.Thread(target=self._watch, args=(done,), daemon=True)
-        watch.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watch.join()
-
-    def _watch(self, done: threading.Event) -> None:
-        start = time.monotonic()
-        while not done.wait(0.2):
-            if time.monotonic() - start > (STOPPING_S if self.interrupted else ANSWER_S):
-                self._storage.cut()
 
     def _mind_errors(self, records: Sequence[Record]) -> None:
         """Stop when one error comes again and again: it would go through the whole grid."""

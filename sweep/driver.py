@@ -17,7 +17,7 @@ from sweep.errors import RayError
 from sweep.marks import Marks
 from sweep.plan import PlanError, Resources
 from sweep.ray_session import check_cluster, on_node, session
-from sweep.supervisor import STOPPING
+from sweep.supervisor import STOP_SIGNALS
 
 # Ray reads its settings when it is imported, and sweep.ray_session makes them.
 import ray  # isort: skip
@@ -232,8 +232,8 @@ def _interrupts(dispatcher: Dispatcher) -> Iterator[None]:
     def ask(number: int, frame: Any) -> None:
         dispatcher.interrupted = True
 
-    before = {number: signal.signal(number, ask) for number in STOPPING}
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+    before = {number: signal.signal(number, ask) for number in STOP_SIGNALS}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     try:
         yield
     finally:

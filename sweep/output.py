@@ -43,7 +43,7 @@ def answer(text: str) -> None:
 
 def counted(n: int, noun: str) -> str:
     """ "1 trial" or "2 trials"."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def shown(text: str) -> str:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from sweep import cost
+from sweep.output import counted
 from sweep.storage import LEASE_S, Storage
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def status_text(status: Mapping[str, Any]) -> str:
     lines = []
     for family, states in status["counts"].items():
         shown = ", ".join(f"{n} {state.lower()}" for state, n in states.items() if n)
-        lines.append(f"{family:10} {sum(states.values()):6} cells: {shown}")
+        lines.append(
+            f"{family:10} {sum(states.values()):6} {'cell' if sum(states.values()) == 1 else 'cells'}: {shown}"
+        )
     if status["failed"]:
         lines.append("failed: " + ", ".join(f"{n} by {reason}" for reason, n in status["failed"].items()))
     for cohort in status["running"]:
@@ -71,11 +74,11 @@ def status_text(status: Mapping[str, Any]) -> str:
     for name in ("interrupted", "lost"):
         spent = status[name]
         if spent["attempts"]:
-            lines.append(f"{name}: {spent['attempts']} attempts, {spent['hours']:.2f} hours of cohorts")
+            lines.append(f"{name}: {counted(spent['attempts'], 'attempt')}, {spent['hours']:.2f} hours of cohorts")
     if status["repeated"]:
-        lines.append(f"started more than once: {status['repeated']} trials")
+        lines.append(f"started more than once: {counted(status['repeated'], 'trial')}")
     if status["left_out"]:
-        lines.append(f"left out: {status['left_out']} trials that hold what no sweep wrote")
+        lines.append(f"left out: {counted(status['left_out'], 'trial')} with values that no sweep wrote")
     return "\n".join(lines)
 
 

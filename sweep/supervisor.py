@@ -12,7 +12,6 @@ import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,11 +19,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from sweep.dispatch import Settings
+from sweep.dispatch import ANSWER_S, STOPPING_S, Settings
 from sweep.errors import RayError, StorageError
 from sweep.journal import Journal
 from sweep.marks import Marks
 from sweep.output import shown
+from sweep.patience import answers_within
 from sweep.plan import Plan, PlanError
 from sweep.scratch import scratch_folder
 from sweep.session import end_session
@@ -33,11 +33,13 @@ from sweep.terminal import clear_live_display, quiet_terminal
 
 FRUITLESS = 3  # children in a row that die before a cohort has ended, after which a sweep gives up
 PAUSE_S = 5.0  # before another child is started; longer each time, so that a cluster notices which machines are gone
-STOPPING_S = 10.0  # for a child that was asked to stop
+GRACE_S = 10.0  # for a child that was asked to stop
 STORING_S = 40.0  # for one that has ended Ray, and still stores results in a database that is slow
-RELEASING_S = 4.0  # for a database to put back what a dead child ran
 ERRORS = "errors"  # file of the scratch folder with what a child wrote to its error stream
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+_ERRORS = {"plan": PlanError, "database": StorageError, "driver": RayError}  # by what a child refuses to go on with
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,6 @@ class _Ended:
 
     cohorts: int = 0
     failed: int = 0
-    storing: bool = False
     word: dict[str, Any] | None = None
     errors: str = ""
 
@@ -127,7 +128,7 @@ class _Supervisor:
             if word["event"] == "over":
                 return Outcome(failed, word["interrupted"], word["repeated_error"])
             if word["event"] == "refused":
-                raise {"plan": PlanError, "database": StorageError}[word["what"]](word["reason"])
+                raise _ERRORS[word["what"]](word["reason"])
             clear_live_display()
             self._journal.write("died", reason=word["reason"], errors=ended.errors)
             self._put_back(word["reason"])
@@ -144,7 +145,7 @@ class _Supervisor:
     @contextmanager
     def signals(self) -> Iterator[None]:
         """The first Ctrl-C, SIGTERM or closed terminal asks the sweep to stop, a second one ends it at once."""
-        heeded = [number for number in STOPPING if signal.getsignal(number) != signal.SIG_IGN]  # nohup
+        heeded = [number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup
         before = {number: signal.signal(number, self._on_signal) for number in heeded}
         try:
             yield
@@ -154,7 +155,7 @@ class _Supervisor:
 
     def _on_signal(self, number: int, frame: Any) -> None:
         self._asked += 1
-        self._patience = time.monotonic() + (STOPPING_S if self._asked == 1 else 0.0)
+        self._patience = time.monotonic() + (GRACE_S if self._asked == 1 else 0.0)
         if self._asked == 1 and self._child:
             self._child.send_signal(signal.SIGINT)
 
@@ -216,7 +217,7 @@ class _Supervisor:
         """Whatever is left of a child and of the helpers of its Ray ends now."""
         with suppress(subprocess.TimeoutExpired):
             if self._patience is None or time.monotonic() < self._patience:
-                child.wait(STOPPING_S)
+                child.wait(GRACE_S)
         end_session(child.pid)
         child.wait()
         with suppress(BrokenPipeError):
@@ -224,29 +225,28 @@ class _Supervisor:
             child.stdin.close()
 
     def _put_back(self, reason: str) -> None:
-        """The trials that a dead child ran wait again.
+        """The trials that a dead child ran wait again. While the database fails, so does the sweep.
 
-        In a thread, since a database that hangs must not hold up who asked this sweep to stop. What is not put back
-        here is put back by the next sweep.
+        Somebody who wants the sweep to stop does not wait for that: the next sweep puts them back, too.
         """
+        told = False
+        while problem := self._release(reason):
+            if self._asked:
+                self._note(f"{problem}; the next run puts back what ran.")
+                return
+            if not told:
+                self._note(f"Paused, for the database fails: {problem}. Going on when it works again.")
+                told = True
+            self._wait(PAUSE_S)
+
+    def _release(self, reason: str) -> StorageError | None:
         outcome: Literal["INTERRUPTED", "LOST"] = "INTERRUPTED" if self._asked else "LOST"
-        problem: list[StorageError] = []
-
-        def release() -> None:
-            try:
+        try:
+            with answers_within(self._storage, lambda: STOPPING_S if self._asked else ANSWER_S):
                 self._storage.release(self._task.sweep_id, outcome, None if self._asked else reason)
-            except StorageError as error:
-                problem.append(error)
-
-        thread = threading.Thread(target=release, daemon=True)
-        thread.start()
-        while thread.is_alive() and not (self._patience and time.monotonic() > self._patience + RELEASING_S):
-            thread.join(0.2)
-        if thread.is_alive() or problem:
-            why = problem[0] if problem else f"{self._storage.name}: does not answer"
-            if not self._asked:
-                raise StorageError(str(why))
-            self._note(f"{why}; the next run puts back what ran.")
+        except StorageError as error:
+            return error
+        return None
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -272,7 +272,7 @@ def _start(report: int) -> "subprocess.Popen[bytes]":
     Signals that ask it to stop wait until it can take them.
     """
     path = os.pathsep.join(str(Path(place).absolute()) for place in sys.path)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "sweep.child", str(report)],

@@ -27,7 +27,7 @@ def open_streams() -> None:
 @contextmanager
 def quiet_terminal() -> Iterator[None]:
     """Let the terminal show no ^C for Ctrl-C: that moves the cursor, and a live display leaves a row behind."""
-    if not sys.stdout.isatty() or os.tcgetpgrp(sys.stdout.fileno()) != os.getpgrp():
+    if not _is_ours():
         yield
         return
     before = termios.tcgetattr(sys.stdout)
@@ -38,6 +38,14 @@ def quiet_terminal() -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(sys.stdout, termios.TCSANOW, before)
+
+
+def _is_ours() -> bool:
+    """Whether the output is a terminal, and this process is in its foreground, so that it may change its settings."""
+    try:
+        return sys.stdout.isatty() and os.tcgetpgrp(sys.stdout.fileno()) == os.getpgrp()
+    except OSError:  # the terminal of somebody else
+        return False
 
 
 def clear_live_display() -> None:

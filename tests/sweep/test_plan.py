@@ -195,5 +195,5 @@ class TestTheCommand:
         command = [sys.executable, "-c", script, "plan", "laptop/mnist_margin", "--save", str(tmp_path / "plan.csv")]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.stderr.strip() == "0 set()"
-        assert done.stdout.startswith("8 cells: 8 ebgan; 8 to run in 1 cohorts\n")
+        assert done.stdout.startswith("8 cells: 8 ebgan; 8 to run in 1 cohort\n")
         assert len((tmp_path / "plan.csv").read_text().splitlines()) == 9

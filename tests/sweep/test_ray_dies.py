@@ -29,7 +29,7 @@ pytestmark = [
 PATIENCE_S = 180.0
 SOON_S = 15.0
 HELPERS = ("raylet", "gcs_server", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
-LAYERS = tuple(range(2, 11))
+LAYERS = tuple(range(2, 14))
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -111,7 +111,7 @@ def running(folder: Path, steps: int, umask: int = 0o022, **environment: str) ->
 
 
 def test_helpers_of_ray_die_one_after_the_other_and_the_sweep_completes_its_grid(tmp_path: Path) -> None:
-    with running(tmp_path, steps=1000) as sweep:
+    with running(tmp_path, steps=3000) as sweep:
         for name in HELPERS:
             sweep.wait_for_a_cohort()
             sweep.wait_for(lambda name=name: sweep.helper(name))  # type: ignore[misc]
