@@ -4,8 +4,8 @@ import os
 import re
 import sys
 
-_OPTION = "--db"
-_HAS_PASSWORD = re.compile(r"[\w+]+://([^/?#]*:[^/?#]*@|.*[?&]\w*pass)", re.IGNORECASE)
+_OPTIONS = ("--db", "--d")  # argparse takes a beginning for the whole
+_HAS_PASSWORD = re.compile(r"[\w+]+://([^@]*:.*@|.*[?&]\w*pass)", re.IGNORECASE)
 
 
 def hide_password() -> None:
@@ -21,8 +21,9 @@ def hide_password() -> None:
 def _without_url(words: list[str]) -> tuple[list[str], str | None]:
     """A command line without its last --db, and the URL that this named."""
     for at in range(len(words) - 1, 0, -1):
-        if words[at] == _OPTION and at + 1 < len(words):
+        option, equals, value = words[at].partition("=")
+        if option in _OPTIONS and equals:
+            return words[:at] + words[at + 1 :], value
+        if option in _OPTIONS and at + 1 < len(words):
             return words[:at] + words[at + 2 :], words[at + 1]
-        if words[at].startswith(f"{_OPTION}="):
-            return words[:at] + words[at + 1 :], words[at].partition("=")[2]
     return words, None

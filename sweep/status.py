@@ -59,9 +59,7 @@ def status_text(status: Mapping[str, Any]) -> str:
     lines = []
     for family, states in status["counts"].items():
         shown = ", ".join(f"{n} {state.lower()}" for state, n in states.items() if n)
-        lines.append(
-            f"{family:10} {sum(states.values()):6} {'cell' if sum(states.values()) == 1 else 'cells'}: {shown}"
-        )
+        lines.append(f"{family:10} {counted(sum(states.values()), 'cell'):>12}: {shown}")
     if status["failed"]:
         lines.append("failed: " + ", ".join(f"{n} by {reason}" for reason, n in status["failed"].items()))
     for cohort in status["running"]:

@@ -217,16 +217,6 @@ def test_a_reader_that_goes_away_is_no_error(database: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
-def test_closed_streams_are_no_obstacle(space: str, tmp_path: Path) -> None:
-    """No file takes the place of a stream that is closed, else what is printed would go into the database."""
-    file = tmp_path / "results.db"
-    words = f"{sys.executable} -m sweep run {space} --db sqlite:///{file} <&- >&- 2>&-"
-    assert subprocess.run(words, shell=True, timeout=120).returncode == 0
-    assert rows(file, "SELECT DISTINCT state FROM trials") == [("COMPLETE",)]
-
-
 def test_rerun_of_an_unknown_trial_fetches_nothing(
     database: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

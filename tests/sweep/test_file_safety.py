@@ -14,6 +14,7 @@ import pytest
 from made_trials import complete, put, rows, trials
 from test_migrations import age, fill
 
+from sweep import sqlite_file
 from sweep.__main__ import main
 from sweep.storage import Storage, StorageError, load_results
 
@@ -188,8 +189,8 @@ class TestFilesBeside:
 
 
 class TestStrangersViews:
-    @pytest.mark.slow
-    def test_a_view_without_an_end_is_ended(self, tmp_path: Path) -> None:
+    def test_a_view_without_an_end_is_ended(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sqlite_file, "READING_S", 0.5)
         url, file = f"sqlite:///{tmp_path}/results.db", tmp_path / "results.db"
         fill(url)
         names = list(load_results(url).columns)
