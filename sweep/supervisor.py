@@ -145,7 +145,8 @@ class _Supervisor:
     @contextmanager
     def signals(self) -> Iterator[None]:
         """The first Ctrl-C, SIGTERM or closed terminal asks the sweep to stop, a second one ends it at once."""
-        heeded = [number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup
+        ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else set()  # by nohup
+        heeded = set(STOP_SIGNALS) - ignored
         before = {number: signal.signal(number, self._on_signal) for number in heeded}
         try:
             yield
