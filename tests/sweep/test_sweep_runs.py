@@ -51,10 +51,15 @@ class Sweeping:
         self.file = file
         command = [sys.executable, "-m", "sweep", "run", space, "--db", f"sqlite:///{file}", *options]
         pipe = subprocess.PIPE
-        one_core = on_one_core() if "--workers" in options else None  # else a worker a core
+
+        def begin() -> None:
+            if "--workers" in options:  # else a worker a core
+                on_one_core()()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a script starts what it leaves in the background
+
         self._start = time.monotonic()
         self.process = subprocess.Popen(
-            command, stdout=pipe, stderr=pipe, text=True, preexec_fn=one_core, start_new_session=True
+            command, stdout=pipe, stderr=pipe, text=True, preexec_fn=begin, start_new_session=True
         )
 
     def wait_for(self, ready: Callable[[], bool]) -> None:
