@@ -1,7 +1,6 @@
 """Command line of the package: `python -m reports` turns a results database into a page with its figures."""
 
 import argparse
-import math
 import os
 import sys
 from pathlib import Path
@@ -10,11 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sweep.storage import Storage
 
+MOST_SECONDS = 1e6
 DATABASE = "sqlite:///runs/mnist/results.db"
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)
+    from sweep.parser import OneLineParser
+
+    parser = OneLineParser(prog="python -m reports", description=__doc__)
     parser.add_argument("command", nargs="?", choices=["watch"], help="make it again whenever something has changed")
     parser.add_argument(
         "--db",
@@ -34,8 +36,8 @@ def parse_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.sheets is not None and arguments.sheets < 1:
         parser.error(f"--sheets: got {arguments.sheets}, allowed: 1 or more")
-    if not 0 < arguments.every < math.inf:
-        parser.error(f"--every: got {arguments.every:g}, allowed: a number above 0")
+    if not 0 < arguments.every <= MOST_SECONDS:
+        parser.error(f"--every: got {arguments.every:g}, allowed: a number above 0, up to {MOST_SECONDS:g}")
     return arguments
 
 
@@ -45,6 +47,7 @@ def main() -> int:
     hide_password()
     arguments = parse_arguments()
     # Loaded after the arguments are read, so that --help and a mistyped option answer at once.
+    from sweep.output import warn
     from sweep.storage import Storage, StorageError
 
     try:
@@ -60,6 +63,9 @@ def main() -> int:
             storage.close()
     except StorageError as error:
         return fail(str(error))
+    except KeyboardInterrupt:
+        warn("Stopped.")
+        return 130
 
 
 def default_folder(storage: "Storage") -> Path:
@@ -114,9 +120,9 @@ def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None) ->
 
 
 def fail(message: str) -> int:
-    from sweep.output import one_line
+    from sweep.output import one_line, warn
 
-    print(f"error: {one_line(message)}", file=sys.stderr)
+    warn(f"error: {one_line(message)}")
     return 2
 
 

@@ -1,23 +1,25 @@
 """The command line: python -m sweep plan | run | status | retry | rerun | export | dashboard."""
 
 # A password leaves the command line before anything is loaded that takes time.
+import signal
+
 from sweep.password import hide_password
 
 if __name__ == "__main__":
     hide_password()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `main`, Ctrl-C just ends it
 
 import argparse
 import json
 import math
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from data.mnist import DataError, ensure_mnist
 from metrics.card import ClassifierError
@@ -31,7 +33,8 @@ from sweep.finished import finished_trials
 from sweep.journal import Journal
 from sweep.marks import EVERY_S, Marks
 from sweep.notice import notify
-from sweep.output import OutputError, answer, attempt, counted, one_line, say, shown
+from sweep.output import OutputError, answer, attempt, counted, one_line, say, shown, warn
+from sweep.parser import OneLineParser
 from sweep.plan import Plan, PlanError, Resources, as_first_planned, make_plan, save_plan
 from sweep.provenance import code_version, environment
 from sweep.rerun import rerun, rerun_text, stored_trial
@@ -46,12 +49,7 @@ if TYPE_CHECKING:
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
 LAPTOP_MINUTES = 10.0
 MAX_ATTEMPTS = 3
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        message = re.sub(r"\S*://\S*", "(a URL)", message)  # which may hold a password
-        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+MOST_MINUTES = 5_000_000.0  # almost ten years
 
 
 _EXPECTED = (SpaceError, PlanError, StorageError, DataError, ClassifierError, ExportError, RayError, OutputError)
@@ -60,21 +58,22 @@ _EXPECTED = (SpaceError, PlanError, StorageError, DataError, ClassifierError, Ex
 def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         open_streams()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     options = _parser().parse_args(arguments)
     try:
         code: int = options.command(options)
     except _EXPECTED as error:
-        print(f"error: {one_line(str(error))}", file=sys.stderr)
+        warn(f"error: {one_line(str(error))}")
         return 1 if isinstance(error, RayError) else 2
     except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+        warn("Stopped.")
         return 130
     return code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m sweep", description="Plan, run and watch a sweep over search spaces.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    parser = OneLineParser(prog="python -m sweep", description="Plan, run and watch a sweep over search spaces.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=OneLineParser)
 
     plan = commands.add_parser("plan", help="cells, cohorts, memory, time and disk before anything runs")
     _add_plan_options(plan)
@@ -87,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_plan_options(run)
     _add_db(run)
     run.add_argument("--minutes", type=_positive, help="stop after this time; later runs go on")
-    run.add_argument("--since", type=float, metavar="SECONDS", help="count the minutes from this Unix time")
+    run.add_argument("--since", type=_moment, metavar="SECONDS", help="count the minutes from this Unix time")
     run.add_argument(
         "--max-attempts",
         type=_count,
@@ -122,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_looking(commands: "argparse._SubParsersAction[_Parser]") -> None:
+def _add_looking(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
     """Commands that look at results and leave the database as it is."""
     again = commands.add_parser("rerun", help="run one finished trial again and print the difference")
     again.add_argument("trial_id", metavar="TRIAL_ID")
@@ -254,7 +253,7 @@ def _run_plan(plan: Plan, storage: Storage, options: argparse.Namespace, marks: 
 def _ending(outcome: "Outcome") -> tuple[int, str]:
     """Exit code of a sweep, and the state that --notify is told."""
     if outcome.repeated_error:
-        print(f"Stopped: the same error came three times in a row.\n{outcome.repeated_error}", file=sys.stderr)
+        warn(f"Stopped: the same error came three times in a row.\n{outcome.repeated_error}")
         return 1, "done with failures"
     if outcome.interrupted:
         say("Stopped. Finished cohorts are stored; the same command goes on with the rest.")
@@ -329,13 +328,10 @@ def _spaces(options: argparse.Namespace, machine: Machine) -> list[SearchSpace]:
         folder = "paper" if machine.gpus else "laptop"
         names = [f"{folder}/{family}" for family in FAMILIES]
         found = f"{machine.gpus[0][0]} found" if machine.gpus else "No CUDA device found"
-        print(f"{found}: taking the {folder} grids.", file=sys.stderr)
+        warn(f"{found}: taking the {folder} grids.")
         if not machine.gpus and "minutes" in options and options.minutes is None:
             options.minutes = LAPTOP_MINUTES
-            print(
-                f"This run stops after {LAPTOP_MINUTES:g} minutes (say --minutes, or MINUTES= to make).",
-                file=sys.stderr,
-            )
+            warn(f"This run stops after {LAPTOP_MINUTES:g} minutes (say --minutes, or MINUTES= to make).")
     return [load_space(name) for name in names]
 
 
@@ -360,7 +356,7 @@ def _machines() -> list[Machine]:
 def _as_first_planned(resources: Resources, spaces: Sequence[SearchSpace], storage: Storage) -> Resources:
     resources, note = as_first_planned(resources, spaces, storage.declared())
     if note:
-        print(note, file=sys.stderr)
+        warn(note)
     return resources
 
 
@@ -406,7 +402,8 @@ def _number(convert: Callable[[str], float], fits: Callable[[float], bool], allo
 
 _count = _number(int, lambda number: number >= 1, "a whole number from 1")
 _seed = _number(int, lambda number: number >= 0, "a whole number from 0")
-_positive = _number(float, lambda number: 0 < number < math.inf, "a number above 0")
+_positive = _number(float, lambda number: 0 < number <= MOST_MINUTES, f"a number above 0, up to {MOST_MINUTES:,.0f}")
+_moment = _number(float, lambda number: 0 <= number < 2**40, "seconds since 1970")
 _port = _number(int, lambda number: 1 <= number <= 65535, "a port from 1 to 65535")
 _share = _number(float, lambda number: 0 <= number < math.inf, "a number from 0")
 

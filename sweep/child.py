@@ -1,7 +1,7 @@
 """The child of a supervisor: runs the cohorts of a plan on Ray, and reports how it goes.
 
 Its report is a JSON object a line: "ended" for each cohort, "storing" once Ray is over, and a last word: "over",
-"refused" (nothing is to be tried again), or "died".
+"refused" (nothing is to be tried again), "waits" (for a database that fails), or "died".
 """
 
 import json
@@ -15,11 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from sweep.dispatch import Dispatcher
+from sweep.dispatch import ANSWER_S, Dispatcher
 from sweep.errors import RayError, StorageError
 from sweep.finished import finished_trials, identities
 from sweep.journal import Journal
 from sweep.panel import Panel
+from sweep.patience import answers_within
 from sweep.plan import Plan, PlanError, cohort_flops
 from sweep.session import end_session
 from sweep.storage import Storage
@@ -53,11 +54,16 @@ def _run(task: Task, report: IO[str]) -> dict[str, Any]:
 
     from sweep.driver import run_cohorts
 
-    storage = Storage(task.url)
-    plan = task.plan.without(finished_trials(task.plan.trials, storage))
+    try:
+        storage = Storage(task.url)
+        with answers_within(storage, lambda: ANSWER_S):
+            plan = task.plan.without(finished_trials(task.plan.trials, storage))
+            counts = counts_before(plan, storage)
+    except StorageError as error:
+        return {"event": "waits", "reason": f"the database fails: {error}"}
     journal = _Report(task.log, report)
     operations = sum(map(cohort_flops, plan.cohorts))
-    panel = Panel(Console(), counts_before(plan, storage), operations, task.settings.deadline)
+    panel = Panel(Console(), counts, operations, task.settings.deadline)
     own = identities({trial.scoring for trial in plan.trials})
     dispatcher = Dispatcher(plan, storage, task.sweep_id, own, panel, journal, task.settings, task.marks)
     try:

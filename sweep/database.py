@@ -227,7 +227,10 @@ class Database:
 def exists(url: str) -> bool:
     """Whether there is a database at `url`, as far as its name tells: an SQLite file may be missing."""
     parsed = _parse(url)
-    return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
+    try:
+        return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
+    except OSError:  # opening it will tell
+        return True
 
 
 def local_time() -> datetime:

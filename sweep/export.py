@@ -29,9 +29,9 @@ def export(storage: Storage, to: str, path: Path, tell: Callable[[str], None] = 
     """
     if "://" in str(path) or ":/" in str(path):
         raise ExportError(f"{path}: a URL, allowed: the path of a new file")
-    if path.exists():
-        raise ExportError(f"{path}: is there already, allowed: a new file")
     try:
+        if path.exists():
+            raise ExportError(f"{path}: is there already, allowed: a new file")
         with storage.describing():
             results = load_results(storage)
             path.parent.mkdir(parents=True, exist_ok=True)

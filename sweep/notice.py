@@ -2,8 +2,8 @@
 
 import os
 import subprocess
-import sys
 
+from sweep.output import warn
 from sweep.storage import Storage, StorageError
 
 
@@ -25,4 +25,4 @@ def notify(command: str, state: str, storage: Storage, sweep_id: int) -> None:
     told = {"SWEEP_STATE": state, "SWEEP_ID": str(sweep_id), "SWEEP_DB": storage.name, "SWEEP_COUNTS": counts}
     code = subprocess.run(command, shell=True, env=os.environ | told, check=False).returncode
     if code:
-        print(f"--notify: the command ended with {code}", file=sys.stderr)
+        warn(f"--notify: the command ended with {code}")

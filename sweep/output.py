@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 
 class OutputError(Exception):
@@ -12,6 +13,12 @@ class OutputError(Exception):
 def say(text: str) -> None:
     """Print a line, if it can be printed."""
     attempt(lambda: print(text, flush=True))
+
+
+def warn(text: str) -> None:
+    """Write a line to the error stream, if it can be written."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def attempt(printing: Callable[[], object]) -> None:

@@ -1,29 +1,30 @@
-"""A password in a database URL does not stay in the command line, which every user of the machine can read."""
+"""The URL of a database server does not stay in the command line, which every user of the machine can read."""
 
 import os
-import re
 import sys
 
-_OPTIONS = ("--db", "--d")  # argparse takes a beginning for the whole
-_HAS_PASSWORD = re.compile(r"[\w+]+://([^@]*:.*@|.*[?&]\w*pass)", re.IGNORECASE)
+_OPTION = "--db"
 
 
 def hide_password() -> None:
-    """Start this command again with the URL in the environment, which only its user can read, if it has a password.
+    """Start this command again with the URL in the environment, which only its user can read.
 
-    Ray would keep the command line, too, where whoever joins the cluster can ask for it.
+    It may hold a password. An SQLite file has none, and stays where it is.
     """
-    words, url = _without_url(sys.orig_argv)
-    if url is not None and _HAS_PASSWORD.match(url):
-        os.execve(sys.executable, words, os.environ | {"SWEEP_DB": url})
+    words, urls = _without_urls(sys.orig_argv)
+    if any("://" in url and not url.startswith("sqlite") for url in urls):
+        os.execve(sys.executable, words, os.environ | {"SWEEP_DB": urls[-1]})
 
 
-def _without_url(words: list[str]) -> tuple[list[str], str | None]:
-    """A command line without its last --db, and the URL that this named."""
-    for at in range(len(words) - 1, 0, -1):
-        option, equals, value = words[at].partition("=")
-        if option in _OPTIONS and equals:
-            return words[:at] + words[at + 1 :], value
-        if option in _OPTIONS and at + 1 < len(words):
-            return words[:at] + words[at + 2 :], words[at + 1]
-    return words, None
+def _without_urls(words: list[str]) -> tuple[list[str], list[str]]:
+    """A command line without --db, and the URLs that this named."""
+    kept, urls, rest = [], [], iter(words)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if option != _OPTION:
+            kept.append(word)
+        elif equals:
+            urls.append(value)
+        else:
+            urls += [url for url in [next(rest, None)] if url is not None]
+    return kept, urls

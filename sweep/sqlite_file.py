@@ -16,7 +16,7 @@ from sweep.errors import StorageError
 from sweep.file_lock import FileLock
 
 BUSY_TIMEOUT_S = 30
-FOLD_TIMEOUT_S = 5
+FOLD_TIMEOUT_S = 2
 CACHE_KIB = 64_000  # identities are random, so each row that is added or looked up is on another page
 LONGEST = 2**26  # bytes of a text or a blob; the settings of a sweep and tracebacks are far shorter
 # A reader may take this much processor time, so that a stranger's view without an end does not run for ever.
@@ -46,6 +46,8 @@ class SqliteFile:
             raise StorageError(f"{name}: allowed: a file, as in sqlite:///runs/mnist/results.db")
         self.name = name
         given = Path(url.database)
+        if "\0" in url.database:
+            raise StorageError(f"{name}: allowed: a name of a file, which has no NUL in it")
         try:
             if create and not given.exists():
                 given.parent.mkdir(parents=True, exist_ok=True)

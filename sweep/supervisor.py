@@ -116,6 +116,7 @@ class _Supervisor:
         self._task, self._storage, self._journal, self._tell = task, storage, journal, tell
         self._first = True
         self._child: subprocess.Popen[bytes] | None = None
+        self._paused = False
         self._asked = 0  # how many signals came
         self._patience: float | None = None  # value of time.monotonic() at which the child is killed
 
@@ -129,18 +130,34 @@ class _Supervisor:
                 return Outcome(failed, word["interrupted"], word["repeated_error"])
             if word["event"] == "refused":
                 raise _ERRORS[word["what"]](word["reason"])
-            clear_live_display()
-            self._journal.write("died", reason=word["reason"], errors=ended.errors)
-            self._put_back(word["reason"])
+            if word["event"] == "waits":
+                self._pause(word["reason"])
+            else:
+                self._mourn(word["reason"], ended.errors)
+                fruitless = 1 if ended.cohorts else fruitless + 1
             if self._asked:
                 return Outcome(failed, interrupted=True)
-            fruitless = 1 if ended.cohorts else fruitless + 1
             if fruitless == FRUITLESS:
                 raise RayError(f"Ray failed {FRUITLESS} times in a row: {word['reason']}")
-            self._note(f"Ray failed, starting it again: {word['reason']}")
-            self._wait(PAUSE_S * (fruitless - 1))
+            if word["event"] == "died":
+                self._note(f"Ray failed, starting it again: {word['reason']}")
+                self._wait(PAUSE_S * (fruitless - 1))
             if self._asked:
                 return Outcome(failed, interrupted=True)
+
+    def _mourn(self, reason: str, errors: str) -> None:
+        """A child has died: its terminal, the event log and its trials are put in order."""
+        self._paused = False
+        clear_live_display()
+        self._journal.write("died", reason=reason, errors=errors)
+        self._put_back(reason)
+
+    def _pause(self, reason: str) -> None:
+        """Wait a little, and say why, once."""
+        if not self._paused:
+            self._note(f"Paused, for {reason}. Going on when it works again.")
+        self._paused = True
+        self._wait(PAUSE_S)
 
     @contextmanager
     def signals(self) -> Iterator[None]:
@@ -163,19 +180,29 @@ class _Supervisor:
     def _one_child(self) -> _Ended:
         self._storage.disconnect()
         ended = _Ended()
-        with scratch_folder() as scratch:
-            reading, writing = os.pipe()
-            with os.fdopen(reading, "rb") as words:
-                self._child = child = _start(writing)
-                os.close(writing)
-                try:
-                    self._send(child, scratch)
-                    self._listen(child, words, ended)
-                finally:
-                    self._end(child)
-                    self._child = None
-            ended.errors = _last_line(Path(scratch) / ERRORS)
+        try:
+            with scratch_folder() as scratch:
+                self._run_child(scratch, ended)
+                ended.errors = _last_line(Path(scratch) / ERRORS)
+        except OSError as error:
+            if self._first:
+                raise PlanError(f"no process can be started: {error.strerror or error}") from None
+            ended.word = {"event": "waits", "reason": f"no process can be started: {error.strerror or error}"}
         return ended
+
+    def _run_child(self, scratch: str, ended: _Ended) -> None:
+        reading, writing = os.pipe()
+        with os.fdopen(reading, "rb") as words:
+            try:
+                self._child = child = _start(writing)
+            finally:
+                os.close(writing)
+            try:
+                self._send(child, scratch)
+                self._listen(child, words, ended)
+            finally:
+                self._end(child)
+                self._child = None
 
     def _send(self, child: "subprocess.Popen[bytes]", scratch: str) -> None:
         """Hand over the task. The pipe stays open: when it closes, the child knows that this process is gone."""
@@ -230,15 +257,11 @@ class _Supervisor:
 
         Somebody who wants the sweep to stop does not wait for that: the next sweep puts them back, too.
         """
-        told = False
-        while problem := self._release(reason):
+        while self._asked < 2 and (problem := self._release(reason)):
             if self._asked:
                 self._note(f"{problem}; the next run puts back what ran.")
                 return
-            if not told:
-                self._note(f"Paused, for the database fails: {problem}. Going on when it works again.")
-                told = True
-            self._wait(PAUSE_S)
+            self._pause(f"the database fails: {problem}")
 
     def _release(self, reason: str) -> StorageError | None:
         outcome: Literal["INTERRUPTED", "LOST"] = "INTERRUPTED" if self._asked else "LOST"
@@ -270,7 +293,8 @@ def _last_line(file: Path) -> str:
 def _start(report: int) -> "subprocess.Popen[bytes]":
     """A child that finds its packages where this process does, whatever lies in the current folder.
 
-    Signals that ask it to stop wait until it can take them.
+    Signals that ask it to stop wait until it can take them. The URL of the database, which may hold a password, is not
+    in its environment, for Ray's processes inherit that.
     """
     path = os.pathsep.join(str(Path(place).absolute()) for place in sys.path)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
@@ -280,7 +304,7 @@ def _start(report: int) -> "subprocess.Popen[bytes]":
             stdin=subprocess.PIPE,
             pass_fds=[report],
             start_new_session=True,
-            env=os.environ | {"PYTHONPATH": path},
+            env={name: value for name, value in os.environ.items() if name != "SWEEP_DB"} | {"PYTHONPATH": path},
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

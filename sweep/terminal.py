@@ -4,7 +4,8 @@ import os
 import sys
 import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from sweep.output import say
 
@@ -33,11 +34,17 @@ def quiet_terminal() -> Iterator[None]:
     before = termios.tcgetattr(sys.stdout)
     changed = [*before]
     changed[_LOCAL_MODES] = before[_LOCAL_MODES] & ~termios.ECHOCTL
-    termios.tcsetattr(sys.stdout, termios.TCSANOW, changed)
+    _set(changed)
     try:
         yield
     finally:
-        termios.tcsetattr(sys.stdout, termios.TCSANOW, before)
+        if _is_ours():  # in the background this would stop the process
+            _set(before)
+
+
+def _set(modes: list[Any]) -> None:
+    with suppress(termios.error):  # it has been closed
+        termios.tcsetattr(sys.stdout, termios.TCSANOW, modes)
 
 
 def _is_ours() -> bool:

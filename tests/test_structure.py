@@ -25,7 +25,7 @@ MAY_USE = {
 # Entry points bring together what the packages keep apart.
 ENTRY_POINTS = {
     "metrics/__main__.py": {"data"},
-    "reports/__main__.py": {"sweep.storage", "sweep.output", "sweep.password", "sweep.spreadsheet"},
+    "reports/__main__.py": {"sweep.storage", "sweep.output", "sweep.password", "sweep.parser", "sweep.spreadsheet"},
 }
 MIGRATIONS = {path.relative_to(ROOT).as_posix() for path in (ROOT / "sweep" / "migrations").rglob("*.py")}
 HOMES = {
@@ -39,6 +39,7 @@ HOMES = {
     "matplotlib": {"reports/figures.py", "reports/curves.py", "reports/factors.py"},
     "argparse": {
         *(f"{package}/__main__.py" for package in PACKAGES),
+        "sweep/parser.py",
         "benchmarks/options.py",
         "benchmarks/throughput.py",
         "benchmarks/precision.py",

@@ -188,6 +188,7 @@ class Chaos:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_heed_signals,
                 cwd=ROOT,
             )
 
@@ -305,6 +306,12 @@ class Chaos:
         if whole.startswith("sqlite"):
             assert read(whole, "PRAGMA integrity_check") == [("ok",)]
         assert read(whole, "SELECT count(*) FROM attempts WHERE outcome IS NULL") == [(0,)]
+
+
+def _heed_signals() -> None:
+    """Whoever started this may ignore signals, as nohup does, and what it starts would, too."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def main() -> int:

@@ -190,7 +190,7 @@ def silent_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-@pytest.mark.parametrize("command", ["sweep status --db", "sweep run --d", "reports --db"])
+@pytest.mark.parametrize("command", ["sweep status --db", "sweep run --db sqlite:///x.db --db", "reports --db"])
 def test_a_password_leaves_the_command_line_within_a_second(silent_port: int, command: str) -> None:
     url = f"postgresql+psycopg://u:geheim@127.0.0.1:{silent_port}/db"
     module, *words = command.split()

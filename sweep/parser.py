@@ -1,0 +1,16 @@
+"""Command lines whose mistakes are told in one line."""
+
+import argparse
+import re
+from typing import Any, NoReturn
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser that takes no beginning of an option for the whole, and repeats no URL, which may hold a password."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"allow_abbrev": False} | settings)
+
+    def error(self, message: str) -> NoReturn:
+        message = re.sub(r"\S*://\S*", "(a URL)", message)
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
