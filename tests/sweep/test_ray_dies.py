@@ -4,20 +4,21 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 from made_trials import rows, write_space
-from processes import descendants
+from processes import beginning_with, descendants
 
 from data.mnist import ensure_mnist
 from sweep.devices import this_machine
@@ -130,6 +131,23 @@ def test_helpers_of_ray_die_one_after_the_other_and_the_sweep_completes_its_grid
     assert rows(sweep.file, ended) == [(1,)] * 2 * len(LAYERS)
     assert rows(sweep.file, "SELECT DISTINCT outcome FROM attempts ORDER BY outcome") == [("COMPLETE",), ("LOST",)]
     assert [event["event"] for event in sweep.events()][-1] == "over"
+
+
+def test_a_database_that_fails_while_ray_is_started_again_is_waited_for(tmp_path: Path) -> None:
+    impatient = beginning_with(
+        "from sweep import sqlite_file\nsqlite_file.BUSY_TIMEOUT_S = 0.5", tmp_path / "impatient"
+    )
+    with running(tmp_path, steps=2000, PYTHONPATH=impatient["PYTHONPATH"]) as sweep:
+        sweep.wait_for(lambda: rows_of_cohorts(sweep.file))
+        with closing(sqlite3.connect(sweep.file, isolation_level=None, timeout=60)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            helper = sweep.helper("raylet")
+            assert helper is not None
+            psutil.Process(helper.ppid()).kill()
+            sweep.wait_for(lambda: "Paused, for the database fails" in sweep.output.read_text())
+            other.execute("ROLLBACK")
+        assert sweep.process.wait(PATIENCE_S) == 0, sweep.output.read_text()
+    assert sweep.complete() == 2 * len(LAYERS)
 
 
 @dataclass(frozen=True)
