@@ -217,6 +217,33 @@ def test_a_reader_that_goes_away_is_no_error(database: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (["sweep", "run", "{space}", "--since", "nan"], "got nan, allowed: seconds since 1970"),
+        (["sweep", "run", "{space}", "--minutes", "1e308"], "got 1e308, allowed: a number above 0, up to 5,000,000"),
+        (["sweep", "run", "{space}", "--db", "sqlite:///x%00y"], "allowed: a name of a file, which has no NUL in it"),
+        (["sweep", "export", "--to", "csv", "x" * 300, "--db", "{db}"], "can't be written: File name too long"),
+        (["sweep", "status", "--d", "{db}"], "unrecognized arguments: --d (a URL)"),
+        (["reports", "postgresql://u:geheim@h/x"], "invalid choice: (a URL)"),
+        (["reports", "watch", "--every", "1e300", "--db", "{db}"], "allowed: a number above 0, up to 1e+06"),
+    ],
+)
+def test_what_a_stranger_typed_is_answered_in_one_line(
+    database: Path, space: str, command: list[str], reason: str
+) -> None:
+    words = [word.format(space=space, db=f"sqlite:///{database}") for word in command]
+    done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert reason in one_line(done.stderr)
+
+
+def test_an_error_that_can_not_be_written_keeps_its_exit_code(tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "sweep", "status", "--db", f"sqlite:///{tmp_path}/none.db"]
+        assert subprocess.run(command, stderr=full, timeout=60).returncode == 2
+
+
 def test_rerun_of_an_unknown_trial_fetches_nothing(
     database: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
