@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,9 +86,11 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, steps: int, umask: int = 0o022, **environment: str) -> Iterator[Running]:
+def running(
+    folder: Path, steps: int, layers: Sequence[int] = LAYERS, umask: int = 0o022, **environment: str
+) -> Iterator[Running]:
     ensure_mnist()
-    space = write_space(folder / "grid.yaml", LAYERS, steps=steps)
+    space = write_space(folder / "grid.yaml", layers, steps=steps)
     command = [sys.executable, "-m", "sweep", "run", space, "--db", f"sqlite:///{folder}/results.db"]
     output, scratch = folder / "output.txt", Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
     own = {"TMPDIR": str(scratch), "HOME": str(scratch / "home")}
@@ -134,10 +136,9 @@ def test_helpers_of_ray_die_one_after_the_other_and_the_sweep_completes_its_grid
 
 
 def test_a_database_that_fails_while_ray_is_started_again_is_waited_for(tmp_path: Path) -> None:
-    impatient = beginning_with(
-        "from sweep import sqlite_file\nsqlite_file.BUSY_TIMEOUT_S = 0.5", tmp_path / "impatient"
-    )
-    with running(tmp_path, steps=2000, PYTHONPATH=impatient["PYTHONPATH"]) as sweep:
+    impatient = "from sweep import sqlite_file\nsqlite_file.BUSY_TIMEOUT_S = 0.5"
+    path = beginning_with(impatient, tmp_path / "impatient")["PYTHONPATH"]
+    with running(tmp_path, steps=3000, layers=(2, 3, 4), PYTHONPATH=path) as sweep:
         sweep.wait_for(lambda: rows_of_cohorts(sweep.file))
         with closing(sqlite3.connect(sweep.file, isolation_level=None, timeout=60)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -147,7 +148,7 @@ def test_a_database_that_fails_while_ray_is_started_again_is_waited_for(tmp_path
             sweep.wait_for(lambda: "Paused, for the database fails" in sweep.output.read_text())
             other.execute("ROLLBACK")
         assert sweep.process.wait(PATIENCE_S) == 0, sweep.output.read_text()
-    assert sweep.complete() == 2 * len(LAYERS)
+    assert sweep.complete() == 6
 
 
 @dataclass(frozen=True)
