@@ -89,11 +89,10 @@ class Running:
 def running(
     folder: Path, steps: int, layers: Sequence[int] = LAYERS, umask: int = 0o022, **environment: str
 ) -> Iterator[Running]:
-    ensure_mnist()
     space = write_space(folder / "grid.yaml", layers, steps=steps)
     command = [sys.executable, "-m", "sweep", "run", space, "--db", f"sqlite:///{folder}/results.db"]
     output, scratch = folder / "output.txt", Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
-    own = {"TMPDIR": str(scratch), "HOME": str(scratch / "home")}
+    own = {"TMPDIR": str(scratch), "HOME": str(scratch / "home"), "SWEEP_DATA": str(ensure_mnist())}
     with output.open("wb") as written:
         process = subprocess.Popen(
             [*command, "--notify", 'echo "told: $SWEEP_STATE"'],
@@ -261,7 +260,7 @@ def test_a_killed_sweep_takes_ray_along_and_the_next_one_clears_up_without_strea
         long_ago = time.time() - 1000
         os.utime(left, (long_ago, long_ago))
         command = f"{sys.executable} -m sweep run {tmp_path}/grid.yaml --limit 1 --db sqlite:///{sweep.file}"
-        own = os.environ | {"TMPDIR": str(sweep.scratch), "HOME": NO_HOME}
+        own = os.environ | {"TMPDIR": str(sweep.scratch), "HOME": NO_HOME, "SWEEP_DATA": str(ensure_mnist())}
         # No file may take the place of a stream that is closed, else what is printed would go into the database.
         assert subprocess.run(f"{command} <&- >&- 2>&-", shell=True, env=own, timeout=PATIENCE_S).returncode == 0
         assert list(sweep.scratch.glob("sweep-*")) == []
