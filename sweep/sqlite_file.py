@@ -35,7 +35,7 @@ class SqliteFile:
 
     Attributes:
         path: the file itself, links followed.
-        writable: whether this process may write to it, and beside it, as a write-ahead log needs.
+        writable: whether this process may write to the file and to its folder, where SQLite puts its write-ahead log.
 
     Raises:
         StorageError: there is no such file, or it can't be made.
@@ -60,7 +60,7 @@ class SqliteFile:
         self.writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
 
     def reader(self) -> Engine:
-        """Connections that change nothing, for a limited time, whoever made the file.
+        """Connections that can't change the file and have limited time for a query, since a stranger may have made it.
 
         They are opened like any other, since one that is opened read-only leaves its write-ahead log behind. Only where
         nothing can be written is the file opened so; without a log it is then taken as one that nobody writes to.

@@ -175,5 +175,5 @@ def _shown(words: str) -> Column[Any]:
     return Column(name, column.type, nullable=column.nullable or source != "t")
 
 
-# Of its own metadata, for it is a view: nothing creates it as a table.
+# This table has metadata of its own, because it describes the view: `create_all` must not create it.
 results = Table("results", MetaData(), *map(_shown, _SHOWN.split(",")))

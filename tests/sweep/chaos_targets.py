@@ -66,7 +66,7 @@ class File:
         return {"lock": self._lock, "fill": self._fill}
 
     def whole(self) -> str:
-        """Of the file alone, without what lies beside it."""
+        """A copy of the file alone, without its write-ahead log."""
         shutil.copy(self._file, self._copy)
         return f"sqlite:///{self._copy}"
 

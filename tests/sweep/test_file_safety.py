@@ -1,4 +1,4 @@
-"""An SQLite file keeps what was written, whoever opens it, and is whole when a command ends."""
+"""An SQLite file keeps what was written although other processes open it, and is complete when a command ends."""
 
 import os
 import shutil
@@ -158,7 +158,7 @@ class TestPublished:
 
 
 class TestFilesBeside:
-    """What lies beside a database may be somebody else's."""
+    """Files beside a database may belong to somebody else."""
 
     def test_the_name_of_a_driver_is_written_through_no_link(self, tmp_path: Path) -> None:
         victim, storage = tmp_path / "victim.txt", Storage(f"sqlite:///{tmp_path}/results.db", create=True)

@@ -224,7 +224,7 @@ def test_a_link_to_a_checkpoint_is_not_followed(tmp_path: Path, whole: Path) -> 
 
 @contextmanager
 def nobody_reads(fifo: Path) -> Iterator[None]:
-    """A fifo that is not opened meanwhile; whoever opens it all the same is told that it is empty."""
+    """Make a fifo, and assert that nobody opens it. A reader that does so finds it empty and is not kept waiting."""
     os.mkfifo(fifo)
     opened = threading.Event()
 

@@ -150,7 +150,7 @@ def test_half_the_memory_cuts_anew_and_says_so(grid: str, tmp_path: Path, capsys
     assert second != first
     assert json.loads(output)["cohorts"] == len(second)
     assert len(errors.splitlines()) == 1
-    assert "cohorts are cut anew, and scores may differ in rounding" in errors
+    assert "divides the trials into cohorts again. Their scores may differ in rounding" in errors
     with free(0.97 * less):
         assert sweeps.plan(grid) == second, "the last figure that fits"
     capsys.readouterr()
