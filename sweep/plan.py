@@ -129,9 +129,9 @@ def as_first_planned(
     if not figures or memory == figures[0]:
         return replace(resources, memory=memory), None
     return replace(resources, memory=memory), (
-        f"The first sweep of these trials planned {figures[0] / 2**30:.2f} GiB of memory for each worker, and that is no "
-        f"longer free. This sweep plans {memory / 2**30:.2f} GiB and divides the trials into cohorts again. Their scores "
-        "may differ in rounding from those of a sweep that was never disturbed."
+        f"The first sweep of these trials planned {figures[0] / 2**30:.2f} GiB of memory for each worker, and that is "
+        f"no longer free. This sweep plans {memory / 2**30:.2f} GiB and divides the trials into cohorts again. "
+        "Their scores may differ in rounding from those of a sweep that was never disturbed."
     )
 
 
