@@ -133,17 +133,23 @@ class _Supervisor:
             if word["event"] == "waits":
                 self._pause(word["reason"])
             else:
-                self._mourn(word["reason"], ended.errors)
                 fruitless = 1 if ended.cohorts else fruitless + 1
+                self._mourn(word["reason"], ended.errors)
+                if not self._asked:
+                    self._start_again(word["reason"], fruitless)
             if self._asked:
                 return Outcome(failed, interrupted=True)
-            if fruitless == FRUITLESS:
-                raise RayError(f"Ray failed {FRUITLESS} times in a row: {word['reason']}")
-            if word["event"] == "died":
-                self._note(f"Ray failed, starting it again: {word['reason']}")
-                self._wait(PAUSE_S * (fruitless - 1))
-            if self._asked:
-                return Outcome(failed, interrupted=True)
+
+    def _start_again(self, reason: str, fruitless: int) -> None:
+        """Say so, and give a cluster time to notice what is gone.
+
+        Raises:
+            RayError: too many children have died in a row.
+        """
+        if fruitless == FRUITLESS:
+            raise RayError(f"Ray failed {FRUITLESS} times in a row: {reason}")
+        self._note(f"Ray failed, starting it again: {reason}")
+        self._wait(PAUSE_S * (fruitless - 1))
 
     def _mourn(self, reason: str, errors: str) -> None:
         """A child has died: its terminal, the event log and its trials are put in order."""

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 from chaos_targets import File, Server, Target, read
-from processes import descendants, workers_of
+from processes import HELPERS, beginning_with, started_by, workers_of
 
 from search_spaces.space import expand, load_space
 from sweep import cost
@@ -39,16 +39,9 @@ scoring: {{n_samples: 500}}
 """
 BETWEEN_S, LOCKED_S, FULL_S, FROZEN_S = 3.0, 10.0, 10.0, 45.0
 STARTING_S = 120.0  # Ray may take long where much else runs
-HELPERS = ("raylet", "gcs_server", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
 WORKERS = 2
 # Memory decides how cohorts are cut, and is never the same at two starts: this share more or less.
 SPREAD = 0.05
-OWN_MEMORY = """
-import os
-if "CHAOS_MEMORY" in os.environ:
-    from sweep import devices
-    devices._free_memory = lambda: int(os.environ["CHAOS_MEMORY"])
-"""
 VALUES = """
 SELECT t.trial_id, t.state, i.formula, i.classifier, i.n_samples, i.z_seed,
        s.step, s.score, s.inception_score, s.coverage, s.entropy, s.frechet, p.png
@@ -109,7 +102,6 @@ class Chaos:
         self._random = random.Random(seed)
         self._space = folder / "grid.yaml"
         self._space.write_text(SPACE.format(layers=list(range(2, 2 + layers)), steps=steps), encoding="utf-8")
-        (folder / "sitecustomize.py").write_text(OWN_MEMORY, encoding="utf-8")
         self._folder = folder
         self._memory = self._for_three_members()
         self._quiet = f"sqlite:///{folder}/quiet.db"
@@ -144,8 +136,8 @@ class Chaos:
         return [*command, *options, "--checkpoints", str(checkpoints)]
 
     def _environment(self, memory: float) -> dict[str, str]:
-        path = os.pathsep.join([str(ROOT), str(self._folder)])
-        return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path, "CHAOS_MEMORY": str(int(memory))}
+        code = f"from sweep import devices\ndevices._free_memory = lambda: {int(memory)}"
+        return beginning_with(code, self._folder / "memory")
 
     def _hit(self, seconds: float) -> None:
         faults = self._faults()
@@ -213,16 +205,13 @@ class Chaos:
     def _below(self) -> list[psutil.Process]:
         """The sweep, and every process that it started."""
         assert self._process is not None
-        found = []
-        for pid in descendants(self._process.pid):
-            with suppress(psutil.NoSuchProcess):
-                found.append(psutil.Process(pid))
-        return found
+        return started_by(self._process.pid)
 
     def _driver(self) -> int:
         """The process that has Ray started and writes to the database."""
+        assert self._process is not None
         helpers = [process for process in self._below() if process.name() in HELPERS]
-        return helpers[0].ppid() if helpers else self._process.pid  # type: ignore[union-attr]
+        return helpers[0].ppid() if helpers else self._process.pid
 
     def _workers(self) -> list[int]:
         assert self._process is not None

@@ -97,3 +97,10 @@ def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
     finally:
         connection.close()
+
+
+def cohorts_under_way(file: Path) -> int:
+    """Cohorts in flight that have told of progress."""
+    if not file.exists() or not rows(file, "SELECT 1 FROM sqlite_master WHERE name = 'results'"):
+        return 0
+    return len(rows(file, "SELECT 1 FROM cohorts WHERE share > 0"))

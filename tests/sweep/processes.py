@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 LISTENS = "0A"
 ROOT = Path(__file__).parent.parent.parent
 
@@ -22,6 +24,18 @@ def on_one_core(number: int = 0) -> Callable[[], None]:
     machine, and threads that wait for one another are slow where others want their cores."""
     cores = sorted(os.sched_getaffinity(0))
     return lambda: os.sched_setaffinity(0, {cores[number % len(cores)]})
+
+
+HELPERS = ("raylet", "gcs_server", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
+
+
+def started_by(driver: int) -> list[psutil.Process]:
+    """A process and all that it started, as far as they still live."""
+    found = []
+    for pid in descendants(driver):
+        with suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return found
 
 
 def workers_of(driver: int) -> list[int]:

@@ -64,7 +64,7 @@ def written(cohort: Cohort, folder: Path) -> Path:
 
 def read(path: Path) -> tuple[Tensors, Facts]:
     with safe_open(path, framework="pt") as opened:
-        return {name: opened.get_tensor(name) for name in opened.keys()}, opened.metadata()  # noqa: SIM118
+        return {name: opened.get_tensor(name) for name in opened.keys()}, opened.metadata()  # noqa: SIM118 (no mapping)
 
 
 def put_in(folder: Path, tensors: Tensors, facts: Facts | None, step: int = KEPT_AT) -> Path:

@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
-from made_trials import rows, write_space
-from processes import beginning_with, descendants
+from made_trials import cohorts_under_way, rows, write_space
+from processes import HELPERS, beginning_with, started_by
 
 from data.mnist import ensure_mnist
 from sweep.devices import this_machine
@@ -29,7 +30,6 @@ pytestmark = [
 ]
 PATIENCE_S = 180.0
 SOON_S = 15.0
-HELPERS = (("raylet",), ("gcs_server",), ("ray::DashboardAgent", "ray::RuntimeEnvAgent"))
 LAYERS = tuple(range(2, 14))
 NO_HOME = "/proc/nothere"  # a folder that can't be made
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -72,14 +72,12 @@ class Running:
 
     def below(self) -> list[psutil.Process]:
         """It and all that it started."""
-        found = []
-        for pid in descendants(self.process.pid):
-            with suppress(psutil.NoSuchProcess):
-                found.append(psutil.Process(pid))
-        return found
+        return started_by(self.process.pid)
 
-    def helper(self, name: str) -> psutil.Process | None:
-        return next((process for process in self.below() if process.name() == name), None)
+    def helpers(self, names: Sequence[str]) -> list[psutil.Process]:
+        """Helper processes of Ray with these names; none as long as one of them is missing."""
+        found = [process for process in self.below() if process.name() in names]
+        return found if len(found) == len(names) else []
 
     def events(self) -> list[dict[str, object]]:
         return [json.loads(line) for line in (self.folder / "results-sweep-1.jsonl").read_text().splitlines()]
@@ -115,12 +113,13 @@ def running(
 
 def test_helpers_of_ray_die_one_after_the_other_and_the_sweep_completes_its_grid(tmp_path: Path) -> None:
     with running(tmp_path, steps=3000) as sweep:
-        for names in HELPERS:
+        for names in (HELPERS[:1], HELPERS[1:2], HELPERS[2:]):
             sweep.wait_for_a_cohort()
-            sweep.wait_for(lambda names=names: all(map(sweep.helper, names)))  # type: ignore[misc]
-            for helper in filter(None, map(sweep.helper, names)):
+            sweep.wait_for(partial(sweep.helpers, names))
+            victims = sweep.helpers(names)
+            for helper in victims:
                 helper.kill()
-                sweep.wait_for(lambda helper=helper: not helper.is_running())  # type: ignore[misc]
+            assert psutil.wait_procs(victims, timeout=SOON_S)[1] == []
         assert sweep.process.wait(PATIENCE_S) == 0, sweep.output.read_text()
         output = sweep.output.read_text()
         assert list(sweep.scratch.glob("sweep-*")) == []
@@ -138,12 +137,11 @@ def test_a_database_that_fails_while_ray_is_started_again_is_waited_for(tmp_path
     impatient = "from sweep import sqlite_file\nsqlite_file.BUSY_TIMEOUT_S = 0.5"
     path = beginning_with(impatient, tmp_path / "impatient")["PYTHONPATH"]
     with running(tmp_path, steps=3000, layers=(2, 3, 4), PYTHONPATH=path) as sweep:
-        sweep.wait_for(lambda: rows_of_cohorts(sweep.file))
+        sweep.wait_for(lambda: cohorts_under_way(sweep.file))
         with closing(sqlite3.connect(sweep.file, isolation_level=None, timeout=60)) as other:
             other.execute("BEGIN IMMEDIATE")
-            helper = sweep.helper("raylet")
-            assert helper is not None
-            psutil.Process(helper.ppid()).kill()
+            (raylet,) = sweep.helpers(["raylet"])
+            psutil.Process(raylet.ppid()).kill()
             sweep.wait_for(lambda: "Paused, for the database fails" in sweep.output.read_text())
             other.execute("ROLLBACK")
         assert sweep.process.wait(PATIENCE_S) == 0, sweep.output.read_text()
@@ -183,7 +181,7 @@ STOPS = {
 def stopped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
     number, every, umask = STOPS[request.param]
     with running(tmp_path_factory.mktemp("stopped"), steps=6000, umask=umask) as sweep:
-        sweep.wait_for(lambda: rows_of_cohorts(sweep.file))
+        sweep.wait_for(lambda: cohorts_under_way(sweep.file))
         places = list(sweep.scratch.iterdir())
         readable = [path.name for path in places if path.lstat().st_mode & OTHERS]
         tokens = list(sweep.scratch.rglob("auth_token"))
@@ -200,13 +198,6 @@ def stopped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         left_over = list(sweep.scratch.glob("sweep-*"))
         copy = shutil.copy(sweep.file, sweep.folder / "copy.db")  # of this file alone
         return Stopped(code, seconds, sweep.output.read_text(), sweep.events(), copy, left, left_over, readable, tokens)
-
-
-def rows_of_cohorts(file: Path) -> int:
-    """Cohorts in flight that have told of progress."""
-    if not file.exists() or not rows(file, "SELECT 1 FROM sqlite_master WHERE name = 'results'"):
-        return 0
-    return len(rows(file, "SELECT 1 FROM cohorts WHERE share > 0"))
 
 
 class TestStopped:
@@ -250,7 +241,7 @@ def test_a_ray_that_never_works_is_told_of_in_one_line(tmp_path: Path) -> None:
 
 def test_a_killed_sweep_takes_ray_along_and_the_next_one_clears_up_without_streams_or_a_home(tmp_path: Path) -> None:
     with running(tmp_path, steps=6000) as sweep:
-        sweep.wait_for(lambda: rows_of_cohorts(sweep.file))
+        sweep.wait_for(lambda: cohorts_under_way(sweep.file))
         below = sweep.below()
         sweep.process.kill()
         sweep.process.wait()

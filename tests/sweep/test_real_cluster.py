@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from made_trials import rows, write_space
+from made_trials import cohorts_under_way, rows, write_space
 
 from data.mnist import ensure_mnist
 from sweep.devices import this_machine
@@ -34,7 +34,7 @@ cluster.shutdown()
 
 def run(space: str, file: Path, **environment: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "sweep", "run", space, "--db", f"sqlite:///{file}"]
-    told = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+    told = os.environ | environment
     return subprocess.Popen(command, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -55,7 +55,7 @@ def test_a_node_is_killed_and_the_rest_goes_on(tmp_path: Path) -> None:
         address = cluster.stdout.readline().strip()
         sweep = run(space, file, RAY_ADDRESS=address)
         end = time.monotonic() + PATIENCE_S
-        while _working(file) < 2:  # one on either node
+        while cohorts_under_way(file) < 2:  # one on either node
             assert sweep.poll() is None, sweep.communicate()
             assert time.monotonic() < end
             time.sleep(0.2)
@@ -71,10 +71,3 @@ def test_a_node_is_killed_and_the_rest_goes_on(tmp_path: Path) -> None:
     outcomes = dict(rows(file, "SELECT outcome, count(*) FROM attempts GROUP BY outcome"))
     assert outcomes["COMPLETE"] == 2 * len(LAYERS)
     assert outcomes["LOST"] >= 2
-
-
-def _working(file: Path) -> int:
-    """Cohorts that have told of progress."""
-    if not file.exists() or not rows(file, "SELECT 1 FROM sqlite_master WHERE name = 'cohorts'"):
-        return 0
-    return len(rows(file, "SELECT 1 FROM cohorts WHERE share > 0"))

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_trials import complete, put, rows
+from processes import beginning_with
 
 from data.mnist import ensure_mnist
 from metrics.card import classifier_card
@@ -30,7 +30,6 @@ from sweep.devices import this_machine
 from sweep.plan import share_out
 from sweep.storage import Storage
 
-ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120.0
 SPACE = """\
 family: gan
@@ -230,10 +229,8 @@ def test_a_limit_counts_what_is_missing(grid: str, tmp_path: Path, capsys: pytes
 
 def command(folder: Path, memory: float, *arguments: str) -> str:
     """What the real command prints on a machine with so much free memory, and with one thread in the environment."""
-    # Python reads this file in every process that the command starts.
-    patch = f"from sweep import devices\ndevices._free_memory = lambda: {int(memory)}\n"
-    (folder / "sitecustomize.py").write_text(patch)
-    environment = os.environ | {"PYTHONPATH": f"{folder}:{ROOT}", "OMP_NUM_THREADS": "1"}
+    patch = f"from sweep import devices\ndevices._free_memory = lambda: {int(memory)}"
+    environment = beginning_with(patch, folder / "patch") | {"OMP_NUM_THREADS": "1"}
     line = [sys.executable, "-m", "sweep", *arguments, "--db", f"sqlite:///{folder}/results.db"]
     done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=PATIENCE_S)
     assert (done.returncode, done.stderr) == (0, "")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from made_trials import rows, write_space
+from made_trials import cohorts_under_way, write_space
 
 from data.mnist import ensure_mnist
 from sweep.devices import this_machine
@@ -25,11 +25,6 @@ pytestmark = [
 IN_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
-
-
-def working(file: Path) -> bool:
-    there = file.exists() and rows(file, "SELECT 1 FROM sqlite_master WHERE name = 'results'")
-    return bool(there and rows(file, "SELECT 1 FROM cohorts WHERE share > 0"))
 
 
 @pytest.fixture
@@ -70,7 +65,7 @@ def test_ctrl_c_leaves_no_row_of_the_live_display_behind(
     """The terminal would write ^C at the cursor, which moves it, and then the display can't be cleared."""
     sweep, ours, theirs = terminal
     before = termios.tcgetattr(theirs)
-    shown = read(sweep, ours, lambda shown: b"best score" in shown and working(tmp_path / "results.db"))
+    shown = read(sweep, ours, lambda shown: b"best score" in shown and cohorts_under_way(tmp_path / "results.db"))
     os.write(ours, b"\x03")
     shown += read(sweep, ours, lambda _: False)
     assert sweep.returncode == 130
@@ -87,7 +82,7 @@ def test_a_closed_terminal_stops_it_cleanly(
 ) -> None:
     sweep, ours, theirs = terminal
     os.close(theirs)
-    read(sweep, ours, lambda _: working(tmp_path / "results.db"))
+    read(sweep, ours, lambda _: cohorts_under_way(tmp_path / "results.db"))
     os.close(ours)
     assert sweep.wait(PATIENCE_S) == 130
     assert (tmp_path / "told").read_text() == "told: stopped\n"
