@@ -28,5 +28,5 @@ def test_a_disturbed_sweep_ends_like_one_that_nobody_disturbed(tmp_path: Path) -
     assert (outcome.lost, outcome.duplicated, outcome.different) == (0, 0, 0)
     assert outcome.trials == 48
     assert outcome.kills >= 5
-    assert outcome.restarts >= 2
+    assert outcome.restarts >= 1  # a driver may be killed before it has noticed that a helper was
     assert min(outcome.faults.values()) == 1, "the sweep was over too soon"
