@@ -2,7 +2,8 @@
 
 import os
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,6 +37,21 @@ def started_by(driver: int) -> list[psutil.Process]:
         with suppress(psutil.NoSuchProcess):
             found.append(psutil.Process(pid))
     return found
+
+
+def alive(processes: Sequence[psutil.Process], patience_s: float = 0.0) -> list[psutil.Process]:
+    """Those that still run after so many seconds: not a zombie, which has ended and waits to be asked for."""
+    end = time.monotonic() + patience_s
+    while (left := [process for process in processes if _runs(process)]) and time.monotonic() < end:
+        time.sleep(0.05)
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def workers_of(driver: int) -> list[int]:

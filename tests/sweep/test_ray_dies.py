@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 from made_trials import cohorts_under_way, rows, write_space
-from processes import HELPERS, beginning_with, started_by
+from processes import HELPERS, alive, beginning_with, started_by
 
 from data.mnist import ensure_mnist
 from sweep.devices import this_machine
@@ -119,7 +119,7 @@ def test_helpers_of_ray_die_one_after_the_other_and_the_sweep_completes_its_grid
             victims = sweep.helpers(names)
             for helper in victims:
                 helper.kill()
-            assert psutil.wait_procs(victims, timeout=SOON_S)[1] == []
+            assert alive(victims, SOON_S) == []
         assert sweep.process.wait(PATIENCE_S) == 0, sweep.output.read_text()
         output = sweep.output.read_text()
         assert list(sweep.scratch.glob("sweep-*")) == []
@@ -136,7 +136,7 @@ def test_helpers_of_ray_die_one_after_the_other_and_the_sweep_completes_its_grid
 def test_a_database_that_fails_while_ray_is_started_again_is_waited_for(tmp_path: Path) -> None:
     impatient = "from sweep import sqlite_file\nsqlite_file.BUSY_TIMEOUT_S = 0.5"
     path = beginning_with(impatient, tmp_path / "impatient")["PYTHONPATH"]
-    with running(tmp_path, steps=3000, layers=(2, 3, 4), PYTHONPATH=path) as sweep:
+    with running(tmp_path, steps=12000, layers=(2, 3, 4), PYTHONPATH=path) as sweep:
         sweep.wait_for(lambda: cohorts_under_way(sweep.file))
         with closing(sqlite3.connect(sweep.file, isolation_level=None, timeout=60)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -194,7 +194,7 @@ def stopped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             os.killpg(sweep.process.pid, number)
         code = sweep.process.wait(PATIENCE_S)
         seconds = time.monotonic() - start
-        left = [process for process in below if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+        left = alive(below)
         left_over = list(sweep.scratch.glob("sweep-*"))
         copy = shutil.copy(sweep.file, sweep.folder / "copy.db")  # of this file alone
         return Stopped(code, seconds, sweep.output.read_text(), sweep.events(), copy, left, left_over, readable, tokens)
@@ -245,8 +245,7 @@ def test_a_killed_sweep_takes_ray_along_and_the_next_one_clears_up_without_strea
         below = sweep.below()
         sweep.process.kill()
         sweep.process.wait()
-        psutil.wait_procs(below, timeout=SOON_S)
-        assert [p for p in below if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
+        assert alive(below, SOON_S) == []
         (left,) = sweep.scratch.glob("sweep-*")
         long_ago = time.time() - 1000
         os.utime(left, (long_ago, long_ago))
