@@ -2,7 +2,7 @@
 PYTHON ?= python3
 MINUTES ?=
 DB ?=
-GRID ?= $(shell $(BIN)/python -c 'from sweep.devices import this_machine as m; print("paper" if m().gpus else "laptop")')
+GRID ?= $(shell $(BIN)/python -c 'from sweep.planning.machine import this_machine as m; print("paper" if m().gpus else "laptop")')
 START := $(shell date +%s)
 REPORT_SECONDS := 20
 BIN := .venv/bin

@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from benchmarks.machine import device_name, file_name
 from benchmarks.options import count
-from benchmarks.sample import FAMILIES, thin
+from benchmarks.throughput.machine import device_name, file_name
+from benchmarks.throughput.sample import FAMILIES, thin
 from search_spaces.space import expand, load_space
 from search_spaces.trial import Trial
-from sweep.cohorts import partition
-from sweep.devices import this_machine
+from sweep.planning.cohorts import partition
+from sweep.planning.machine import this_machine
 
 RESULTS = Path(__file__).parent / "results"
 LEVEL = 0.01  # below this p-value the distributions are taken to differ
@@ -103,7 +103,7 @@ def scores(cells: Sequence[Trial], device: str, console: Console) -> list[float]
     Raises:
         RuntimeError: a cell failed.
     """
-    from sweep.worker import run_cohort
+    from sweep.worker.train import run_cohort
 
     found: dict[str, float] = {}
     in_order = sorted(cells, key=lambda cell: str(cell.shape))

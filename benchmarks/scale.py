@@ -22,8 +22,8 @@ from typing import TypeVar
 from metrics.identity import FORMULA, ScoreIdentity
 from search_spaces.space import SearchSpace, expand
 from search_spaces.trial import Scoring, Training
-from sweep.devices import processor_name
-from sweep.plan import Plan, Resources, make_plan
+from sweep.planning.machine import processor_name
+from sweep.planning.plan import Plan, Resources, make_plan
 from sweep.storage import Storage
 
 RESULTS = Path(__file__).parent / "results"

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data.idx import Split
-from data.mnist import load_arrays
+from data.mnist.dataset import load_arrays
+from data.mnist.idx import Split
 
 IMAGE_SIZE = 32  # pixels a side, as the models want them
 _PAD = 2

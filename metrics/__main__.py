@@ -9,10 +9,10 @@ import torch
 
 from data.errors import DataError
 from data.tensors import load_mnist, scale
-from metrics.card import SHIPPED, ClassifierCard, write_card
 from metrics.classifier import save_classifier
+from metrics.classifier_card import SHIPPED, ClassifierCard, write_card
+from metrics.classifier_training import store_reference, train_classifier
 from metrics.inception_score import inception_score, reversed_inception_score
-from metrics.training import store_reference, train_classifier
 
 EPOCHS, SEED = 24, 1  # of the shipped classifier
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from metrics.card import SHIPPED, WEIGHTS_NAME, ClassifierError, classifier_card
+from metrics.classifier_card import SHIPPED, WEIGHTS_NAME, ClassifierError, classifier_card
 
 IMAGE_SIDE = 32
 WIDTHS = (16, 32)

@@ -7,7 +7,7 @@ image is classified into it.
 import torch
 from torch import Tensor
 
-from metrics.labels import label_log_probabilities
+from metrics.log_probabilities import label_log_probabilities
 
 
 def coverage(logits: Tensor) -> Tensor:

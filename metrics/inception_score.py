@@ -7,7 +7,7 @@ mark, not a square.
 
 from torch import Tensor
 
-from metrics.labels import label_log_probabilities
+from metrics.log_probabilities import label_log_probabilities
 
 
 def reversed_inception_score(logits: Tensor) -> Tensor:

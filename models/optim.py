@@ -13,8 +13,8 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from models.architecture import Optimizer
-from models.parameters import Parameters
+from models.flat_parameters import Parameters
+from models.mlp.architecture import Optimizer
 
 _EPSILON = 1e-8  # of Adam, torch's default
 

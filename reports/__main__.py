@@ -14,7 +14,7 @@ DATABASE = "sqlite:///runs/mnist/results.db"
 
 
 def parse_arguments() -> argparse.Namespace:
-    from sweep.parser import OneLineParser
+    from sweep.command.parser import OneLineParser
 
     parser = OneLineParser(prog="python -m reports", description=__doc__)
     parser.add_argument("command", nargs="?", choices=["watch"], help="make it again whenever something has changed")
@@ -42,12 +42,12 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    from sweep.password import hide_password
+    from sweep.command.password import hide_password
 
     hide_password()
     arguments = parse_arguments()
     # Loaded after the arguments are read, so that --help and a mistyped option answer at once.
-    from sweep.output import warn
+    from sweep.command.console import warn
     from sweep.storage import Storage, StorageError
 
     try:
@@ -78,7 +78,7 @@ def default_folder(storage: "Storage") -> Path:
 
 def write_report(storage: "Storage", out: Path, most_sheets: int | None) -> int:
     from reports.folder import staging
-    from sweep.output import say, shown
+    from sweep.command.console import say, shown
 
     try:
         with storage.describing(), staging(out) as stage:
@@ -102,7 +102,7 @@ def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None) ->
     from reports.page import render_page
     from reports.report import as_files, make_sections
     from reports.summary import query_lines, summary
-    from sweep.spreadsheet import table_for_spreadsheet
+    from sweep.results.spreadsheet import table_for_spreadsheet
 
     query = query_lines(storage.url.render_as_string(hide_password=True))
     steps = storage.steps()
@@ -120,7 +120,7 @@ def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None) ->
 
 
 def fail(message: str) -> int:
-    from sweep.output import one_line, warn
+    from sweep.command.console import one_line, warn
 
     warn(f"error: {one_line(message)}")
     return 2

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from search_spaces.collector import no_collection
+from search_spaces.paused_gc import no_collection
 from search_spaces.trial import AXES, Family, Optimizer, Precision, Scoring, Training, Trial, axis_values
 
 FOLDER = Path(__file__).parent

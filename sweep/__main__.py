@@ -3,7 +3,7 @@
 # A password leaves the command line before anything is loaded that takes time.
 import signal
 
-from sweep.password import hide_password
+from sweep.command.password import hide_password
 
 if __name__ == "__main__":
     hide_password()
@@ -21,30 +21,30 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.mnist import DataError, ensure_mnist
-from metrics.card import ClassifierError
+from data.mnist.dataset import DataError, ensure_mnist
+from metrics.classifier_card import ClassifierError
 from search_spaces.space import SearchSpace, SpaceError, expand, load_space
 from search_spaces.trial import Trial
-from sweep.cluster import check_address, is_named, share_out_all
-from sweep.devices import Machine, this_machine
+from sweep.command.console import OutputError, answer, attempt, counted, one_line, say, shown, warn
+from sweep.command.parser import OneLineParser
+from sweep.command.terminal import open_streams
+from sweep.driver.cluster import check_address, is_named, share_out_all
+from sweep.driver.event_log import Journal
+from sweep.driver.hook import notify
 from sweep.errors import RayError, StorageError
-from sweep.export import FORMATS, ExportError, export
-from sweep.finished import finished_trials
-from sweep.journal import Journal
-from sweep.marks import EVERY_S, Marks
-from sweep.notice import notify
-from sweep.output import OutputError, answer, attempt, counted, one_line, say, shown, warn
-from sweep.parser import OneLineParser
-from sweep.plan import Plan, PlanError, Resources, as_first_planned, make_plan, save_plan
+from sweep.planning.finished import finished_trials
+from sweep.planning.machine import Machine, this_machine
+from sweep.planning.plan import Plan, PlanError, Resources, as_first_planned, make_plan, save_plan
 from sweep.provenance import code_version, environment
-from sweep.rerun import rerun, rerun_text, stored_trial
-from sweep.status import read_status, status_text
+from sweep.results.export import FORMATS, ExportError, export
+from sweep.results.rerun import rerun, rerun_text, stored_trial
+from sweep.results.status import read_status, status_text
 from sweep.storage import DEFAULT_URL, Storage, exists
-from sweep.tables import REASONS
-from sweep.terminal import open_streams
+from sweep.storage.tables import REASONS
+from sweep.worker.checkpoint_folder import EVERY_S, Marks
 
 if TYPE_CHECKING:
-    from sweep.supervisor import Outcome
+    from sweep.driver.supervisor import Outcome
 
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
 LAPTOP_MINUTES = 10.0
@@ -218,8 +218,8 @@ def _mind_other_spaces(storage: Storage, spaces: Sequence[SearchSpace], n_trials
 
 def _run_plan(plan: Plan, storage: Storage, options: argparse.Namespace, marks: Marks | None) -> int:
     """Declare a sweep and run it; whatever ends it, the event log and --notify are told."""
-    from sweep.dispatch import Settings
-    from sweep.supervisor import Outcome, Task, supervise
+    from sweep.driver.dispatcher import Settings
+    from sweep.driver.supervisor import Outcome, Task, supervise
 
     sweep_id = storage.declare(
         name=", ".join(space.name for space in plan.spaces),
@@ -311,7 +311,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _dashboard(options: argparse.Namespace) -> int:
-    from sweep.dashboard import DashboardError, serve
+    from sweep.results.dashboard import DashboardError, serve
 
     try:
         with closing(Storage(options.db)) as storage:
@@ -348,7 +348,7 @@ def _machines() -> list[Machine]:
     check_address()
     if not is_named():
         return [this_machine()]
-    from sweep.ray_session import cluster_machines
+    from sweep.driver.ray_session import cluster_machines
 
     return cluster_machines()
 

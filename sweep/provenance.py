@@ -5,7 +5,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from sweep.devices import Machine, processor_name
+from sweep.planning.machine import Machine, processor_name
 
 PROJECT = "ebgan-sweep"
 PACKAGES = ("torch", "ray", "numpy", "pandas", "scipy", "sqlalchemy")

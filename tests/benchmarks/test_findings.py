@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.findings import CaseFinding, Findings, GridFinding, SweepFinding, verdicts
-from benchmarks.tables import BEGIN, END, markdown, write_between_markers
+from benchmarks.throughput.results import CaseFinding, Findings, GridFinding, SweepFinding, verdicts
+from benchmarks.throughput.tables import BEGIN, END, markdown, write_between_markers
 
 
 def made_case(loop: list[float], cohort: list[float], member_steps: float) -> CaseFinding:

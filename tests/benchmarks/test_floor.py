@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.floor import Limit, floor_seconds, main_memory_seconds, step_bytes, touched_bytes
-from benchmarks.sample import draw_sample
+from benchmarks.throughput.roofline import Limit, floor_seconds, main_memory_seconds, step_bytes, touched_bytes
+from benchmarks.throughput.sample import draw_sample
 from search_spaces.space import expand, load_space
 from search_spaces.trial import Trial
-from sweep import cost
+from sweep.planning import cost
 
 LIMIT = Limit(flops=1e9, bandwidth={1000: 4e9, 10**6: 8e9, 10**9: 2e9})
 

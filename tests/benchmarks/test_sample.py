@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from benchmarks.precision import sample_cells
-from benchmarks.sample import draw_sample, thin
+from benchmarks.throughput.sample import draw_sample, thin
 
 
 @pytest.mark.parametrize("grid", ["laptop", "paper"])

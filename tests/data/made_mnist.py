@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.idx import Bytes, IdxFile
+from data.mnist.idx import Bytes, IdxFile
 
 Handler = Callable[..., http.server.BaseHTTPRequestHandler]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from made_mnist import Digits
 
-from data import folders
 from data.errors import DataError
+from data.mnist import folders
 
 
 def test_finds_plain_before_gzipped_and_here_before_torchvision(tmp_path: Path, digits: Digits) -> None:

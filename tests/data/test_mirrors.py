@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from made_mnist import Digits, FolderHandler, Handler, folder_handler
 
-from data import mirrors
 from data.errors import DataError
+from data.mnist import mirrors
 
 Start = Callable[[Handler], str]
 

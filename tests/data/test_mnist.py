@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from made_mnist import Digits, Handler, folder_handler
 
-from data import mirrors, mnist
 from data.errors import DataError
-from data.idx import Bytes
+from data.mnist import dataset, mirrors
+from data.mnist.idx import Bytes
 
-ROOT = Path(mnist.__file__).parents[1]
+ROOT = Path(dataset.__file__).parents[2]
 Start = Callable[[Handler], str]
 
 
 def assert_loads(arrays: dict[str, Bytes]) -> None:
     for split, first in (("train", 0), ("test", 2)):
-        images, labels = mnist.load_arrays(split)  # type: ignore[arg-type]
+        images, labels = dataset.load_arrays(split)  # type: ignore[arg-type]
         expected = list(arrays.values())[first : first + 2]
         np.testing.assert_array_equal(images, expected[0])
         np.testing.assert_array_equal(labels, expected[1])
@@ -35,7 +35,7 @@ def damage(path: Path) -> None:
 
 
 def cached() -> list[str]:
-    return sorted(path.name for path in mnist.cache_folder().glob("*"))
+    return sorted(path.name for path in dataset.cache_folder().glob("*"))
 
 
 @pytest.mark.parametrize("gzipped", [False, True], ids=["plain", "gzipped"])
@@ -47,7 +47,7 @@ def test_reads_the_chosen_folder(
     digits.save(root / below, gzipped)
     monkeypatch.setenv("SWEEP_DATA", str(root))
     lines: list[str] = []
-    assert mnist.ensure_mnist(lines.append) == root
+    assert dataset.ensure_mnist(lines.append) == root
     assert lines == []
     assert_loads(digits.arrays)
     assert cached() == []
@@ -57,7 +57,7 @@ def test_a_relative_choice_becomes_absolute(tmp_path: Path, digits: Digits, monk
     digits.save(tmp_path / "mine", gzipped=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SWEEP_DATA", "mine")
-    assert mnist.ensure_mnist() == tmp_path / "mine"
+    assert dataset.ensure_mnist() == tmp_path / "mine"
 
 
 @pytest.mark.parametrize("exists", [True, False])
@@ -71,7 +71,7 @@ def test_a_chosen_folder_without_mnist_says_what_was_looked_for(
         root.mkdir()
     monkeypatch.setenv("SWEEP_DATA", str(root))
     with pytest.raises(DataError) as caught:
-        mnist.ensure_mnist()
+        dataset.ensure_mnist()
     message = str(caught.value)
     assert message.startswith(f"SWEEP_DATA={root} holds no MNIST")
     assert all(file.name in message for file in digits.files)
@@ -85,7 +85,7 @@ def test_a_file_missing_from_the_chosen_folder_is_named(
     (tmp_path / digits.files[3].name).unlink()
     monkeypatch.setenv("SWEEP_DATA", str(tmp_path))
     with pytest.raises(DataError, match=f"^SWEEP_DATA: {tmp_path} has no {digits.files[3].name} "):
-        mnist.ensure_mnist()
+        dataset.ensure_mnist()
 
 
 def test_a_damaged_file_in_the_chosen_folder_is_an_error_and_is_not_cached(
@@ -96,7 +96,7 @@ def test_a_damaged_file_in_the_chosen_folder_is_an_error_and_is_not_cached(
     path = digits.save(tmp_path / "mine", gzipped=False) / digits.files[0].name
     damage(path)
     monkeypatch.setenv("SWEEP_DATA", str(path.parent))
-    for attempt in (mnist.ensure_mnist, lambda: mnist.load_arrays("train")):
+    for attempt in (dataset.ensure_mnist, lambda: dataset.load_arrays("train")):
         with pytest.raises(DataError) as caught:
             attempt()
         assert str(caught.value).startswith(f"SWEEP_DATA: {path}: content altered: ")
@@ -112,7 +112,7 @@ def test_fetches_once_then_uses_the_cache(
     mirror = start(folder_handler(digits.save(tmp_path / "mirror", gzipped=True)))
     monkeypatch.setattr(mirrors, "MIRRORS", (mirror,))
     lines: list[str] = []
-    folder = mnist.ensure_mnist(lines.append)
+    folder = dataset.ensure_mnist(lines.append)
     assert folder == tmp_path / "cache" / "ebgan-sweep" / "mnist"
     assert lines[0] == f"MNIST: trying {mirror}"
     assert lines[-1].startswith("MNIST: fetched in ")
@@ -120,7 +120,7 @@ def test_fetches_once_then_uses_the_cache(
 
     monkeypatch.setattr(mirrors, "MIRRORS", ())
     again: list[str] = []
-    mnist.ensure_mnist(again.append)
+    dataset.ensure_mnist(again.append)
     assert again == []
     assert_loads(digits.arrays)
 
@@ -135,7 +135,7 @@ def test_a_bad_mirror_is_reported_and_the_next_one_used(
     good = start(folder_handler(digits.save(tmp_path / "good", gzipped=True)))
     monkeypatch.setattr(mirrors, "MIRRORS", (bad, good))
     lines: list[str] = []
-    mnist.ensure_mnist(lines.append)
+    dataset.ensure_mnist(lines.append)
     assert [line for line in lines if "trying" in line] == [f"MNIST: trying {bad}", f"MNIST: trying {good}"]
     assert lines[1].startswith(f"MNIST: {bad}{cut.name}: gzip stream cut short")
     assert_loads(digits.arrays)
@@ -152,7 +152,7 @@ def test_when_every_source_fails_each_is_named_and_nothing_is_cached(
     altered, empty = start(folder_handler(folder)), start(folder_handler(tmp_path))
     monkeypatch.setattr(mirrors, "MIRRORS", (altered, empty))
     with pytest.raises(DataError) as caught:
-        mnist.ensure_mnist()
+        dataset.ensure_mnist()
     message = str(caught.value)
     assert "\n" not in message
     assert f"{altered}{digits.files[0].name}.gz: content altered: " in message
@@ -168,11 +168,11 @@ def test_a_damaged_cache_is_reported_and_replaced(
 ) -> None:
     mirror = start(folder_handler(digits.save(tmp_path / "mirror", gzipped=True)))
     monkeypatch.setattr(mirrors, "MIRRORS", (mirror,))
-    path = digits.save(mnist.cache_folder(), gzipped=False) / digits.files[1].name
+    path = digits.save(dataset.cache_folder(), gzipped=False) / digits.files[1].name
     whole = path.read_bytes()
     damage(path)
     lines: list[str] = []
-    mnist.ensure_mnist(lines.append)
+    dataset.ensure_mnist(lines.append)
     assert lines[0].startswith(f"MNIST: {path}: content altered: ")
     assert lines[0].endswith(f"expected {digits.files[1].sha256}; replacing it")
     assert path.read_bytes() == whole
@@ -180,9 +180,9 @@ def test_a_damaged_cache_is_reported_and_replaced(
 
 
 def test_a_damaged_cache_is_not_used_when_nothing_can_replace_it(digits: Digits) -> None:
-    damage(digits.save(mnist.cache_folder(), gzipped=False) / digits.files[1].name)
+    damage(digits.save(dataset.cache_folder(), gzipped=False) / digits.files[1].name)
     with pytest.raises(DataError, match="no source"):
-        mnist.load_arrays("train")
+        dataset.load_arrays("train")
 
 
 def test_two_at_once_both_succeed(
@@ -191,37 +191,39 @@ def test_two_at_once_both_succeed(
     mirror = start(folder_handler(digits.save(tmp_path / "mirror", gzipped=True)))
     monkeypatch.setattr(mirrors, "MIRRORS", (mirror,))
     folders: list[Path] = []
-    threads = [threading.Thread(target=lambda: folders.append(mnist.ensure_mnist())) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: folders.append(dataset.ensure_mnist())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert folders == [mnist.cache_folder()] * 4
+    assert folders == [dataset.cache_folder()] * 4
     assert cached() == sorted(file.name for file in digits.files)
     assert_loads(digits.arrays)
 
 
 def test_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert mnist.cache_folder() == tmp_path / "cache" / "ebgan-sweep" / "mnist"
+    assert dataset.cache_folder() == tmp_path / "cache" / "ebgan-sweep" / "mnist"
     for ignored in ("", "relative"):
         monkeypatch.setenv("XDG_CACHE_HOME", ignored)
-        assert mnist.cache_folder() == tmp_path / "home" / ".cache" / "ebgan-sweep" / "mnist"
+        assert dataset.cache_folder() == tmp_path / "home" / ".cache" / "ebgan-sweep" / "mnist"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert mnist.cache_folder() == tmp_path / "home" / ".cache" / "ebgan-sweep" / "mnist"
+    assert dataset.cache_folder() == tmp_path / "home" / ".cache" / "ebgan-sweep" / "mnist"
 
 
 def test_an_unknown_split_is_an_error() -> None:
     with pytest.raises(ValueError, match="unknown split 'valid': MNIST has train and test"):
-        mnist.load_arrays("valid")  # type: ignore[arg-type]
+        dataset.load_arrays("valid")  # type: ignore[arg-type]
 
 
 def test_sizes_agree_with_the_files() -> None:
-    assert [file.shape[0] for file in mnist.FILES] == [60_000, 60_000, 10_000, 10_000]
-    assert {file.split: file.shape[0] for file in mnist.FILES} == mnist.MNIST_SIZE
+    assert [file.shape[0] for file in dataset.FILES] == [60_000, 60_000, 10_000, 10_000]
+    assert {file.split: file.shape[0] for file in dataset.FILES} == dataset.MNIST_SIZE
 
 
 def test_a_driver_stays_free_of_torch(real_folder: Path) -> None:
-    program = "import sys; from data.mnist import ensure_mnist; ensure_mnist(print); print('torch' in sys.modules)"
+    program = (
+        "import sys; from data.mnist.dataset import ensure_mnist; ensure_mnist(print); print('torch' in sys.modules)"
+    )
     environment = os.environ | {"SWEEP_DATA": str(real_folder), "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["False"]
@@ -236,7 +238,7 @@ def test_all_real_sources_give_the_same_bits(
 ) -> None:
     monkeypatch.setenv("SWEEP_DATA", str(real_folder))
     assert_loads(real_wheel)
-    real = Digits(mnist.FILES, real_wheel)
+    real = Digits(dataset.FILES, real_wheel)
     monkeypatch.setenv("SWEEP_DATA", str(tmp_path / "torchvision"))
     packed = real.save(tmp_path / "torchvision" / "MNIST" / "raw", gzipped=True)
     assert_loads(real_wheel)

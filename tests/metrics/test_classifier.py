@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from metrics.card import CARD_NAME, SHIPPED, WEIGHTS_NAME, ClassifierError
 from metrics.classifier import Classifier, classifier_card, load_classifier, save_classifier
+from metrics.classifier_card import CARD_NAME, SHIPPED, WEIGHTS_NAME, ClassifierError
 from metrics.frechet import feature_moments
 from metrics.inception_score import inception_score, reversed_inception_score
 
@@ -123,7 +123,7 @@ def test_card_with_other_keys_is_refused(copied: Path) -> None:
 
 def test_card_and_identity_load_no_torch() -> None:
     program = (
-        "import sys, metrics.identity; from metrics.card import classifier_card; "
+        "import sys, metrics.identity; from metrics.classifier_card import classifier_card; "
         "print(classifier_card().sha256, 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -8,8 +8,8 @@ from torch import Tensor
 
 import metrics.__main__ as command_line
 from metrics.classifier import classifier_card, load_classifier
+from metrics.classifier_training import MAX_SHIFT, TrainingNetwork, augment, store_reference, train_classifier
 from metrics.frechet import feature_moments
-from metrics.training import MAX_SHIFT, TrainingNetwork, augment, store_reference, train_classifier
 
 
 def test_folded_classifier_computes_the_same_function() -> None:

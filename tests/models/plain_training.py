@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.architecture import Architecture, Member, Schedule
 from models.draws import stream
+from models.mlp.architecture import Architecture, Member, Schedule
 
 
 def plain_linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:

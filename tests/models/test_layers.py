@@ -8,8 +8,8 @@ from plain_training import plain_batch_norm, plain_linear
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from models.layers import BatchNorm, Dropout, Linear, Matrices, Stack, Statistics, multiply
-from models.parameters import Parameter
+from models.flat_parameters import Parameter
+from models.mlp.layers import BatchNorm, Dropout, Linear, Matrices, Stack, Statistics, multiply
 
 N, K = 9, 4
 EXACT = {"rtol": 1e-12, "atol": 1e-12}

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from models.architecture import Architecture
-from models.discriminator import Classifying, Judging, Rebuilding, make_discriminator
-from models.generator import Making, make_generator
-from models.layers import Stack
-from models.network import Network, Pass
-from models.training import initial_weights
+from models.mlp.architecture import Architecture
+from models.mlp.discriminator import Classifying, Judging, Rebuilding, make_discriminator
+from models.mlp.generator import Making, make_generator
+from models.mlp.layers import Stack
+from models.mlp.network import Network, Pass
+from models.mlp.training import initial_weights
 
 K, N = 3, 10
 CPU, F64 = torch.device("cpu"), torch.float64

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from models.architecture import Optimizer
+from models.flat_parameters import Parameters
+from models.mlp.architecture import Optimizer
 from models.optim import StackedOptimizer
-from models.parameters import Parameters
 
 RULES: list[Optimizer] = ["adam", "sgd", "adam", "adam", "sgd", "sgd", "adam", "adam"]
 RATES = [1e-2, 1e-3, 1e-4, 1e-2, 1e-3, 1e-2, 1e-3, 1e-3]

@@ -2,7 +2,7 @@
 
 import torch
 
-from models.parameters import Parameters
+from models.flat_parameters import Parameters
 
 SHAPES = [(3, 5), (5,), (5, 1), (17,)]
 

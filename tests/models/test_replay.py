@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from models.architecture import Architecture, Member, Schedule
-from models.replay import Replay
-from models.training import CohortTraining
+from models.cuda_graph import Replay
+from models.mlp.architecture import Architecture, Member, Schedule
+from models.mlp.training import CohortTraining
 
 
 def test_on_a_cpu_every_call_is_the_action() -> None:

@@ -20,8 +20,8 @@ from plain_training import PlainTraining
 from torch import Tensor
 from torch.testing import assert_close
 
-from models.architecture import Architecture, Member, Schedule
-from models.training import CohortTraining
+from models.mlp.architecture import Architecture, Member, Schedule
+from models.mlp.training import CohortTraining
 
 SCHEDULE = Schedule(steps=50, batch_size=16)
 MARKS = (1, 10, 50)

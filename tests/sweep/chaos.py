@@ -23,7 +23,7 @@ from chaos_targets import File, Server, Target, read
 from processes import HELPERS, beginning_with, started_by, workers_of
 
 from search_spaces.space import expand, load_space
-from sweep import cost
+from sweep.planning import cost
 
 ROOT = Path(__file__).parent.parent.parent
 SPACE = """\
@@ -136,7 +136,7 @@ class Chaos:
         return [*command, *options, "--checkpoints", str(checkpoints)]
 
     def _environment(self, memory: float) -> dict[str, str]:
-        code = f"from sweep import devices\ndevices._free_memory = lambda: {int(memory)}"
+        code = f"from sweep.planning import machine\nmachine._free_memory = lambda: {int(memory)}"
         return beginning_with(code, self._folder / "memory")
 
     def _hit(self, seconds: float) -> None:

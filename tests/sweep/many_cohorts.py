@@ -20,14 +20,14 @@ sys.path.append(str(Path(__file__).parent.parent.parent))  # as `python -m pytes
 from made_trials import IDENTITIES, trials
 from rich.console import Console
 
-from sweep import driver
-from sweep.cohorts import Cohort
-from sweep.dispatch import Dispatcher, Settings
-from sweep.journal import Journal
-from sweep.panel import Panel
-from sweep.plan import Plan, Resources
+from sweep.driver import tune
+from sweep.driver.dispatcher import Dispatcher, Settings
+from sweep.driver.event_log import Journal
+from sweep.driver.progress import Panel
+from sweep.driver.scratch import scratch_folder
+from sweep.planning.cohorts import Cohort
+from sweep.planning.plan import Plan, Resources
 from sweep.records import Record
-from sweep.scratch import scratch_folder
 from sweep.storage import Storage
 
 
@@ -36,11 +36,11 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-class Idle(driver.CohortTrainable):
+class Idle(tune.CohortTrainable):
     """Ends its cohorts at once."""
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        cohort: Cohort = driver.ray.get(self._shelf.get.remote(new_config["cohort"]))
+        cohort: Cohort = tune.ray.get(self._shelf.get.remote(new_config["cohort"]))
         self._work = iter([[Record(trial_id, "DIVERGED", 1.0, "cpu") for trial_id in cohort.trial_ids]])
         return True
 
@@ -68,9 +68,9 @@ def send(folder: Path, n: int) -> list[int]:
     plan = Plan((), grid, tuple(Cohort((trial,)) for trial in grid), Resources(2, 1, 0, 2**30, 1e9))
     panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
     watched = Watched(plan, storage, 1, IDENTITIES, panel, Journal(None), Settings())
-    driver.CohortTrainable = Idle  # type: ignore[misc]
+    tune.CohortTrainable = Idle  # type: ignore[misc]
     with scratch_folder() as folder:
-        driver.run_cohorts(watched, plan.resources, folder)
+        tune.run_cohorts(watched, plan.resources, folder)
     watched.close()
     assert storage.counts()["gan"]["DIVERGED"] == n
     storage.close()
@@ -80,9 +80,9 @@ def send(folder: Path, n: int) -> list[int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cohorts", type=int, default=10_000)
-    parser.add_argument("--per-fit", type=int, default=driver.COHORTS_PER_FIT, help="before Ray Tune starts afresh")
+    parser.add_argument("--per-fit", type=int, default=tune.COHORTS_PER_FIT, help="before Ray Tune starts afresh")
     options = parser.parse_args()
-    driver.COHORTS_PER_FIT = options.per_fit
+    tune.COHORTS_PER_FIT = options.per_fit
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         seen = send(Path(folder), options.cohorts)

@@ -13,11 +13,12 @@ from typing import Any
 
 import torch
 
-import sweep.driver  # noqa: F401  (a worker has Ray in its process)
+import sweep.driver.tune  # noqa: F401  (a worker has Ray in its process)
 from search_spaces.space import load_space
-from sweep import cost, worker
-from sweep.cohorts import Cohort, partition
+from sweep.planning import cost
+from sweep.planning.cohorts import Cohort, partition
 from sweep.records import Record
+from sweep.worker import train
 
 
 def cohort_of(spaces: str, shape: list[int], steps: int, n_samples: int) -> Cohort:
@@ -54,19 +55,19 @@ def tight(cohort: Cohort, share: float) -> dict[str, Any]:
     limit = process_bytes("VmData") + int(share * members)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     sizes: list[int] = []
-    new_training = worker.new_training
+    new_training = train.new_training
 
     def counted(part: Cohort, images: torch.Tensor) -> Any:
         sizes.append(len(part.trials))
         return new_training(part, images)
 
-    worker.new_training = counted
+    train.new_training = counted
     records = run(cohort)
     return {"sizes": sizes, "scores": {r.trial_id: r.scores for r in records}, "errors": [r.error for r in records]}
 
 
 def run(cohort: Cohort) -> list[Record]:
-    *_, records = worker.run_cohort(cohort)
+    *_, records = train.run_cohort(cohort)
     assert isinstance(records, list)
     return records
 

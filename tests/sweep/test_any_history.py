@@ -12,10 +12,10 @@ from made_trials import IDENTITIES, IDENTITY, complete, diverged, failed, rows, 
 from rich.console import Console
 
 from search_spaces.trial import Trial
-from sweep.dispatch import Dispatcher, Settings
-from sweep.journal import Journal
-from sweep.panel import Panel
-from sweep.plan import Resources, make_plan
+from sweep.driver.dispatcher import Dispatcher, Settings
+from sweep.driver.event_log import Journal
+from sweep.driver.progress import Panel
+from sweep.planning.plan import Resources, make_plan
 from sweep.records import Record
 from sweep.storage import Storage
 

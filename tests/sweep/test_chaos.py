@@ -6,8 +6,8 @@ import pytest
 from chaos import Chaos
 from chaos_targets import File
 
-from data.mnist import ensure_mnist
-from sweep.devices import this_machine
+from data.mnist.dataset import ensure_mnist
+from sweep.planning.machine import this_machine
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,16 +9,16 @@ import torch
 from made_trials import trials
 from safetensors import SafetensorError, safe_open
 
-from models.training import CohortTraining
+from models.mlp.training import CohortTraining
 from search_spaces.trial import Trial
-from sweep import checkpoints as module
-from sweep import worker
-from sweep.checkpoints import Checkpoints
-from sweep.cohorts import Cohort
-from sweep.marks import Marks
+from sweep.planning.cohorts import Cohort
 from sweep.records import Record
-from sweep.scoring import NAMES
-from sweep.worker import run_cohort
+from sweep.worker import checkpoints as module
+from sweep.worker import train
+from sweep.worker.checkpoint_folder import Marks
+from sweep.worker.checkpoints import Checkpoints
+from sweep.worker.evaluation import NAMES
+from sweep.worker.train import run_cohort
 
 STEPS = 12
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -39,7 +39,7 @@ def mixed(family: str = "gan", steps: int = STEPS) -> Cohort:
 
 def training(cohort: Cohort) -> CohortTraining:
     numbers = torch.Generator().manual_seed(0)
-    return worker.new_training(cohort, torch.rand(50, 1024, generator=numbers) * 2 - 1)
+    return train.new_training(cohort, torch.rand(50, 1024, generator=numbers) * 2 - 1)
 
 
 def checkpoints(folder: Path, cohort: Cohort) -> Checkpoints:

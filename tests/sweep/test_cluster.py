@@ -7,9 +7,9 @@ from contextlib import nullcontext
 
 import pytest
 
-from sweep.cluster import check_address, share_out_all
-from sweep.devices import Machine
-from sweep.plan import PlanError, share_out
+from sweep.driver.cluster import check_address, share_out_all
+from sweep.planning.machine import Machine
+from sweep.planning.plan import PlanError, share_out
 
 GIB = 2**30
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.training import CohortTraining
+from data.sample_sheet import sheet
+from models.mlp.training import CohortTraining
 from search_spaces.space import load_space
 from search_spaces.trial import Trial
-from sweep import worker
-from sweep.cohorts import Cohort, partition
-from sweep.scoring import score
-from sweep.sheet import sheet
+from sweep.planning.cohorts import Cohort, partition
+from sweep.worker import train
+from sweep.worker.evaluation import score
 
 STEPS = 50
 SHAPE = {"n_layer_g": 2, "n_layer_d": 2, "size_g": 50, "size_d": 16}
@@ -52,7 +52,7 @@ def _trials(*spaces: str) -> list[Trial]:
 
 
 def _train_and_score(cohort: Cohort, images: Tensor) -> tuple[CohortTraining, dict[str, list[float]], list[bytes]]:
-    training = worker.new_training(cohort, images)
+    training = train.new_training(cohort, images)
     while training.steps_done < training.schedule.steps:
         training.step()
     scores, first = score(training, cohort.trials[0].scoring, CPU)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from made_trials import trial, trials
 
 from search_spaces.trial import Trial
-from sweep import cost
-from sweep.cohorts import Cohort, partition
+from sweep.planning import cost
+from sweep.planning.cohorts import Cohort, partition
 
 SHAPES = [{"n_layer_g": 2}, {"n_layer_g": 5, "size_g": 32}, {"size_d": 64}, {"family": "ebgan"}, {"steps": 9}]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from made_trials import complete, failed, put, rows, trials, write_space
 
-from metrics.card import classifier_card
+from metrics.classifier_card import classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
 from search_spaces.space import expand, load_space
 from sweep.__main__ import main
-from sweep.devices import this_machine
+from sweep.planning.machine import this_machine
 from sweep.storage import Storage, StorageError
 
 THREE_TRIALS = trials(3)
@@ -369,7 +369,8 @@ def test_no_room_for_a_new_database_is_one_line(space: str, tmp_path: Path) -> N
 def test_what_cant_be_printed_stops_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     """A closed pipe mutes, a full disk swallows a line, and rich's way to tell of a closed pipe counts as one."""
     code = (
-        "import io, os; from rich.console import Console; from sweep.panel import Panel; from sweep.output import say;"
+        "import io, os; from rich.console import Console;"
+        "from sweep.command.console import say; from sweep.driver.progress import Panel;"
         "panel = Panel(Console(), {}, 1.0); panel.say('one'); say('two'); panel.say('three'); os.write(2, b'alive')"
     )
     reading, writing = os.pipe()

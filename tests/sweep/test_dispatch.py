@@ -12,14 +12,14 @@ from made_trials import IDENTITIES, IDENTITY, complete, diverged, failed, rows, 
 from rich.console import Console
 
 from search_spaces.trial import Trial
-from sweep import dispatch, sqlite_file
-from sweep.cohorts import Cohort
-from sweep.dispatch import Dispatcher, Settings, signature
-from sweep.journal import Journal
-from sweep.panel import Panel
-from sweep.plan import Plan, Resources, cohort_flops
+from sweep.driver import dispatcher as module
+from sweep.driver.dispatcher import Dispatcher, Settings, signature
+from sweep.driver.event_log import Journal
+from sweep.driver.progress import Panel
+from sweep.planning.cohorts import Cohort
+from sweep.planning.plan import Plan, Resources, cohort_flops
 from sweep.records import Record
-from sweep.storage import Storage, StorageError
+from sweep.storage import Storage, StorageError, sqlite_file
 
 SIZES = (8, 16, 4096, 8)  # the third cohort takes far longer than the rest
 
@@ -32,7 +32,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def storage(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
     monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(dispatch, "RECHECK_S", 0.0)
+    monkeypatch.setattr(module, "RECHECK_S", 0.0)
     opened = Storage(f"sqlite:///{file}", create=True)
     yield opened
     opened.close()

@@ -14,9 +14,8 @@ import pytest
 from made_trials import complete, put, rows, trials
 from test_migrations import age, fill
 
-from sweep import sqlite_file
 from sweep.__main__ import main
-from sweep.storage import Storage, StorageError, load_results
+from sweep.storage import Storage, StorageError, load_results, sqlite_file
 
 COUNT = "SELECT count(*) FROM trials"
 # A driver that opens a database, writes to it, tells so, and waits.

@@ -22,13 +22,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from data.mnist import ensure_mnist
-from sweep import worker
-from sweep.cohorts import Cohort
-from sweep.devices import this_machine
-from sweep.marks import Marks
+from data.mnist.dataset import ensure_mnist
+from sweep.planning.cohorts import Cohort
+from sweep.planning.machine import this_machine
 from sweep.records import Record
-from sweep.worker import Progress, run_cohort
+from sweep.worker import train
+from sweep.worker.checkpoint_folder import Marks
+from sweep.worker.train import Progress, run_cohort
 
 STEPS, KEPT_AT = 6, 4
 PATIENCE_S = 120.0
@@ -51,7 +51,7 @@ def quick_collections() -> Iterator[None]:
 
 @pytest.fixture
 def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "PROGRESS_S", 0.0)
+    monkeypatch.setattr(train, "PROGRESS_S", 0.0)
 
 
 def written(cohort: Cohort, folder: Path) -> Path:
@@ -135,7 +135,7 @@ FORGED: dict[str, Forge] = {
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint that can be used."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(worker, "PROGRESS_S", 0.0)
+        patched.setattr(train, "PROGRESS_S", 0.0)
         return written(COHORT, tmp_path_factory.mktemp("whole"))
 
 
@@ -307,7 +307,7 @@ def test_a_note_is_one_line_of_plain_letters(tmp_path: Path) -> None:
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of a cohort that has ended since."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(worker, "PROGRESS_S", 0.0)
+        patched.setattr(train, "PROGRESS_S", 0.0)
         return written(DONE, tmp_path_factory.mktemp("done"))
 
 

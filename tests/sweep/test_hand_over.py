@@ -12,25 +12,25 @@ from made_trials import IDENTITIES, rows, trials
 from rich.console import Console
 
 from search_spaces.trial import Trial
-from sweep import driver
-from sweep.cohorts import Cohort
-from sweep.dispatch import Dispatcher, Settings
-from sweep.journal import Journal
-from sweep.panel import Panel
-from sweep.plan import Plan, Resources
+from sweep.driver import tune
+from sweep.driver.dispatcher import Dispatcher, Settings
+from sweep.driver.event_log import Journal
+from sweep.driver.progress import Panel
+from sweep.driver.scratch import scratch_folder
+from sweep.planning.cohorts import Cohort
+from sweep.planning.plan import Plan, Resources
 from sweep.records import Record
-from sweep.scratch import scratch_folder
 from sweep.storage import Storage
 
 COHORTS, MEMBERS = 8, 3
 
 
-class CountedShelf(driver.CohortShelf):
+class CountedShelf(tune.CohortShelf):
     def count(self) -> int:
         return len(self._cohorts)
 
 
-class Witness(driver.CohortTrainable):
+class Witness(tune.CohortTrainable):
     """Trains nothing; its records tell what there is of the plan in the worker and on the shelf."""
 
     def step(self) -> dict[str, Any]:
@@ -44,9 +44,9 @@ class Witness(driver.CohortTrainable):
 
 
 def test_a_worker_holds_the_cohort_it_runs_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    driver.ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers can't import it
-    monkeypatch.setattr(driver, "CohortTrainable", Witness)
-    monkeypatch.setattr(driver, "CohortShelf", CountedShelf)
+    tune.ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers can't import it
+    monkeypatch.setattr(tune, "CohortTrainable", Witness)
+    monkeypatch.setattr(tune, "CohortShelf", CountedShelf)
     cohorts = tuple(Cohort(tuple(trials(MEMBERS, size_g=size))) for size in range(8, 8 + COHORTS))
     grid = tuple(trial for cohort in cohorts for trial in cohort.trials)
     file = tmp_path / "results.db"
@@ -56,7 +56,7 @@ def test_a_worker_holds_the_cohort_it_runs_and_no_other(tmp_path: Path, monkeypa
     panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
     dispatcher = Dispatcher(plan, storage, 1, IDENTITIES, panel, Journal(None), Settings())
     with scratch_folder() as folder:
-        driver.run_cohorts(dispatcher, plan.resources, folder)
+        tune.run_cohorts(dispatcher, plan.resources, folder)
     assert dispatcher.failed == COHORTS * MEMBERS
     storage.close()
     seen = [json.loads(error) for (error,) in rows(file, "SELECT DISTINCT error FROM attempts ORDER BY attempt_id")]

@@ -21,27 +21,27 @@ from processes import beginning_with, descendants
 from rich.console import Console
 from sqlalchemy import create_engine, make_url, text
 
-from data.mnist import ensure_mnist
-from sweep import database, dispatch
-from sweep.cohorts import Cohort
-from sweep.devices import this_machine
-from sweep.dispatch import Dispatcher, Settings
-from sweep.journal import Journal
-from sweep.panel import Panel
-from sweep.plan import Plan, Resources
-from sweep.storage import Storage, StorageError
+from data.mnist.dataset import ensure_mnist
+from sweep.driver import dispatcher
+from sweep.driver.dispatcher import Dispatcher, Settings
+from sweep.driver.event_log import Journal
+from sweep.driver.progress import Panel
+from sweep.planning.cohorts import Cohort
+from sweep.planning.machine import this_machine
+from sweep.planning.plan import Plan, Resources
+from sweep.storage import Storage, StorageError, engine
 
 PATIENCE_S = 60.0
 SOON_S = 15.0
 LONGEST_S = 25.0  # for which a server hangs here
 # A driver of short patience, and one that is stopped in the middle of a transaction.
-IMPATIENT = "from sweep import dispatch\ndispatch.BEAT_S, dispatch.ANSWER_S = 0.5, 2.0"
+IMPATIENT = "from sweep.driver import dispatcher\ndispatcher.BEAT_S, dispatcher.ANSWER_S = 0.5, 2.0"
 STOPPED = """
 import os, signal, sys
 from sqlalchemy import text
-from sweep import database
-database.BRIEF_S = 1.0
-with database.Database(sys.argv[1]).write(brief=True) as connection:
+from sweep.storage import engine
+engine.BRIEF_S = 1.0
+with engine.Database(sys.argv[1]).write(brief=True) as connection:
     connection.execute(text("LOCK TABLE trials IN EXCLUSIVE MODE"))
     print("in the middle", flush=True)
     os.kill(os.getpid(), signal.SIGSTOP)
@@ -161,10 +161,10 @@ class Sweep:
 
 @pytest.fixture
 def sweep(new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Sweep]:
-    monkeypatch.setattr(dispatch, "ANSWER_S", 1.0, raising=False)
-    monkeypatch.setattr(dispatch, "STOPPING_S", 0.5, raising=False)
-    monkeypatch.setattr(dispatch, "RECHECK_S", 0.1)
-    monkeypatch.setattr(database, "CONNECT_TIMEOUT_S", 2)  # libpq takes 1 for 2
+    monkeypatch.setattr(dispatcher, "ANSWER_S", 1.0, raising=False)
+    monkeypatch.setattr(dispatcher, "STOPPING_S", 0.5, raising=False)
+    monkeypatch.setattr(dispatcher, "RECHECK_S", 0.1)
+    monkeypatch.setattr(engine, "CONNECT_TIMEOUT_S", 2)  # libpq takes 1 for 2
     made = Sweep(new_database())
     yield made
     made.storage.close()
@@ -193,7 +193,7 @@ class TestADriver:
         sweep.go_on()
 
     def test_that_stops_waits_no_longer(self, sweep: Sweep, postgres: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(dispatch, "ANSWER_S", 2 * LONGEST_S, raising=False)
+        monkeypatch.setattr(dispatcher, "ANSWER_S", 2 * LONGEST_S, raising=False)
 
         def stop() -> None:
             sweep.running.interrupted = True
@@ -244,7 +244,7 @@ def test_the_command_says_so_and_ends_at_ctrl_c(tmp_path: Path, new_database: Ca
 
 @pytest.fixture
 def storage(new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
-    monkeypatch.setattr(database, "BRIEF_S", 0.5, raising=False)
+    monkeypatch.setattr(engine, "BRIEF_S", 0.5, raising=False)
     opened = Storage(new_database(), create=True)
     opened.add_trials(opened.declare("tiny", {}, {}, "1"), trials(2))
     yield opened
@@ -253,7 +253,7 @@ def storage(new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) ->
 
 class TestTheServer:
     def test_is_given_up_where_the_network_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(database, "CONNECT_TIMEOUT_S", 2)
+        monkeypatch.setattr(engine, "CONNECT_TIMEOUT_S", 2)
         with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor() as pool, soon():
             port = silent.getsockname()[1]
             opening = pool.submit(Storage, f"postgresql+psycopg://127.0.0.1:{port}/x?sslmode=disable")

@@ -13,17 +13,17 @@ from made_trials import IDENTITIES, complete, trials
 from rich.console import Console
 from sqlalchemy import make_url
 
-from sweep import dispatch
-from sweep.cohorts import Cohort
-from sweep.dispatch import Dispatcher, Settings
-from sweep.journal import Journal
-from sweep.panel import Panel
-from sweep.plan import Plan, Resources
+from sweep.driver import dispatcher
+from sweep.driver.dispatcher import Dispatcher, Settings
+from sweep.driver.event_log import Journal
+from sweep.driver.progress import Panel
+from sweep.planning.cohorts import Cohort
+from sweep.planning.plan import Plan, Resources
 from sweep.storage import Storage
 
 
 def test_results_wait_until_the_server_is_back(own_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "RECHECK_S", 0.0)
+    monkeypatch.setattr(dispatcher, "RECHECK_S", 0.0)
     url = make_url(own_server.get_uri()).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
     storage = Storage(url, create=True)
     cohorts = tuple(Cohort(tuple(trials(2, size_g=size))) for size in (8, 9))

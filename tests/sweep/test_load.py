@@ -16,11 +16,11 @@ from many_cohorts import resident
 from rich.console import Console
 from sqlalchemy import event
 
-from sweep.cohorts import Cohort
-from sweep.dispatch import Dispatcher, Settings
-from sweep.journal import Journal
-from sweep.panel import Panel
-from sweep.plan import Plan, Resources
+from sweep.driver.dispatcher import Dispatcher, Settings
+from sweep.driver.event_log import Journal
+from sweep.driver.progress import Panel
+from sweep.planning.cohorts import Cohort
+from sweep.planning.plan import Plan, Resources
 from sweep.storage import Storage
 
 READERS = 50

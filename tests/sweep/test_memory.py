@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from search_spaces.space import expand, load_space
-from sweep import cost
-from sweep.devices import ALLOCATOR, Machine
-from sweep.plan import Plan, make_plan, share_out
+from sweep.planning import cost
+from sweep.planning.machine import ALLOCATOR, Machine
+from sweep.planning.plan import Plan, make_plan, share_out
 
 GIB = 2**30
 ROOT = Path(__file__).parents[2]

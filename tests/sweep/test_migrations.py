@@ -12,9 +12,8 @@ from alembic.migration import MigrationContext
 from made_trials import complete, failed, put, trials
 from sqlalchemy import create_engine, inspect, make_url, text
 
-from sweep import tables
-from sweep.database import Database
-from sweep.storage import Storage, StorageError
+from sweep.storage import Storage, StorageError, tables
+from sweep.storage.engine import Database
 
 KEPT = ("trial_id", "state", "score", "lr", "seed", "precision", "attempts", "duration_s")
 # How the newest schema becomes an older one.
@@ -121,7 +120,7 @@ def test_an_upgrade_that_fails_leaves_the_database_as_it_was(url: str, monkeypat
     fill(url)
     age(url, "0001")
     with monkeypatch.context() as patched, pytest.raises(StorageError):
-        patched.setattr("sweep.database.tables.CREATE_RESULTS", text("CREATE TABLE trials (number INTEGER)"))
+        patched.setattr("sweep.storage.engine.tables.CREATE_RESULTS", text("CREATE TABLE trials (number INTEGER)"))
         Storage(url)
     assert list(pd.read_sql("SELECT version_num FROM alembic_version", url)["version_num"]) == ["0001"]
     assert "precision" not in pd.read_sql("SELECT * FROM trials", url)

@@ -14,9 +14,9 @@ from made_trials import write_space
 
 from search_spaces.space import SearchSpace, expand, load_space
 from search_spaces.trial import AXES
-from sweep import cost
-from sweep.devices import Machine, this_machine
-from sweep.plan import Plan, PlanError, Resources, make_plan, save_plan, share_out
+from sweep.planning import cost
+from sweep.planning.machine import Machine, this_machine
+from sweep.planning.plan import Plan, PlanError, Resources, make_plan, save_plan, share_out
 
 GIB = 2**30
 THREE_GRIDS = ["paper/mnist_gan", "paper/mnist_ebgan", "paper/mnist_ebgan_pt"]

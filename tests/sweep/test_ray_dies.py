@@ -21,8 +21,8 @@ import pytest
 from made_trials import cohorts_under_way, rows, write_space
 from processes import HELPERS, alive, beginning_with, started_by
 
-from data.mnist import ensure_mnist
-from sweep.devices import this_machine
+from data.mnist.dataset import ensure_mnist
+from sweep.planning.machine import this_machine
 
 pytestmark = [
     pytest.mark.slow,
@@ -134,7 +134,7 @@ def test_helpers_of_ray_die_one_after_the_other_and_the_sweep_completes_its_grid
 
 
 def test_a_database_that_fails_while_ray_is_started_again_is_waited_for(tmp_path: Path) -> None:
-    impatient = "from sweep import sqlite_file\nsqlite_file.BUSY_TIMEOUT_S = 0.5"
+    impatient = "from sweep.storage import sqlite_file\nsqlite_file.BUSY_TIMEOUT_S = 0.5"
     path = beginning_with(impatient, tmp_path / "impatient")["PYTHONPATH"]
     with running(tmp_path, steps=12000, layers=(2, 3, 4), PYTHONPATH=path) as sweep:
         sweep.wait_for(lambda: cohorts_under_way(sweep.file))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from made_trials import cohorts_under_way, rows, write_space
 
-from data.mnist import ensure_mnist
-from sweep.devices import this_machine
+from data.mnist.dataset import ensure_mnist
+from sweep.planning.machine import this_machine
 
 PATIENCE_S = 240.0
 LAYERS = (2, 3, 4)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from made_trials import diverged, put, rows, trials
 
-from data.mnist import ensure_mnist
-from sweep.cohorts import Cohort, partition
-from sweep.rerun import rerun, rerun_text, stored_trial
+from data.mnist.dataset import ensure_mnist
+from sweep.planning.cohorts import Cohort, partition
+from sweep.results.rerun import rerun, rerun_text, stored_trial
 from sweep.storage import Storage, StorageError
-from sweep.worker import run_cohort
+from sweep.worker.train import run_cohort
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 GRID = trials(2, steps=20)

@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 from made_trials import complete, put, rows
 from processes import beginning_with
 
-from data.mnist import ensure_mnist
-from metrics.card import classifier_card
+from data.mnist.dataset import ensure_mnist
+from metrics.classifier_card import classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
 from search_spaces.space import expand, load_space
-from sweep import cost, devices
 from sweep.__main__ import main
-from sweep.devices import this_machine
-from sweep.plan import share_out
+from sweep.planning import cost, machine
+from sweep.planning.machine import this_machine
+from sweep.planning.plan import share_out
 from sweep.storage import Storage
 
 PATIENCE_S = 120.0
@@ -64,8 +64,8 @@ def memory_for(space: str, members: int) -> int:
 def free(memory: float) -> Iterator[None]:
     """A machine with so much free memory, and no GPU."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(devices, "_free_memory", lambda: int(memory))
-        patched.setattr(devices, "_cuda_devices", lambda: ())
+        patched.setattr(machine, "_free_memory", lambda: int(memory))
+        patched.setattr(machine, "_cuda_devices", lambda: ())
         yield
 
 
@@ -229,7 +229,7 @@ def test_a_limit_counts_what_is_missing(grid: str, tmp_path: Path, capsys: pytes
 
 def command(folder: Path, memory: float, *arguments: str) -> str:
     """What the real command prints on a machine with so much free memory, and with one thread in the environment."""
-    patch = f"from sweep import devices\ndevices._free_memory = lambda: {int(memory)}"
+    patch = f"from sweep.planning import machine\nmachine._free_memory = lambda: {int(memory)}"
     environment = beginning_with(patch, folder / "patch") | {"OMP_NUM_THREADS": "1"}
     line = [sys.executable, "-m", "sweep", *arguments, "--db", f"sqlite:///{folder}/results.db"]
     done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=PATIENCE_S)

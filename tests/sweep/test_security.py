@@ -19,13 +19,13 @@ import torch
 from made_trials import NO_IDENTITY, complete, put, trial, trials, write_space
 
 from sweep.__main__ import main
-from sweep.checkpoints import Checkpoints
-from sweep.cohorts import Cohort
-from sweep.journal import Journal
-from sweep.notice import notify
-from sweep.scratch import scratch_folder
+from sweep.driver.event_log import Journal
+from sweep.driver.hook import notify
+from sweep.driver.scratch import scratch_folder
+from sweep.planning.cohorts import Cohort
 from sweep.storage import Storage
-from sweep.worker import new_training
+from sweep.worker.checkpoints import Checkpoints
+from sweep.worker.train import new_training
 
 ROOT = Path(__file__).parent.parent.parent
 HOSTILE = "<script>alert('x')</script>'; DROP TABLE trials; --"

@@ -14,20 +14,22 @@ from made_trials import write_space
 from processes import beginning_with, on_one_core
 from sqlalchemy import create_engine, text
 
-from data.mnist import ensure_mnist
-from sweep.devices import this_machine
+from data.mnist.dataset import ensure_mnist
+from sweep.planning.machine import this_machine
 
 PATIENCE_S = 180.0
 LAYERS = tuple(range(2, 12))
 VALUES = "SELECT trial_id, state, score, frechet, coverage FROM results ORDER BY trial_id"
 pytestmark = pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
 
+SHORT_LEASES = "from sweep.storage import statements\nstatements.LEASE_S = 12.0"
+
 
 def start(space: str, url: str, core: int = 0) -> "subprocess.Popen[str]":
     """A driver with one worker on one core that takes another for dead after some seconds."""
     return subprocess.Popen(
         [sys.executable, "-m", "sweep", "run", space, "--db", url, "--workers", "1"],
-        env=beginning_with("from sweep import statements\nstatements.LEASE_S = 12.0", Path(space).parent / "lease"),
+        env=beginning_with(SHORT_LEASES, Path(space).parent / "lease"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

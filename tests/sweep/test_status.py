@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from made_trials import IDENTITY, complete, failed, lease, put, trial, trials
 
-from sweep.status import read_status, status_text
+from sweep.results.status import read_status, status_text
 from sweep.storage import Storage
 
 SECONDS = 60  # since the sweep began

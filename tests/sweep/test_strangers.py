@@ -30,7 +30,7 @@ from reports.samples import read_sheet
 from search_spaces.trial import Trial
 from sweep.__main__ import main
 from sweep.records import Record
-from sweep.rerun import stored_trial
+from sweep.results.rerun import stored_trial
 from sweep.storage import Storage, StorageError
 
 ROOT = Path(__file__).parents[2]

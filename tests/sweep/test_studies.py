@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from made_trials import complete, diverged, failed, put, trial, trials
 
-from sweep.export import FORMATS, ExportError, export
+from sweep.results.export import FORMATS, ExportError, export
+from sweep.results.optuna_studies import SheetStore, fill_studies, journal_file, sheet_id
 from sweep.storage import Storage, load_results
-from sweep.studies import SheetStore, fill_studies, journal_file, sheet_id
 
 PATIENCE_S = 60.0
 GRID = trials(4) + [trial(family="ebgan", lr=lr, space="other") for lr in (0.1, 0.01)]

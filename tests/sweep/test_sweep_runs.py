@@ -18,8 +18,8 @@ import pytest
 from made_trials import rows, write_space
 from processes import listening, on_one_core, workers_of
 
-from data.mnist import ensure_mnist
-from sweep.devices import this_machine
+from data.mnist.dataset import ensure_mnist
+from sweep.planning.machine import this_machine
 
 PATIENCE_S = 120.0
 LAYERS = (2, 3, 4, 5, 6)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from made_trials import cohorts_under_way, write_space
 
-from data.mnist import ensure_mnist
-from sweep.devices import this_machine
+from data.mnist.dataset import ensure_mnist
+from sweep.planning.machine import this_machine
 
 PATIENCE_S = 120.0
 pytestmark = [

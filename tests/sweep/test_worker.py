@@ -11,15 +11,16 @@ import torch
 from made_trials import trial, trials
 from PIL import Image
 
-from metrics.card import classifier_card
-from models.training import CohortTraining
+from metrics.classifier_card import classifier_card
+from models.mlp.training import CohortTraining
+from models.precision import products_in
 from search_spaces.trial import Trial
-from sweep import tables, worker
-from sweep.cohorts import Cohort
-from sweep.precision import products_in
+from sweep.planning.cohorts import Cohort
 from sweep.records import Record
-from sweep.scoring import NAMES, score_identity, scored_steps
-from sweep.worker import Progress, new_training, run_cohort
+from sweep.storage import tables
+from sweep.worker import train
+from sweep.worker.evaluation import NAMES, score_identity, scored_steps
+from sweep.worker.train import Progress, new_training, run_cohort
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -105,7 +106,7 @@ def test_scores_from_before_a_member_explodes_are_kept(monkeypatch: pytest.Monke
 
 
 def test_a_long_cohort_tells_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "PROGRESS_S", 0.0)
+    monkeypatch.setattr(train, "PROGRESS_S", 0.0)
     *progress, _ = run_cohort(Cohort(tuple(trials(2, steps=5))))
     assert progress == [Progress(2 * step, 10) for step in range(1, 6)]
 
@@ -115,7 +116,7 @@ class OutOfMemory:
 
     def __init__(self, most: int) -> None:
         self.most, self.sizes = most, list[int]()
-        self._new_training = worker.new_training
+        self._new_training = train.new_training
 
     def __call__(self, cohort: Cohort, images: torch.Tensor) -> CohortTraining:
         self.sizes.append(len(cohort.trials))
@@ -127,7 +128,7 @@ class OutOfMemory:
 def test_out_of_memory_halves_the_cohort_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(trials(5))
     memory = OutOfMemory(most=2)
-    monkeypatch.setattr(worker, "new_training", memory)
+    monkeypatch.setattr(train, "new_training", memory)
     records = run(trials(5))
     assert memory.sizes == [5, 2, 3, 1, 2]
     assert [record.state for record in records] == ["COMPLETE"] * 5
@@ -137,7 +138,7 @@ def test_out_of_memory_halves_the_cohort_and_goes_on(monkeypatch: pytest.MonkeyP
 
 def test_one_trial_that_does_not_fit_fails_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = OutOfMemory(most=0)
-    monkeypatch.setattr(worker, "new_training", memory)
+    monkeypatch.setattr(train, "new_training", memory)
     records = run(trials(2))
     assert memory.sizes == [2, 1, 1]
     assert [record.state for record in records] == ["FAILED", "FAILED"]
@@ -173,7 +174,7 @@ class Faulty:
 
 @pytest.mark.parametrize("bad", [0, 2, 7])
 def test_an_error_of_one_member_leaves_its_neighbours_alone(monkeypatch: pytest.MonkeyPatch, bad: int) -> None:
-    monkeypatch.setattr(worker, "new_training", Faulty([bad]))
+    monkeypatch.setattr(train, "new_training", Faulty([bad]))
     records = run(trials(8))
     assert [record.state for record in records] == ["FAILED" if i == bad else "COMPLETE" for i in range(8)]
     assert records[bad].reason == "error"
@@ -181,7 +182,7 @@ def test_an_error_of_one_member_leaves_its_neighbours_alone(monkeypatch: pytest.
 
 def test_an_error_of_all_members_is_not_sought_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
     faulty = Faulty(range(16))
-    monkeypatch.setattr(worker, "new_training", faulty)
+    monkeypatch.setattr(train, "new_training", faulty)
     records = run(trials(16))
     assert [record.state for record in records] == ["FAILED"] * 16
     assert faulty.sizes == [16, 8, 4, 2, 1, 1]

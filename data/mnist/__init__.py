@@ -1,0 +1,1 @@
+"""MNIST: found in a folder or fetched, and verified."""

@@ -1,0 +1,1 @@
+"""Fully connected generators and discriminators of a whole cohort, with hand-written gradients."""

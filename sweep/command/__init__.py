@@ -1,0 +1,1 @@
+"""What all commands share: their arguments, their streams, their secrets."""

@@ -1,0 +1,323 @@
+"""Which cohort runs next, and what becomes of it. Knows the plan, the database and the clock; nothing of Ray."""
+
+import itertools
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from metrics.classifier_card import classifier_card
+from metrics.identity import ScoreIdentity
+from search_spaces.trial import Scoring
+from sweep.command.console import counted
+from sweep.driver.event_log import Journal
+from sweep.driver.progress import Panel
+from sweep.planning.cohorts import Cohort
+from sweep.planning.plan import Plan, cohort_flops
+from sweep.records import Record, Reference
+from sweep.storage import Storage, StorageError
+from sweep.storage.patience import answers_within
+from sweep.worker.checkpoint_folder import Marks
+
+BEAT_S = 5.0  # between two signs of life
+RECHECK_S = 5.0  # before cohorts of other drivers, or a database that failed, are tried again
+ANSWER_S = 40.0  # after which a database that has not done what it was asked counts as failed
+STOPPING_S = 3.0  # the same, once the sweep was asked to stop
+SAME_ERRORS = 3  # in a row, after which a sweep stops
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a sweep goes about its plan.
+
+    Attributes:
+        deadline: value of time.monotonic() by which to be done; cohorts that would not end in time don't start.
+        max_attempts: how often a cohort may run whose worker died.
+    """
+
+    deadline: float | None = None
+    max_attempts: int = 3
+
+
+@dataclass
+class _Flight:
+    """A cohort that runs: its number in the database, and the share of its training that is done."""
+
+    cohort_id: int
+    share: float = 0.0
+
+
+@dataclass
+class _Trouble:
+    """A database that fails, and since when."""
+
+    error: StorageError
+    at: float = field(default_factory=time.monotonic)
+
+
+class Dispatcher:
+    """Hands out the cohorts of a plan, stores what comes back, and knows when to stop.
+
+    While the database fails, no cohort starts; results wait in memory and go in when it works again.
+
+    Attributes:
+        interrupted: set by whoever wants the sweep to stop.
+        failed: trials of this run that failed.
+        n_ended: cohorts that are over.
+        repeated_error: traceback that came `SAME_ERRORS` times in a row and stopped the sweep.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        storage: Storage,
+        sweep_id: int,
+        identities: Mapping[Scoring, ScoreIdentity],
+        panel: Panel,
+        journal: Journal,
+        settings: Settings,
+        marks: Marks | None = None,
+    ) -> None:
+        self._plan, self._storage, self._sweep_id, self._identities = plan, storage, sweep_id, identities
+        self._panel, self._journal, self._settings, self._marks = panel, journal, settings, marks
+        self.interrupted = False
+        self.failed = 0
+        self.repeated_error: str | None = None
+        self._cohorts = dict(enumerate(plan.cohorts))
+        self._queue = deque(self._cohorts)
+        self._numbers = itertools.count(len(self._cohorts))
+        self._held_elsewhere: deque[int] = deque()
+        self._checked = time.monotonic()
+        self._flights: dict[int, _Flight] = {}
+        self._losses: Counter[int] = Counter()
+        self._same_error: tuple[str, int] = ("", 0)
+        self._unsaved: list[tuple[int, Sequence[Record]]] = []
+        self._trouble: _Trouble | None = None
+        self._beat = 0.0
+        self._handed_out = self.n_ended = 0
+        card = classifier_card()
+        self._reference = Reference(card.real_score, card.real_inception_score, card.test_accuracy)
+
+    def cohort(self, number: int) -> Cohort:
+        """A cohort that was handed out."""
+        return self._cohorts[number]
+
+    def next(self) -> int | Literal["wait", "done"]:
+        """Number of the next cohort, which is held in the database from now on.
+
+        Cohorts start in the plan's order, so what is finished is a first part of it and a fair sample of the grid.
+        Those that another driver holds come last: it may finish them, or die.
+        """
+        self.tick()
+        if self.must_stop():
+            return "done"
+        if self._trouble:
+            return "wait"
+        if not self._queue and time.monotonic() - self._checked > RECHECK_S:
+            self._checked = time.monotonic()
+            self._queue, self._held_elsewhere = self._held_elsewhere, self._queue
+        while self._queue:
+            if self._handed_out >= self._plan.resources.workers and self._too_late(self._cohorts[self._queue[0]]):
+                return "done"
+            number = self._queue.popleft()
+            if self._lease(number):
+                self._handed_out += 1
+                return number
+            if self._trouble:
+                return "wait"
+        return "wait" if self._flights or self._held_elsewhere else "done"
+
+    def started(self, number: int) -> None:
+        """A worker begins with a cohort."""
+        cohort = self._cohorts[number]
+        self._panel.started(str(number), title(cohort), cohort_flops(cohort))
+
+    def progressed(self, number: int, share: float, note: str | None = None) -> None:
+        """A cohort has done this share of its training, 0 to 1; its worker may have something to say."""
+        if note:
+            self.note(note)
+        if number in self._flights:
+            self._flights[number].share = share
+            self._panel.progressed(str(number), share)
+
+    def ended(self, number: int, records: Sequence[Record]) -> None:
+        """A cohort is over; its records are stored, at once or as soon as the database works."""
+        flight = self._flights.pop(number, None)
+        if flight is None:
+            return
+        self.n_ended += 1
+        self._unsaved.append((flight.cohort_id, records))
+        self._journal.write("ended", cohort=flight.cohort_id, states=dict(Counter(r.state for r in records)))
+        cohort = self._cohorts.pop(number)
+        if not self._rests():
+            self._save()
+        if self._marks and not self._unsaved:
+            self._marks.drop(cohort)
+        self.failed += sum(record.state == "FAILED" for record in records)
+        families = {trial.trial_id: trial.family for trial in cohort.trials}
+        self._panel.ended(str(number), [families[record.trial_id] for record in records], records)
+        self._mind_errors(records)
+
+    def lost(self, number: int, reason: str) -> None:
+        """The worker of a cohort died: it runs again, on whichever worker is free, or fails for good."""
+        flight = self._flights.get(number)
+        if flight is None:
+            return
+        self._losses[number] += 1
+        if self._losses[number] >= self._settings.max_attempts:
+            text = f"its worker died {self._losses[number]} times: {reason}"
+            failed = [Record(i, "FAILED", error=text, reason="lost") for i in self._cohorts[number].trial_ids]
+            self.ended(number, failed)
+        else:
+            self._again(number, reason)
+
+    def note(self, text: str) -> None:
+        """Tell whoever watches, and the log."""
+        self._panel.say(text)
+        self._journal.write("note", text=text)
+
+    def tick(self) -> None:
+        """To be called all the time: give signs of life, and store what could not be stored before."""
+        if self._rests():
+            return
+        self._save()
+        if time.monotonic() - self._beat > BEAT_S or self._trouble:
+            self._beat = time.monotonic()
+            shares = {flight.cohort_id: flight.share for flight in self._flights.values()}
+            self._guard(lambda: self._storage.beat(self._sweep_id, shares))
+
+    def must_stop(self) -> bool:
+        """On Ctrl-C, on an error again and again, or at the deadline; then a run without any result waits for one."""
+        deadline = self._settings.deadline
+        late = deadline is not None and time.monotonic() > deadline
+        return self.interrupted or self.repeated_error is not None or (late and self.n_ended > 0)
+
+    def abandon(self) -> None:
+        """Ray is gone: whatever it still ran runs again, unless the sweep stops anyway. No cohort is to blame."""
+        for number in list(self._flights) if not self.must_stop() else []:
+            self._again(number, "Ray ended")
+
+    def close(self) -> None:
+        """Store what is not stored yet, and let go of what still runs.
+
+        Raises:
+            StorageError: the database fails; what was not finished can be run again.
+        """
+        self._save()
+        if self._unsaved:
+            lost = counted(sum(len(records) for _, records in self._unsaved), "result")
+            problem = self._trouble.error if self._trouble else "the database fails"
+            raise StorageError(f"{problem}: {lost} could not be stored; the same command computes them again")
+        with answers_within(self._storage, self._patience):
+            self._storage.release(self._sweep_id)
+
+    def _again(self, number: int, reason: str) -> None:
+        """Hand out a cohort once more, before all others."""
+        cohort_id = self._flights.pop(number).cohort_id
+        self._journal.write("lost", cohort=cohort_id, times=self._losses[number], reason=reason)
+        self._panel.lost(str(number))
+        if not self._rests():
+            self._guard(lambda: self._storage.lost(cohort_id, reason))
+        self._queue.appendleft(number)
+
+    def _lease(self, number: int) -> bool:
+        """Take a cohort, as far as it is neither finished nor held by another driver."""
+        cohort = self._cohorts[number]
+        identity = self._identities[cohort.trials[0].scoring]
+        found = []
+        if not self._guard(
+            lambda: found.append(self._storage.lease(self._sweep_id, cohort.trial_ids, title(cohort), identity))
+        ):
+            self._queue.appendleft(number)
+            return False
+        (lease,) = found
+        own = [trial for trial in cohort.trials if trial.trial_id in lease.taken]
+        busy = [trial for trial in cohort.trials if trial.trial_id in lease.busy]
+        elsewhere = [t.family for t in cohort.trials if t.trial_id not in lease.taken | lease.busy]
+        self._panel.elsewhere(elsewhere)
+        if own and busy:  # the rest is a cohort of its own
+            rest = next(self._numbers)
+            self._cohorts[rest] = Cohort(tuple(busy))
+            self._held_elsewhere.append(rest)
+        elif busy:
+            self._cohorts[number] = Cohort(tuple(busy))
+            self._held_elsewhere.append(number)
+        if lease.cohort_id is None:
+            if not busy:
+                del self._cohorts[number]
+            return False
+        self._cohorts[number] = Cohort(tuple(own))
+        self._flights[number] = _Flight(lease.cohort_id)
+        self._journal.write("leased", cohort=lease.cohort_id, title=title(cohort), members=len(own))
+        return True
+
+    def _too_late(self, cohort: Cohort) -> bool:
+        if self._settings.deadline is None:
+            return False
+        workers = self._plan.resources.workers
+        measured = self._panel.operations_per_second
+        rate = measured / workers if measured else self._plan.resources.flops
+        return time.monotonic() + cohort_flops(cohort) / rate > self._settings.deadline
+
+    def _save(self) -> None:
+        while self._unsaved and self._guard(self._store):
+            self._unsaved.pop(0)
+
+    def _store(self) -> None:
+        cohort_id, records = self._unsaved[0]
+        late = len(records) - self._storage.record(cohort_id, records, self._reference)
+        if late:
+            self.note(f"{counted(late, 'result')} came too late: another driver has taken the trials over.")
+
+    def _guard(self, action: Callable[[], object]) -> bool:
+        """Run a database action; where it fails, pause."""
+        try:
+            with answers_within(self._storage, self._patience):
+                action()
+        except StorageError as error:
+            if self._trouble is None:
+                self._panel.say(f"Paused, for the database fails: {error}. Going on when it works again.")
+                self._journal.write("paused", error=str(error))
+            self._trouble = _Trouble(error)
+            return False
+        if self._trouble is not None:
+            self._trouble = None
+            self._panel.say("The database works again; going on.")
+            self._journal.write("resumed")
+        return True
+
+    def _patience(self) -> float:
+        return STOPPING_S if self.interrupted else ANSWER_S
+
+    def _rests(self) -> bool:
+        """Whether a database that failed is not asked again yet. Once the sweep is stopping, only `close` asks it."""
+        return self._trouble is not None and (self.interrupted or time.monotonic() - self._trouble.at < RECHECK_S)
+
+    def _mind_errors(self, records: Sequence[Record]) -> None:
+        """Stop when one error comes again and again: it would go through the whole grid."""
+        errors = {signature(record.error or "") for record in records if record.reason == "error"}
+        if len(errors) != 1 or any(record.reason != "error" for record in records):
+            self._same_error = ("", 0)
+            return
+        (error,) = errors
+        times = self._same_error[1] + 1 if self._same_error[0] == error else 1
+        self._same_error = (error, times)
+        if times >= SAME_ERRORS:
+            self.repeated_error = records[0].error
+            self._journal.write("error", error=records[0].error)
+
+
+def signature(error: str) -> str:
+    """What makes two tracebacks the same: where they end, and the kind of error."""
+    lines = [line.strip() for line in error.strip().splitlines()]
+    places = [line for line in lines if line.startswith("File ")]
+    return f"{places[-1] if places else ''} {lines[-1].partition(':')[0] if lines else ''}"
+
+
+def title(cohort: Cohort) -> str:
+    """A cohort in a few words: members, families and shape."""
+    first = cohort.trials[0]
+    families = " + ".join(sorted({trial.family for trial in cohort.trials}))
+    shape = f"{first.n_layer_g}x{first.size_g} against {first.n_layer_d}x{first.size_d}"
+    return f"{len(cohort.trials)} {families}, {shape}"

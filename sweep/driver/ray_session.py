@@ -1,0 +1,119 @@
+"""Being a driver of Ray, quietly: of one started here for a sweep, or of the cluster that RAY_ADDRESS names."""
+
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sweep.driver.cluster import is_named
+from sweep.planning.machine import ALLOCATOR, Machine, this_machine
+from sweep.planning.plan import PlanError, Resources
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_memory_monitor_refresh_ms": "0",  # it would end the whole sweep; workers mind their memory themselves
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no files per trial, no growing memory
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+}
+for _name, _value in (_QUIET | ALLOCATOR).items():
+    os.environ.setdefault(_name, _value)
+if not is_named():
+    # A token of this process's own. Without it Ray writes one to a file that other users may be able to read.
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "5")  # a server that died on this machine is gone
+
+# Ray reads its settings when it is imported, so its imports come after them.
+import ray  # noqa: E402
+from ray._private import ray_constants  # noqa: E402
+from ray._private import worker as ray_worker  # noqa: E402
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
+
+# What goes wrong is told by the database, the log and the panel, once and in our words.
+_SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
+logging.getLogger("ray").setLevel(logging.CRITICAL)
+ray_worker.print_to_stdstream = lambda *_, **__: None  # what Ray's daemons say, whatever the settings above
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@contextmanager
+def session(resources: Resources, scratch: str) -> Iterator[None]:
+    """Ray for the length of a sweep: an existing cluster where RAY_ADDRESS names one, this machine otherwise.
+
+    Args:
+        scratch: place for a folder of Ray's own files, to which Ray lets everybody write; its path has to be short.
+
+    Raises:
+        PlanError: the cluster can't be joined.
+    """
+    if is_named():
+        with _joined():
+            yield
+        return
+    ray_constants.ENABLE_RAY_CLUSTER = False  # Ray then listens on loopback alone
+    cores = int(resources.workers * resources.cores)
+    try:
+        ray.init("local", num_cpus=cores, include_dashboard=False, _temp_dir=scratch, **_SILENT)
+        yield
+    finally:
+        ray.shutdown()
+        ray_constants.ENABLE_RAY_CLUSTER = True
+
+
+def check_cluster(resources: Resources) -> None:
+    """Make sure that Ray has what a plan asks for; it would wait for ever for what no node has.
+
+    Raises:
+        PlanError: it has less.
+    """
+    has = ray.cluster_resources()
+    for name, each in (("CPU", resources.cores), ("GPU", resources.gpus)):
+        need = each * resources.workers
+        if need > has.get(name, 0.0) + 1e-9:
+            raise PlanError(
+                f"--workers {resources.workers}: needs {need:g} {name}, the cluster has {has.get(name, 0):g}"
+            )
+
+
+def cluster_machines() -> list[Machine]:
+    """What the machines of the cluster that RAY_ADDRESS names can compute on, asked of each.
+
+    Raises:
+        PlanError: the cluster can't be joined.
+    """
+    with _joined():
+        nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+        ask = ray.remote(num_cpus=0)(this_machine)
+        found = [ask.options(scheduling_strategy=on_node(node["NodeID"])).remote() for node in nodes]
+        return [
+            replace(machine, cores=int(node["Resources"]["CPU"]))
+            for machine, node in zip(ray.get(found), nodes, strict=True)
+        ]
+
+
+def on_node(node_id: str) -> NodeAffinitySchedulingStrategy:
+    """Where an actor or a task shall run, if the node still lives."""
+    return NodeAffinitySchedulingStrategy(node_id, soft=True)
+
+
+@contextmanager
+def _joined() -> Iterator[None]:
+    """Be a driver of the cluster; its machines get this code, and need its libraries alone."""
+    code = [str(ROOT / package) for package in ("data", "metrics", "models", "search_spaces", "sweep")]
+    try:
+        ray.init(runtime_env={"py_modules": code, "env_vars": dict(ALLOCATOR)}, **_SILENT)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise PlanError(f"RAY_ADDRESS: got {os.environ['RAY_ADDRESS']}, can't join it: {reason}") from None
+    try:
+        yield
+    finally:
+        ray.shutdown()

@@ -1,0 +1,245 @@
+"""Runs the cohorts that a dispatcher hands out on Ray Tune.
+
+Ray says "trial" for what we call a cohort: one Ray trial trains and scores all members of one cohort. Ray Tune's own
+state is scratch; the database is the truth, and a sweep goes on by planning again.
+"""
+
+import itertools
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from sweep.driver.dispatcher import Dispatcher
+from sweep.driver.ray_session import check_cluster, on_node, session
+from sweep.driver.supervisor import STOP_SIGNALS
+from sweep.errors import RayError
+from sweep.planning.cohorts import Cohort
+from sweep.planning.plan import PlanError, Resources
+from sweep.worker.checkpoint_folder import Marks
+
+# Ray reads its settings when it is imported, and sweep.ray_session makes them.
+import ray  # isort: skip
+from ray import tune  # isort: skip
+from ray.tune import Callback, Stopper, Trainable  # isort: skip
+from ray.tune.search import Searcher  # isort: skip
+
+COHORTS_PER_FIT = 500
+
+
+class CohortShelf:
+    """An actor of Ray with the cohorts in flight, where workers on any machine find theirs by number.
+
+    Ray Tune would keep and save a cohort in a trial's configuration for ever.
+    """
+
+    def __init__(self) -> None:
+        self._cohorts: dict[int, Cohort] = {}
+
+    def put(self, number: int, cohort: Cohort) -> None:
+        self._cohorts[number] = cohort
+
+    def get(self, number: int) -> Cohort:
+        return self._cohorts[number]
+
+    def drop(self, number: int) -> None:
+        self._cohorts.pop(number, None)
+
+
+class CohortTrainable(Trainable):
+    """Runs one cohort after another in a process that stays."""
+
+    def setup(
+        self,
+        config: dict[str, Any],
+        shelf: Any = None,
+        device: str = "cpu",
+        marks: Marks | None = None,
+        threads: int = 1,
+    ) -> None:
+        import torch  # belongs to the workers
+
+        torch.set_num_threads(threads)  # sums are rounded by it, so it must not follow from anybody's OMP_NUM_THREADS
+        self._shelf, self._device, self._marks = shelf, device, marks
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        from sweep.worker.train import run_cohort  # torch belongs to the workers
+
+        cohort = ray.get(self._shelf.get.remote(new_config["cohort"]))
+        self._work = run_cohort(cohort, self._device, self._marks)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        item = next(self._work)
+        if isinstance(item, list):
+            return {"records": item, "share": 1.0, "note": None, "done": True}
+        return {"records": [], "share": item.member_steps / item.total, "note": item.note, "done": False}
+
+
+class _CohortQueue(Searcher):
+    """Gives Ray Tune the next cohort when it has room for one.
+
+    Attributes:
+        done: whether the dispatcher has no more.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, shelf: Any) -> None:
+        super().__init__()
+        self._dispatcher, self._shelf, self._left = dispatcher, shelf, COHORTS_PER_FIT
+        self.done = False
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        """Ray Tune pickles its set-up in order to restore it; we plan again instead, so nothing is kept."""
+        return object, ()
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        if not self._left:
+            return cast(dict[str, Any], Searcher.FINISHED)
+        number = self._dispatcher.next()
+        if number == "wait":
+            return None
+        if number == "done":
+            self.done = True
+            return cast(dict[str, Any], Searcher.FINISHED)
+        self._left -= 1
+        ray.get(self._shelf.put.remote(number, self._dispatcher.cohort(number)))
+        return {"cohort": number}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing to learn from a result: the order is fixed."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save: the database knows what is missing."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        raise NotImplementedError("a sweep goes on by planning again")
+
+
+class _Reporter(Callback):
+    """Passes what Ray Tune reports to the dispatcher."""
+
+    def __init__(self, dispatcher: Dispatcher, shelf: Any) -> None:
+        self._dispatcher, self._shelf = dispatcher, shelf
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return object, ()  # as in _CohortQueue
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        self._dispatcher.tick()
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._dispatcher.started(trial.config["cohort"])
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        if result["records"]:
+            self._dispatcher.ended(trial.config["cohort"], list(result["records"]))
+            result["records"].clear()  # Ray Tune keeps the result of every trial for ever
+            self._shelf.drop.remote(trial.config["cohort"])
+        else:
+            self._dispatcher.progressed(trial.config["cohort"], result["share"], result["note"])
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._shelf.drop.remote(trial.config["cohort"])
+        self._dispatcher.lost(trial.config["cohort"], _first_line(trial.get_pickled_error() or "its worker died"))
+
+
+class _Stop(Stopper):
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return object, ()  # as in _CohortQueue
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self._dispatcher.must_stop()
+
+
+def run_cohorts(
+    dispatcher: Dispatcher, resources: Resources, scratch: str, marks: Marks | None = None, whole: bool = True
+) -> None:
+    """Run what a dispatcher hands out until it has no more or wants to stop.
+
+    Args:
+        scratch: an empty folder that only this user can enter, for the files of Ray.
+        marks: where and how often cohorts keep checkpoints; None for none.
+        whole: whether the cluster must have all that the plan asks for; one that has lost machines may go on.
+
+    Raises:
+        PlanError: the cluster lacks what the plan asks for.
+        RayError: Ray failed.
+    """
+    try:
+        with _interrupts(dispatcher), session(resources, f"{scratch}/r"), _interrupts(dispatcher):
+            if whole:
+                check_cluster(resources)
+            for fit in itertools.count():
+                folder = f"{scratch}/{fit}"
+                if _fit(dispatcher, resources, marks, folder) or dispatcher.must_stop():
+                    return
+                shutil.rmtree(folder, ignore_errors=True)
+    except PlanError:
+        raise
+    except Exception as error:  # whatever Ray throws
+        raise RayError(_first_line(error)) from error
+    finally:
+        dispatcher.abandon()
+
+
+def _fit(dispatcher: Dispatcher, resources: Resources, marks: Marks | None, scratch: str) -> bool:
+    """Run some cohorts; Ray Tune remembers every one, so it starts afresh now and then. Returns whether all is done."""
+    here = on_node(ray.get_runtime_context().get_node_id())
+    shelf = ray.remote(num_cpus=0)(CohortShelf).options(scheduling_strategy=here).remote()
+    queue = _CohortQueue(dispatcher, shelf)
+    places = sum(int(node["Resources"].get("CPU", 0) // resources.cores) for node in ray.nodes() if node["Alive"])
+    trainable = tune.with_resources(
+        tune.with_parameters(
+            CohortTrainable, shelf=shelf, device=resources.device, marks=marks, threads=int(resources.cores)
+        ),
+        {"cpu": resources.cores, "gpu": resources.gpus},
+    )
+    tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            search_alg=queue,
+            num_samples=-1,
+            max_concurrent_trials=max(1, min(places, resources.workers)),
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(
+            name="sweep",
+            storage_path=scratch,
+            callbacks=[_Reporter(dispatcher, shelf)],
+            stop=_Stop(dispatcher),
+            failure_config=tune.FailureConfig(max_failures=0),  # the dispatcher hands out again what was lost
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            verbose=0,
+        ),
+    ).fit()
+    return queue.done
+
+
+@contextmanager
+def _interrupts(dispatcher: Dispatcher) -> Iterator[None]:
+    """Let signals ask the sweep to stop, also those that waited for this. Ray sets handlers of its own."""
+
+    def ask(number: int, frame: Any) -> None:
+        dispatcher.interrupted = True
+
+    before = {number: signal.signal(number, ask) for number in STOP_SIGNALS}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _first_line(error: object) -> str:
+    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__

@@ -1,0 +1,1 @@
+"""What looks at a results database, or trains once more what is in it."""

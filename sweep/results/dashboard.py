@@ -1,0 +1,33 @@
+"""Optuna's dashboard on the results: studies in memory, sample sheets as artifacts."""
+
+from collections.abc import Callable
+
+import optuna
+
+from sweep.results.optuna_studies import SheetStore, fill_studies
+from sweep.storage import Storage, load_results
+
+
+class DashboardError(Exception):
+    """The dashboard can't be shown; the message is one line."""
+
+
+def serve(storage: Storage, port: int, tell: Callable[[str], None]) -> None:
+    """Show what has ended until now, on this machine alone, until Ctrl-C.
+
+    Raises:
+        DashboardError: the package is not installed, or the port is taken.
+        StorageError: the database can't be read.
+    """
+    try:
+        from optuna_dashboard import run_server
+    except ImportError:
+        raise DashboardError("the dashboard needs one more package: pip install optuna-dashboard") from None
+    studies = optuna.storages.InMemoryStorage()
+    with storage.describing():
+        fill_studies(load_results(storage), studies, sheets=True, tell=tell)
+    tell(f"http://localhost:{port}/ until Ctrl-C; it shows this moment, start it again for a newer one")
+    try:
+        run_server(studies, host="localhost", port=port, artifact_store=SheetStore(storage))
+    except OSError as error:
+        raise DashboardError(f"--port: got {port}, can't be used: {error.strerror}") from None

@@ -1,0 +1,48 @@
+"""The results as a file for other tools: CSV, Parquet, or a journal of Optuna studies."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sweep.results.spreadsheet import table_for_spreadsheet
+from sweep.storage import Storage, load_results
+
+FORMATS = ("csv", "parquet", "optuna")
+
+
+class ExportError(Exception):
+    """A file that can't be written; the message is one line."""
+
+
+def export(storage: Storage, to: str, path: Path, tell: Callable[[str], None] = lambda _: None) -> int:
+    """Write the view `results` to a new file, one row or Optuna trial per trial.
+
+    Args:
+        to: one of `FORMATS`; Optuna studies hold only trials that have ended.
+        tell: is told of progress.
+
+    Returns:
+        Trials in the results.
+
+    Raises:
+        ExportError: the file is there already or can't be written.
+        StorageError: the database can't be read, or holds what no sweep wrote.
+    """
+    if "://" in str(path) or ":/" in str(path):
+        raise ExportError(f"{path}: a URL, allowed: the path of a new file")
+    try:
+        if path.exists():
+            raise ExportError(f"{path}: is there already, allowed: a new file")
+        with storage.describing():
+            results = load_results(storage)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if to == "csv":
+                table_for_spreadsheet(results).to_csv(path, index=False)
+            elif to == "parquet":
+                results.to_parquet(path, index=False)
+            else:
+                from sweep.results.optuna_studies import fill_studies, journal_file  # Optuna, a second
+
+                fill_studies(results, journal_file(path), tell=tell)
+    except OSError as error:
+        raise ExportError(f"{path}: can't be written: {error.strerror or error}") from None
+    return len(results)

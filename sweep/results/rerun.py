@@ -1,0 +1,112 @@
+"""Running one finished trial again, to see whether its numbers come back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from search_spaces.space import could_declare
+from search_spaces.trial import AXES, Scoring, Training, Trial
+from sweep.planning.cohorts import partition
+from sweep.storage import Storage, StorageError
+
+SCORES = ("score", "inception_score", "coverage", "entropy", "frechet")
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A trial before and now: its state, where it ran, and its scores where it has any."""
+
+    state: tuple[str, str]
+    device: tuple[str | None, str | None]
+    scores: dict[str, tuple[float | None, float | None]]
+
+
+def stored_trial(storage: Storage, trial_id: str) -> tuple[Trial, Mapping[str, Any]]:
+    """A trial as it was declared and scored, and its row of the view `results`.
+
+    Raises:
+        StorageError: there is no such trial, it has not been scored, or no sweep can have declared it.
+    """
+    row = storage.result(trial_id)
+    if row is None:
+        raise StorageError(f"{storage.name}: no trial {trial_id}, allowed: one of the column trial_id")
+    if row["n_samples"] is None or row["z_seed"] is None:
+        raise StorageError(f"{storage.name}: trial {trial_id} is {row['state']}, allowed: one that has a score")
+    return _trial(storage, row, Scoring(n_samples=row["n_samples"], z_seed=row["z_seed"])), row
+
+
+def rerun(
+    storage: Storage,
+    trial_id: str,
+    device: str,
+    whole_cohort: bool = False,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Rerun:
+    """Train and score a trial once more; nothing is stored. On a CPU with as many threads as then.
+
+    Args:
+        device: "cpu" or "cuda".
+        whole_cohort: train it among the trials that it ran with, not alone; on the same kind of device the very bits
+            come back then, unless memory was too small for them together.
+        progress: told the share that is done.
+
+    Raises:
+        StorageError: as in `stored_trial`, also for one of the others.
+    """
+    import torch  # seconds
+
+    from sweep.worker.train import Progress, run_cohort
+
+    with storage.describing():
+        trial, before = stored_trial(storage, trial_id)
+        settings, rows = storage.ran_with(trial_id)
+        together = [_trial(storage, row, trial.scoring) for row in rows] if whole_cohort else [trial]
+        cohorts = partition(together, memory=2**62, device=device)
+        cohort = next((c for c in cohorts if trial_id in c.trial_ids), None)
+        if cohort is None:
+            raise StorageError(f"{storage.name}: trial {trial_id}: which trials it ran with is not known")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(_cores(settings) or threads)
+    try:
+        for told in run_cohort(cohort, device):
+            if isinstance(told, Progress):
+                progress(told.member_steps / told.total)
+            else:
+                now = next(record for record in told if record.trial_id == trial_id)
+    finally:
+        torch.set_num_threads(threads)
+    scores = {name: (before[name], (now.scores or {}).get(name)) for name in SCORES}
+    return Rerun((before["state"], now.state), (before["device"], now.device), scores)
+
+
+def _trial(storage: Storage, row: Mapping[str, Any], scoring: Scoring) -> Trial:
+    training = Training(**{field.name: row[field.name] for field in fields(Training)})
+    axes = {axis: row[axis] for axis in AXES}
+    trial = Trial(space=row["space"], family=row["family"], **axes, training=training, scoring=scoring)
+    if not could_declare(trial) or trial.trial_id != row["trial_id"]:
+        raise StorageError(f"{storage.name}: trial {row['trial_id']}: holds what no sweep wrote")
+    return trial
+
+
+def _cores(settings: Mapping[str, Any]) -> int | None:
+    """Processor cores of a worker of that sweep; None where its settings do not tell."""
+    worker = settings.get("worker")
+    cores = worker.get("cores") if isinstance(worker, dict) else None
+    return cores if isinstance(cores, int) and 0 < cores < 2**15 else None
+
+
+def rerun_text(found: Rerun) -> str:
+    """The difference in lines."""
+    lines = [f"state   {found.state[0]} before, {found.state[1]} now"]
+    lines.append(f"device  {found.device[0]} before, {found.device[1]} now")
+    lines.append(f"{'':18}{'before':>12}{'now':>12}{'difference':>14}")
+    for name, (before, now) in found.scores.items():
+        difference = "-" if before is None or now is None else f"{now - before:+.3g}"
+        lines.append(f"{name:18}{_shown(before):>12}{_shown(now):>12}{difference:>14}")
+    lines.append("Alone a trial differs from what it was in its cohort in its last bits, which training amplifies.")
+    lines.append("--cohort trains it among the same others.")
+    return "\n".join(lines)
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.5g}"

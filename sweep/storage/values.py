@@ -1,0 +1,144 @@
+"""What a column of the results database may hold, by its declaration in `sweep.storage.tables`.
+
+A database may come from a stranger, and SQLite keeps any value in any column. A value that no sweep can have written
+there counts as none: text where a number belongs, an infinite number, a blob where text belongs, text longer than the
+column allows, a list where a mapping belongs, a time that is none. A row is left out if that happens in a column that
+is never NULL, such as a trial's identity, its axes or its place in the order.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from itertools import compress, repeat
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGEST: dict[type, float] = {int: 2**31 - 1, float: 3.5e38}  # of 32 bits; what is measured is a float32
+# What pandas finds in a column in which every value is of its type, or missing.
+_PURE: dict[type, set[str]] = {
+    str: {"string", "empty"},
+    int: {"integer", "empty"},
+    float: {"floating", "integer", "mixed-integer-float", "empty"},
+    datetime: {"string", "datetime", "empty"},
+}
+
+
+def frame(rows: Sequence[Sequence[Any]], columns: Sequence[Column[Any]]) -> "pd.DataFrame":
+    """Rows as the database gave them, without type conversion, as a table of proper types."""
+    import pandas as pd  # a second of loading that planning does without
+
+    # Column by column: pandas takes four times as long to make them from rows.
+    values = zip(*rows, strict=True) if rows else repeat((), len(columns))
+    made = pd.DataFrame({column.name: _series(own, column) for column, own in zip(columns, values, strict=True)})
+    never_empty = [column.name for column in columns if not column.nullable and made[column.name].hasnans]
+    if not never_empty:
+        return made
+    return frame(list(compress(rows, made[never_empty].notna().all(axis=1))), columns)
+
+
+def records(rows: Sequence[Sequence[Any]], columns: Sequence[Column[Any]]) -> list[dict[str, Any]]:
+    """The same as plain values, one dictionary per row; None stands for no value."""
+    made = [{column.name: _value(one, column) for column, one in zip(columns, row, strict=True)} for row in rows]
+    never_empty = [column.name for column in columns if not column.nullable]
+    return [row for row in made if all(row[name] is not None for name in never_empty)]
+
+
+def _value(found: object, column: Column[Any]) -> Any:
+    """A value as Python has it, or None if no sweep can have written it there."""
+    value, most = _READERS[column.type.python_type](found), _most_letters(column)
+    return None if most and value is not None and len(value) > most else value
+
+
+def _most_letters(column: Column[Any]) -> int | None:
+    return getattr(column.type, "length", None)
+
+
+def _flag(found: Any) -> bool | None:
+    return bool(found) if isinstance(found, int) and found in (0, 1) else None
+
+
+def _whole(found: Any) -> int | None:
+    is_whole = isinstance(found, int) and not isinstance(found, bool)
+    return found if is_whole and abs(found) <= LARGEST[int] else None
+
+
+def _number(found: Any) -> float | None:
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    return float(found) if is_number and abs(found) <= LARGEST[float] else None
+
+
+def _text(found: Any) -> str | None:
+    return found if isinstance(found, str) else None
+
+
+def _time(found: Any) -> datetime | None:
+    """UTC without a time zone: as text in an SQLite file, as a time from a server."""
+    if isinstance(found, str):
+        with suppress(ValueError):
+            found = datetime.fromisoformat(found)
+    return found if isinstance(found, datetime) and found.tzinfo is None else None
+
+
+def _mapping(found: Any) -> dict[str, Any] | None:
+    """JSON: as text in an SQLite file, parsed from a server."""
+    if isinstance(found, str):
+        with suppress(ValueError, RecursionError):
+            found = json.loads(found)
+    return found if isinstance(found, dict) else None
+
+
+def _blob(found: Any) -> bytes | None:
+    return bytes(found) if isinstance(found, bytes | memoryview) else None
+
+
+_READERS: dict[type, Callable[[Any], Any]] = {
+    bool: _flag,
+    int: _whole,
+    float: _number,
+    str: _text,
+    datetime: _time,
+    object: _mapping,  # what SQLAlchemy says of JSON
+    bytes: _blob,
+}
+
+
+def _series(found: Sequence[Any], column: Column[Any]) -> "pd.Series":
+    """A column of a table. Only one that holds something odd is gone through value by value."""
+    if _is_pure(found, column):
+        with suppress(ValueError, TypeError):  # of times that are none, or have a time zone
+            return _typed(found, column.type.python_type)
+    return _typed([_value(one, column) for one in found], column.type.python_type)
+
+
+def _is_pure(found: Sequence[Any], column: Column[Any]) -> bool:
+    """Whether every value is of the column's type or missing; times are only known to be text, or times."""
+    import numpy as np
+    from pandas.api.types import infer_dtype
+
+    kind = column.type.python_type
+    if kind is bool:
+        return set(found) <= {False, True}
+    if infer_dtype(found, skipna=True) not in _PURE.get(kind, set()):
+        return False
+    most = _most_letters(column)
+    if most:
+        return max(map(len, filter(None, found)), default=0) <= most
+    return kind not in LARGEST or not (np.abs(np.array(found, dtype=float)) > LARGEST[kind]).any()
+
+
+def _typed(values: Sequence[Any], kind: type) -> "pd.Series":
+    import pandas as pd
+
+    if kind is datetime:
+        times = pd.to_datetime(pd.Series(values, dtype=object), format="ISO8601")
+        return times.astype("datetime64[us]")
+    if kind is float or (kind is int and None in values):
+        return pd.Series(values, dtype=float)
+    if kind in (int, bool) and None not in values:
+        return pd.Series(values, dtype=kind)
+    return pd.Series(values, dtype=None if kind is str and len(values) else object)

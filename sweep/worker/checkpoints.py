@@ -1,0 +1,171 @@
+"""Checkpoints of a cohort in training: written whole or not at all, and checked before they are used.
+
+A file is written beside its place, flushed to the disk, and renamed; its name holds the digest of what is in it. The
+two newest are kept, so that where the last one is damaged the one before is used. Files are safetensors: reading one
+runs nothing.
+"""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from models.mlp.training import CohortTraining
+from sweep.command.console import shown
+from sweep.planning.cohorts import Cohort
+from sweep.worker.checkpoint_folder import digest_in, is_regular
+from sweep.worker.evaluation import NAMES, Scores
+
+FORMAT = "2"  # a new one whenever old files can't be used
+KEPT = 2
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A training where its newest usable checkpoint left it, or at its beginning.
+
+    Attributes:
+        seconds: how long it had taken until then.
+        scores: what it had scored until then, by step.
+        problem: what was wrong with the newest of the files that can't be used, in one line.
+    """
+
+    training: CohortTraining
+    seconds: float = 0.0
+    scores: dict[int, Scores] = field(default_factory=dict)
+    problem: str | None = None
+
+
+class Checkpoints:
+    """Of one cohort on one kind of device.
+
+    Args:
+        folder: where its files lie; made when the first is written.
+    """
+
+    def __init__(self, folder: Path, cohort: Cohort, device: torch.device) -> None:
+        self._folder, self._members = folder, len(cohort.trials)
+        self._facts = {
+            "format": FORMAT,
+            "torch": torch.__version__,
+            "device": device.type,
+            "trials": " ".join(cohort.trial_ids),
+        }
+
+    def save(self, training: CohortTraining, seconds: float, scores: Mapping[int, Scores]) -> None:
+        """Keep the state of a training, how many seconds it took, and its scores by step until now.
+
+        Raises:
+            OSError: it can't be written; what was there before stays.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        unfinished = self._folder / f"{os.getpid()}.unfinished"
+        found = {"step": training.steps_done, "seconds": seconds, "scores": scores}
+        facts = self._facts | {name: json.dumps(value) for name, value in found.items()}
+        try:
+            tensors = {name: tensor.cpu().contiguous() for name, tensor in training.state().items()}
+            save_file(tensors, unfinished, metadata=facts)
+            with unfinished.open("rb+") as file:
+                os.fsync(file.fileno())
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            newest = unfinished.rename(self._folder / f"{training.steps_done:012d}-{digest}.safetensors")
+            _sync(self._folder)
+        except SafetensorError as error:
+            raise OSError(str(error)) from None
+        finally:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+        # What stands before it in this order was of no use when this training started, or is somebody else's.
+        older = [path for path in self._files() if digest_in(path) and path.name < newest.name]
+        for old in older[KEPT - 1 :]:
+            old.unlink(missing_ok=True)
+
+    def restore(self, new_training: Callable[[], CohortTraining]) -> Restored:
+        """A new training, brought to where the newest whole checkpoint left it if there is one.
+
+        Whatever is wrong with a file, it is as if the file were not there.
+
+        Args:
+            new_training: makes the training at its beginning; a new one for each try, for half of a state may be
+                loaded before the rest of it turns out to be wrong.
+        """
+        problem = None
+        for path in self._files():
+            try:
+                return replace(self._load(path, new_training), problem=problem)
+            except Exception as error:  # an error of the training itself comes again below
+                problem = problem or _in_a_line(f"{path.name}: {error or type(error).__name__}")
+        return Restored(new_training(), problem=problem)
+
+    def _load(self, path: Path, new_training: Callable[[], CohortTraining]) -> Restored:
+        """Raises whatever comes of a file that is damaged, foreign or forged."""
+        if not is_regular(path):  # a fifo would be waited for
+            raise ValueError("it is no regular file")
+        if not digest_in(path):
+            raise ValueError("it has not the name of a checkpoint")
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != digest_in(path):
+                raise ValueError("its content does not fit the digest in its name")
+        with safe_open(path, framework="pt") as opened:
+            facts = opened.metadata() or {}
+            for name, value in self._facts.items():
+                if facts.get(name) != value:
+                    raise ValueError(f"it was made with other {name}" if name in facts else f"it lacks {name}")
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+        step, seconds, scores = (json.loads(facts[name]) for name in ("step", "seconds", "scores"))
+        training = new_training()
+        if type(step) is not int or not 0 <= step <= training.schedule.steps:
+            raise ValueError(f"its step is {step}, allowed: 0 to {training.schedule.steps}")
+        training.load_state(tensors, step)
+        return Restored(training, _seconds(seconds), _scores(scores, step, self._members))
+
+    def _files(self) -> list[Path]:
+        """All that is called a checkpoint, newest first."""
+        with suppress(OSError):
+            return sorted(self._folder.glob("*.safetensors"), reverse=True)
+        return []
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise ValueError(f"{value!r:.40} stands where a number belongs")
+    return float(value)
+
+
+def _seconds(value: Any) -> float:
+    seconds = _number(value)
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"its seconds are {seconds}, allowed: a number from 0")
+    return seconds
+
+
+def _scores(value: Any, step: int, members: int) -> dict[int, Scores]:
+    """Scores by step, each with a value a member; NaN for a member that had diverged."""
+    found: dict[int, Scores] = {}
+    for at, by_name in value.items():
+        numbers = {name: [_number(number) for number in values] for name, values in by_name.items()}
+        if not 0 < int(at) <= step or numbers.keys() != NAMES or any(len(n) != members for n in numbers.values()):
+            raise ValueError(f"its scores at step {at} are not those of this cohort")
+        found[int(at)] = numbers
+    return found
+
+
+def _in_a_line(text: str) -> str:
+    return shown(" ".join(text.split()))[:300]
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
