@@ -16,7 +16,7 @@ from sweep.planning.machine import ALLOCATOR, Machine
 from sweep.planning.plan import Plan, make_plan, share_out
 
 GIB = 2**30
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 THREE_GRIDS = ["paper/mnist_gan", "paper/mnist_ebgan", "paper/mnist_ebgan_pt"]
 
 

@@ -33,7 +33,7 @@ from sweep.records import Record
 from sweep.results.rerun import stored_trial
 from sweep.storage import Storage, StorageError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECONDS = 10.0  # of processor time that one command may take
 SEED = 7
 AT_ONCE = 320  # values in one database

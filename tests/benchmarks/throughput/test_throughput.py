@@ -9,7 +9,7 @@ import pytest
 from benchmarks.throughput.__main__ import DOCUMENT, RESULTS, _options, main
 from benchmarks.throughput.results import Findings
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_tiny_run(tmp_path: Path) -> None:

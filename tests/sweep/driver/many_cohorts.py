@@ -1,6 +1,6 @@
 """The memory of a driver that sends many cohorts through Ray Tune, which remembers every one of them.
 
-The cohorts train nothing, so `python tests/sweep/many_cohorts.py --cohorts 10000` takes about seven minutes on two
+The cohorts train nothing: `python tests/sweep/driver/many_cohorts.py --cohorts 10000` takes about seven minutes on two
 cores; the tests send some hundreds.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parent.parent.parent))  # as `python -m pytest` does
+sys.path.append(str(Path(__file__).parents[3]))  # as `python -m pytest` does
 
 from made_trials import IDENTITIES, trials
 from rich.console import Console
