@@ -89,14 +89,14 @@ class Bench:
         """Seconds that a worker takes to score one member, all the times that it does so in a training."""
         from benchmarks.baselines.cohort import CohortWay
         from data.sample_sheet import sheet
-        from search_spaces.trial import Scoring
+        from search_spaces.experiments.mnist_gan import GanScoring
         from sweep.worker.evaluation import score
 
         torch = self._torch
         torch.set_num_threads(1)
         training = CohortWay(cells, self._images).trainings[0]
         scoring = cells[0].scoring
-        score(training, Scoring(20, scoring.z_seed), self._device)
+        score(training, GanScoring(n_samples=20, z_seed=scoring.z_seed), self._device)
 
         def whole() -> None:
             for _ in range(scoring.times):

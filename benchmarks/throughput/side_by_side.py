@@ -7,7 +7,7 @@ from typing import Literal
 from benchmarks.throughput.processes import Lanes
 from benchmarks.throughput.sample import Case, Sample, thin
 from search_spaces.trial import Trial
-from sweep.planning import cost
+from sweep.planning.costs import mnist_gan as cost
 
 WAYS = ("loop", "loops", "vmap", "cohort")  # in lanes; Ray Tune brings processes of its own
 Layout = Literal["alone", "processes", "threads"]  # one process of one thread, one a core, one with a thread a core

@@ -15,8 +15,8 @@ from metrics.scorer import LABEL_SCORES, Scorer
 from models.draws import stream
 from models.mlp.training import CohortTraining
 from models.precision import products_in
-from search_spaces.trial import Scoring
-from sweep.planning.cost import SCORING_BATCH, SHEET_IMAGES
+from search_spaces.experiments.mnist_gan import GanScoring
+from sweep.planning.costs.mnist_gan import SCORING_BATCH, SHEET_IMAGES
 
 JUDGED = 1024  # images, real and generated, that the discriminators are asked about
 
@@ -24,7 +24,7 @@ Scores = dict[str, list[float]]  # columns of the table `scores`, each with a va
 NAMES = {*LABEL_SCORES, "frechet", "d_loss", "energy_real", "energy_fake"}  # of these columns
 
 
-def score_identity(scoring: Scoring) -> ScoreIdentity:
+def score_identity(scoring: GanScoring) -> ScoreIdentity:
     """What the scores that this code would give now are called."""
     return ScoreIdentity(FORMULA, classifier_card().sha256, scoring.n_samples, scoring.z_seed)
 
@@ -34,7 +34,7 @@ def scored_steps(steps: int, times: int) -> frozenset[int]:
     return frozenset(steps * i // times for i in range(1, times + 1)) - {0}
 
 
-def score(training: CohortTraining, scoring: Scoring, device: torch.device) -> tuple[Scores, Tensor]:
+def score(training: CohortTraining, scoring: GanScoring, device: torch.device) -> tuple[Scores, Tensor]:
     """Scores of every member, and its first images [K, 96, pixels], from the same noise for all trials.
 
     In float32 whatever the precision of training.

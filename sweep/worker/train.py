@@ -137,18 +137,17 @@ def new_training(cohort: Cohort, images: Tensor) -> CohortTraining:
     first = cohort.trials[0]
     shared = first.training
     architecture = Architecture(
-        discriminator="logit" if first.family == "gan" else "autoencoder",
-        n_layer_g=first.n_layer_g,
-        n_layer_d=first.n_layer_d,
-        size_g=first.size_g,
-        size_d=first.size_d,
+        discriminator="logit" if first.network == "logit" else "autoencoder",
+        **{axis: getattr(first.settings, axis) for axis in first.kind.shape_axes},
         z_dim=shared.z_dim,
         pixels=images.shape[1],
     )
     members = [
-        Member(t.lr, t.optim_g, t.optim_d, t.dropout_d, t.seed, t.margin, t.pt_weight or 0.0) for t in cohort.trials
+        Member(s.lr, s.optim_g, s.optim_d, s.dropout_d, s.seed, s.margin, s.pt_weight or 0.0)
+        for s in (trial.settings for trial in cohort.trials)
     ]
-    schedule = Schedule(shared.steps, shared.batch_size, shared.beta1, shared.beta2, shared.dropout_rate)
+    beta1, beta2 = shared.betas
+    schedule = Schedule(shared.steps, shared.batch_size, beta1, beta2, shared.dropout_rate)
     return CohortTraining(architecture, members, schedule, images)
 
 
@@ -166,7 +165,7 @@ def _record(
     seconds: float,
     device: torch.device,
 ) -> Record:
-    steps = trial.training.steps
+    steps = trial.training.columns["steps"]
     diverged = diverged or steps not in scores
     return Record(
         trial_id=trial.trial_id,

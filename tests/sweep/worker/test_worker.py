@@ -85,7 +85,7 @@ def test_scoring_on_the_way_leaves_the_training_alone(family: str) -> None:
     for once, more in zip(run(members), run(often), strict=True):
         assert (values(once), once.sheet) == (values(more), more.sheet)
         assert (set(once.earlier), set(more.earlier)) == (set(), {2, 4, 6})
-    shorter = run([replace(m, training=replace(m.training, steps=4)) for m in members])
+    shorter = run([m.changed(steps=4) for m in members])
     for short, more in zip(shorter, run(often), strict=True):
         assert values(short) == values(replace(more, scores=more.earlier[4]))
 
@@ -167,7 +167,7 @@ class Faulty:
 
     def __call__(self, cohort: Cohort, images: torch.Tensor) -> CohortTraining:
         self.sizes.append(len(cohort.trials))
-        if any(t.seed in self.bad for t in cohort.trials):
+        if any(t.settings.seed in self.bad for t in cohort.trials):
             raise ValueError("a bad member")
         return new_training(cohort, images)
 
