@@ -71,7 +71,7 @@ class Trial:
     def columns(self) -> dict[str, Any]:
         """What the table `trials` holds of its settings."""
         kind = self.kind
-        own = {"trial_id": self.trial_id, "space": self.space, "family": self.family}
+        own = {"trial_id": self.trial_id, "space": self.space, "experiment": self.experiment, "family": self.family}
         values = dict(zip(kind.axes, kind.axis_values(self.settings), strict=True))
         return own | values | self.training.columns
 

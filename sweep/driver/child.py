@@ -25,7 +25,7 @@ from sweep.planning.finished import finished_trials, identities
 from sweep.planning.plan import Plan, PlanError, cohort_flops
 from sweep.storage import Storage
 from sweep.storage.patience import answers_within
-from sweep.storage.tables import STATES
+from sweep.storage.tables import GRID_STATES
 
 
 def main() -> None:
@@ -99,7 +99,7 @@ def counts_before(plan: Plan, storage: Storage) -> dict[str, dict[str, int]]:
     missing = {trial.trial_id: trial.family for cohort in plan.cohorts for trial in cohort.trials}
     counts = storage.counts({trial.trial_id for trial in plan.trials} - missing.keys())
     for family, n in Counter(missing.values()).items():
-        counts.setdefault(family, dict.fromkeys(STATES, 0))["WAITING"] += n
+        counts.setdefault(family, dict.fromkeys(GRID_STATES, 0))["WAITING"] += n
     return counts
 
 

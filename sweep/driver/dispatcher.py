@@ -185,7 +185,7 @@ class Dispatcher:
         if time.monotonic() - self._beat > BEAT_S or self._trouble:
             self._beat = time.monotonic()
             shares = {flight.cohort_id: flight.share for flight in self._flights.values()}
-            self._guard(lambda: self._storage.beat(self._sweep_id, shares))
+            self._guard(lambda: self._storage.heartbeat(self._sweep_id, shares))
 
     def must_stop(self) -> bool:
         """On Ctrl-C, on an error again and again, or at the deadline; then a run without any result waits for one."""

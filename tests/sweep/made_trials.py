@@ -93,4 +93,4 @@ def cohorts_under_way(file: Path) -> int:
     """Cohorts in flight that have told of progress."""
     if not file.exists() or not rows(file, "SELECT 1 FROM sqlite_master WHERE name = 'results'"):
         return 0
-    return len(rows(file, "SELECT 1 FROM cohorts WHERE share > 0"))
+    return len(rows(file, "SELECT 1 FROM cohorts WHERE progress > 0 AND ended_at IS NULL"))

@@ -149,7 +149,8 @@ def test_no_line_shows_a_password(tmp_path: Path) -> None:
 
 # What a stranger may have put in the place of values: each is shown as nothing, or refused in one line.
 CHANGES = (
-    "UPDATE sweeps SET heard_at = NULL; INSERT INTO cohorts VALUES (7, 1, 'x', 3, 0.5, '2026-01-01 00:00:00.000000')",
+    "UPDATE sweeps SET last_heartbeat = NULL;"
+    "INSERT INTO cohorts VALUES (7, 1, 'x', 3, 0.5, '2026-01-01 00:00:00.000000', NULL)",
     "UPDATE trials SET started_at = 'not a date', finished_at = 'neither'",
     "UPDATE sweeps SET spaces = '{not json'",
     "UPDATE sweeps SET started_at = 'garbage'",

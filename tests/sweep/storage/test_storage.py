@@ -277,7 +277,7 @@ class TestComingBack:
         lease(storage, four[:2])
         with storage._database.write() as connection:
             connection.execute(text("UPDATE attempts SET started_at = '2026-01-01 00:00:00.000000'"))
-            connection.execute(text("UPDATE sweeps SET heard_at = '2026-01-01 01:00:00.000000'"))
+            connection.execute(text("UPDATE sweeps SET last_heartbeat = '2026-01-01 01:00:00.000000'"))
         storage.release()
         assert set(query("SELECT state FROM trials")["state"]) == {"WAITING"}
         found = query("SELECT outcome, error, ended_at FROM attempts")
@@ -294,7 +294,7 @@ class TestComingBack:
         assert states(query) == {0: "COMPLETE", 1: "WAITING", 2: "WAITING", 3: "WAITING"}
         outcomes = query("SELECT outcome FROM attempts ORDER BY attempt_id")["outcome"]
         assert sorted(outcomes) == ["COMPLETE", "INTERRUPTED", "INTERRUPTED"]
-        assert query("SELECT * FROM cohorts").empty
+        assert query("SELECT * FROM cohorts WHERE ended_at IS NULL").empty
 
     def test_starting_again_closes_the_attempt_that_was_lost(
         self, storage: Storage, query: Query, four: list[Trial]

@@ -128,7 +128,7 @@ def loosen(file: Path) -> list[tuple[str, str, bool]]:
     columns = []
     with closing(sqlite3.connect(file)) as connection:
         (view,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'results'").fetchone()
-        connection.execute("DROP VIEW results")
+        connection.executescript("DROP VIEW results; DROP VIEW results_mnist_gan")
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             own = connection.execute(f"PRAGMA table_info({table})").fetchall()
             columns += [(table, name, not never_null) for _, name, _, never_null, *_ in own]
@@ -246,10 +246,10 @@ def ask(url: str) -> None:
 CHANGES = {
     "a start that is a number": "UPDATE sweeps SET started_at = 7",
     "a start that is a blob": "UPDATE sweeps SET started_at = x'00'",
-    "a sign of life that is a number": "UPDATE sweeps SET heard_at = 1e300",
-    "a sign of life that is a blob": "UPDATE sweeps SET heard_at = x'00'",
-    "a share that is text": "UPDATE cohorts SET share = 'half'",
-    "a share that is a blob": "UPDATE cohorts SET share = x'00'",
+    "a sign of life that is a number": "UPDATE sweeps SET last_heartbeat = 1e300",
+    "a sign of life that is a blob": "UPDATE sweeps SET last_heartbeat = x'00'",
+    "a share that is text": "UPDATE cohorts SET progress = 'half'",
+    "a share that is a blob": "UPDATE cohorts SET progress = x'00'",
     "a family that is a blob": "UPDATE trials SET family = x'00'",
     "a family of 20,000 letters": f"UPDATE trials SET family = '{'x' * 20_000}'",
     "a place that is text": "UPDATE trials SET position = 'first'",
