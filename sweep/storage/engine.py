@@ -216,6 +216,14 @@ class Database:
                 connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}"))
             tables.create_views(connection)
 
+    def absent(self) -> set[str]:
+        """Columns of the view `results` of other experiments than the first that this database has not yet."""
+        known = {column.name for column in tables.results.columns if tables.is_later(column.name)}
+        if not known:
+            return set()
+        with self.read() as connection:
+            return known - {column["name"] for column in inspect(connection).get_columns("results")}
+
     def _version(self, connection: Connection, create: bool) -> str | None:
         """Its schema's version; None for an empty database that may be filled."""
         found = set(inspect(connection).get_table_names())

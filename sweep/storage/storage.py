@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Column, Select, bindparam, func, insert, select, text, type_coerce, update
+from sqlalchemy import Column, Select, bindparam, func, insert, null, select, text, type_coerce, update
 from sqlalchemy.types import NullType
 
 from metrics.identity import ScoreIdentity
@@ -63,6 +63,7 @@ class Storage:
         self._database = Database(url, create)
         if create:
             self._database.add_columns()
+        self._absent = self._database.absent()
         self.url = self._database.url
         self.name = self._database.name
         self.is_file = self._database.is_file
@@ -380,7 +381,10 @@ class Storage:
 
     def _rows(self, query: Select[Any]) -> Sequence[Any]:
         """As the database gives them: SQLAlchemy's own conversion raises for what no sweep wrote."""
-        raw = [type_coerce(column, NullType()).label(column.name) for column in _columns(query)]
+        raw = [
+            (null() if column.name in self._absent else type_coerce(column, NullType())).label(column.name)
+            for column in _columns(query)
+        ]
         with self._database.read() as connection:
             return connection.execute(query.with_only_columns(*raw, maintain_column_froms=True)).all()
 

@@ -235,6 +235,11 @@ def _belongs(words: str, name: str) -> bool:
     return owners is None or name in owners
 
 
+def is_later(name: str) -> bool:
+    """Whether a column belongs to other experiments than the first, so that a database may lack it."""
+    return FIRST not in _OWNERS.get(name, {FIRST})
+
+
 def _owners() -> dict[str, set[str]]:
     """The experiments that have a column, by its name."""
     found: dict[str, set[str]] = {}
