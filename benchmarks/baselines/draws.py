@@ -10,7 +10,7 @@ from torch import Tensor
 class Draws(Protocol):
     """What a way asks for; tests answer with the draws of `models` to compare the ways number by number."""
 
-    def noise(self, n: int, z_dim: int) -> Tensor: ...
+    def z(self, n: int, z_dim: int) -> Tensor: ...
 
     def batch(self, n: int) -> Tensor: ...
 
@@ -27,7 +27,7 @@ class FreshDraws:
         self._order = self._epoch()
         self._at = 0
 
-    def noise(self, n: int, z_dim: int) -> Tensor:
+    def z(self, n: int, z_dim: int) -> Tensor:
         """Inputs of a generator [n, z_dim]."""
         return torch.randn(n, z_dim, device=self._images.device, dtype=self._images.dtype)
 

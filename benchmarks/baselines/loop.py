@@ -26,7 +26,7 @@ class Lone:
         n, z_dim = self._cell.training.batch_size, self._cell.training.z_dim
         real = self._images[self._draws.batch(n)]
         with torch.no_grad():
-            fake = self.generator(self._draws.noise(n, z_dim))
+            fake = self.generator(self._draws.z(n, z_dim))
         out_real, _ = self.discriminator(real, self._drop)
         out_fake, _ = self.discriminator(fake, self._drop)
         self._optim_d.zero_grad()
@@ -34,7 +34,7 @@ class Lone:
         self._optim_d.step()
 
         self.discriminator.requires_grad_(False)
-        out, code = self.discriminator(self.generator(self._draws.noise(n, z_dim)), self._drop)
+        out, code = self.discriminator(self.generator(self._draws.z(n, z_dim)), self._drop)
         self._optim_g.zero_grad()
         self._g_loss(out, code).backward()
         self._optim_g.step()

@@ -61,7 +61,7 @@ class VmapWay:
         n, z_dim = self._shared.batch_size, self._shared.z_dim
         real = self._images[self._draws.batch(n)]
         with torch.no_grad():
-            fake = self._generate(self._draws.noise(n, z_dim))
+            fake = self._generate(self._draws.z(n, z_dim))
         masks_real, masks_fake = self._masks(n), self._masks(n)
         # vmap's functions are made anew in every step, which takes microseconds: kept, they would refer back to this
         # object, and memory that only Python's collector can free piles up from shape to shape.
@@ -69,8 +69,8 @@ class VmapWay:
         gradients = d_gradients(self._d, fake, real, masks_real, masks_fake, self._dropout, self._margin)
         _update(self._slices_d, gradients)
         g_gradients = vmap(grad(self._g_loss), in_dims=(0, 0, None, None, 0, 0))
-        noise, masks = self._draws.noise(n, z_dim), self._masks(n)
-        _update(self._slices_g, g_gradients(self._g, self._d, noise, masks, self._dropout, self._pt_weight))
+        z, masks = self._draws.z(n, z_dim), self._masks(n)
+        _update(self._slices_g, g_gradients(self._g, self._d, z, masks, self._dropout, self._pt_weight))
 
     def _generate(self, z: Tensor) -> Tensor:
         images: Tensor = vmap(self._images_of, in_dims=(0, None))(self._g, z)

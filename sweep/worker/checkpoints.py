@@ -123,8 +123,8 @@ class Checkpoints:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
         step, seconds, scores = (json.loads(facts[name]) for name in ("step", "seconds", "scores"))
         training = new_training()
-        if type(step) is not int or not 0 <= step <= training.schedule.steps:
-            raise ValueError(f"its step is {step}, allowed: 0 to {training.schedule.steps}")
+        if type(step) is not int or not 0 <= step <= training.config.steps:
+            raise ValueError(f"its step is {step}, allowed: 0 to {training.config.steps}")
         training.load_state(tensors, step)
         return Restored(training, _seconds(seconds), _scores(scores, step, self._members))
 

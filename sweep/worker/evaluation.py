@@ -14,7 +14,7 @@ from metrics.identity import FORMULA, ScoreIdentity
 from metrics.scorer import LABEL_SCORES, Scorer
 from models.draws import stream
 from models.mlp.training import CohortTraining
-from models.precision import products_in
+from models.precision import fp32_precision
 from search_spaces.trial import Scoring
 from sweep.planning.cost import SCORING_BATCH, SHEET_IMAGES
 
@@ -50,9 +50,8 @@ def score(training: CohortTraining, scoring: Scoring, device: torch.device) -> t
                 first.append(generated[:, :SHEET_IMAGES].nan_to_num(-1).cpu())
             yield generated
 
-    with products_in("float32"):
-        torch.backends.cudnn.allow_tf32 = False  # the classifier's convolutions
-        scores = _scorer(device).score(images()) | training.judge(z[:JUDGED])
+    with fp32_precision("float32"):
+        scores = _scorer(device).score(images()) | training.evaluate_losses(z[:JUDGED])
     return {name: values.tolist() for name, values in scores.items()}, first[0]
 
 

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from data.sample_sheet import sheet
 from data.tensors import load_mnist, scale
-from models.mlp.architecture import Architecture, Member, Schedule
+from models.mlp.architecture import Architecture, Member, TrainingConfig
 from models.mlp.training import CohortTraining
-from models.precision import products_in
+from models.precision import fp32_precision
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort
 from sweep.planning.machine import processor_name, return_memory
@@ -87,13 +87,13 @@ def _train_and_score(
     found = checkpoints.restore(begin) if checkpoints else Restored(begin())
     training, scores = found.training, found.scores
     start -= found.seconds
-    k, steps, scoring = len(cohort.trials), training.schedule.steps, cohort.trials[0].scoring
+    k, steps, scoring = len(cohort.trials), training.config.steps, cohort.trials[0].scoring
     if found.problem:
         yield Progress(k * training.steps_done, k * steps, _unusable(found.problem, training.steps_done))
     on_the_way = scored_steps(steps, scoring.times) - {steps}
     told = kept = time.perf_counter()
     failing = False
-    with products_in(cohort.trials[0].training.precision):
+    with fp32_precision(cohort.trials[0].training.precision):
         while training.steps_done < steps:
             training.step()
             if training.steps_done in on_the_way:
@@ -148,7 +148,7 @@ def new_training(cohort: Cohort, images: Tensor) -> CohortTraining:
     members = [
         Member(t.lr, t.optim_g, t.optim_d, t.dropout_d, t.seed, t.margin, t.pt_weight or 0.0) for t in cohort.trials
     ]
-    schedule = Schedule(shared.steps, shared.batch_size, shared.beta1, shared.beta2, shared.dropout_rate)
+    schedule = TrainingConfig(shared.steps, shared.batch_size, shared.beta1, shared.beta2, shared.dropout_rate)
     return CohortTraining(architecture, members, schedule, images)
 
 

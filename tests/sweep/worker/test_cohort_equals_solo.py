@@ -53,7 +53,7 @@ def _trials(*spaces: str) -> list[Trial]:
 
 def _train_and_score(cohort: Cohort, images: Tensor) -> tuple[CohortTraining, dict[str, list[float]], list[bytes]]:
     training = train.new_training(cohort, images)
-    while training.steps_done < training.schedule.steps:
+    while training.steps_done < training.config.steps:
         training.step()
     scores, first = score(training, cohort.trials[0].scoring, CPU)
     return training, scores, [sheet(member.numpy()) for member in first]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from metrics.classifier_card import classifier_card
 from models.mlp.training import CohortTraining
-from models.precision import products_in
+from models.precision import fp32_precision
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort
 from sweep.records import Record
@@ -209,6 +209,6 @@ def test_a_member_that_explodes_leaves_its_neighbours_alone(settings: dict[str, 
 def test_precision_is_that_of_the_training_alone(precision: str, expected: str) -> None:
     matmul = torch.backends.cuda.matmul
     before = matmul.fp32_precision
-    with products_in(precision):
+    with fp32_precision(precision):
         assert matmul.fp32_precision == expected
     assert matmul.fp32_precision == before
