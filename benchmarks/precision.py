@@ -110,11 +110,10 @@ def scores(cells: Sequence[Trial], device: str, console: Console) -> list[float]
     machine = this_machine()
     room = machine.gpus[0][1] if device == "cuda" else machine.memory
     for cohort in partition(in_order, room // 2, device):
-        for item in run_cohort(cohort, device):
-            for record in item if isinstance(item, list) else []:
-                if record.state == "FAILED":
-                    raise RuntimeError(f"trial {record.trial_id} failed: {record.error}")
-                found[record.trial_id] = record.scores["score"] if record.scores else float("nan")
+        for record in run_cohort(cohort, device):
+            if record.state == "FAILED":
+                raise RuntimeError(f"trial {record.trial_id} failed: {record.error}")
+            found[record.trial_id] = record.scores["score"] if record.scores else float("nan")
         console.print(f"{cells[0].training.precision}: {len(found)} of {len(cells)} cells", end="\r")
     return [found[cell.trial_id] for cell in cells]
 

@@ -21,7 +21,7 @@ class Record:
         error: traceback of a failed trial.
         reason: of a failed trial: its code raised an error, memory was too small for it alone, or its worker died
             again and again.
-        earlier: scores on the way to the end, by step.
+        intermediate: scores during training, by step.
     """
 
     trial_id: str
@@ -34,7 +34,7 @@ class Record:
     sheet: bytes | None = None
     error: str | None = None
     reason: Reason | None = None
-    earlier: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    intermediate: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import partition
-from sweep.worker.train import new_training
+from sweep.worker.recipes.mnist_gan import new_training
 
 
 class CohortWay:

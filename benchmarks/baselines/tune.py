@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.planning.machine import ALLOCATOR
+from sweep.worker.memory import ALLOCATOR
 
 for _name, _value in {
     "RAY_USAGE_STATS_ENABLED": "0",

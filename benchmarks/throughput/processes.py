@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from search_spaces.trial import Trial
-from sweep.planning.machine import ALLOCATOR, return_memory
+from sweep.worker.memory import ALLOCATOR, return_memory
 
 
 class LaneError(Exception):
@@ -88,21 +88,19 @@ class Bench:
     def score(self, cells: Sequence[Trial]) -> float:
         """Seconds that a worker takes to score one member, all the times that it does so in a training."""
         from benchmarks.baselines.cohort import CohortWay
-        from data.sample_sheet import sheet
         from search_spaces.trial import Scoring
-        from sweep.worker.evaluation import score
+        from sweep.worker.recipes.mnist_gan import evaluate
 
         torch = self._torch
         torch.set_num_threads(1)
         training = CohortWay(cells, self._images).trainings[0]
         scoring = cells[0].scoring
-        score(training, Scoring(20, scoring.z_seed), self._device)
+        evaluate(training, Scoring(20, scoring.z_seed), self._device)
 
         def whole() -> None:
             for _ in range(scoring.times):
-                _, images = score(training, scoring, self._device)
-            for member in images:
-                sheet(member.numpy())
+                evaluation = evaluate(training, scoring, self._device)
+            evaluation.sheets()
 
         return self._timed(whole) / len(cells)
 

@@ -18,7 +18,7 @@ from sweep.planning.plan import Plan, cohort_flops
 from sweep.records import Record, Reference
 from sweep.storage import Storage, StorageError
 from sweep.storage.patience import answers_within
-from sweep.worker.checkpoint_folder import Marks
+from sweep.worker.checkpoint_folder import CheckpointFolder
 
 BEAT_S = 5.0  # between two signs of life
 RECHECK_S = 5.0  # before cohorts of other drivers, or a database that failed, are tried again
@@ -77,7 +77,7 @@ class Dispatcher:
         panel: Panel,
         journal: Journal,
         settings: Settings,
-        marks: Marks | None = None,
+        marks: CheckpointFolder | None = None,
     ) -> None:
         self._plan, self._storage, self._sweep_id, self._identities = plan, storage, sweep_id, identities
         self._panel, self._journal, self._settings, self._marks = panel, journal, settings, marks

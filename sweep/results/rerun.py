@@ -55,7 +55,7 @@ def rerun(
     """
     import torch  # seconds
 
-    from sweep.worker.train import Progress, run_cohort
+    from sweep.worker.train import run_cohort
 
     with storage.describing():
         trial, before = stored_trial(storage, trial_id)
@@ -68,13 +68,10 @@ def rerun(
     threads = torch.get_num_threads()
     torch.set_num_threads(_cores(settings) or threads)
     try:
-        for told in run_cohort(cohort, device):
-            if isinstance(told, Progress):
-                progress(told.member_steps / told.total)
-            else:
-                now = next(record for record in told if record.trial_id == trial_id)
+        records = run_cohort(cohort, device, report=lambda now: progress(now.member_steps / now.total))
     finally:
         torch.set_num_threads(threads)
+    now = next(record for record in records if record.trial_id == trial_id)
     scores = {name: (before[name], (now.scores or {}).get(name)) for name in SCORES}
     return Rerun((before["state"], now.state), (before["device"], now.device), scores)
 

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from search_spaces.trial import Trial
 from sweep.planning import cost
 from sweep.planning.cohorts import Cohort
-from sweep.worker.train import new_training
+from sweep.worker.recipes.mnist_gan import new_training
 
 TINY = {"size_g": 5, "size_d": 7, "z_dim": 3}
 

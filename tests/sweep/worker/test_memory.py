@@ -12,8 +12,9 @@ import pytest
 
 from search_spaces.space import expand, load_space
 from sweep.planning import cost
-from sweep.planning.machine import ALLOCATOR, Machine
+from sweep.planning.machine import Machine
 from sweep.planning.plan import Plan, make_plan, share_out
+from sweep.worker.memory import ALLOCATOR
 
 GIB = 2**30
 ROOT = Path(__file__).parents[3]
