@@ -1,4 +1,4 @@
-"""The way `loop`: one configuration at a time in plain PyTorch, written with care."""
+"""The baseline `loop`: one configuration at a time in plain PyTorch, written with care."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.baselines.draws import Draws, FreshDraws
+from benchmarks.baselines.draws import Draws, RandomDraws
 from benchmarks.baselines.networks import make_networks, pull_away
 from search_spaces.trial import Trial
 
 
-class Lone:
+class SoloTraining:
     """One configuration in training: no synchronisation, fused optimisers, no gradient that is not needed."""
 
     def __init__(self, cell: Trial, images: Tensor, draws: Draws | None = None) -> None:
         self._cell, self._images = cell, images
-        self._draws = draws or FreshDraws(images, cell.training.dropout_rate)
+        self._draws = draws or RandomDraws(images, cell.training.dropout_rate)
         self.generator, self.discriminator = make_networks(cell, images)
         self._optim_g = _optimizer(cell, cell.optim_g, self.generator)
         self._optim_d = _optimizer(cell, cell.optim_d, self.discriminator)
@@ -53,27 +53,27 @@ class Lone:
         return out.mean() + self._cell.pt_weight * pull_away(code)
 
 
-class LoopWay:
+class LoopBaseline:
     """Configurations one after the other."""
 
     def __init__(self, cells: Sequence[Trial], images: Tensor, draws: Sequence[Draws] | None = None) -> None:
         given: Sequence[Draws | None] = draws or [None] * len(cells)
-        self._lone = [Lone(cell, images, draw) for cell, draw in zip(cells, given, strict=True)]
+        self._solos = [SoloTraining(cell, images, draw) for cell, draw in zip(cells, given, strict=True)]
 
     def run(self, steps: int) -> None:
         """Train every configuration, each for all the steps before the next one starts."""
-        for lone in self._lone:
+        for solo in self._solos:
             for _ in range(steps):
-                lone.step()
+                solo.step()
 
     @torch.no_grad()
     def generate(self, z: Tensor) -> Tensor:
         """Images [N, K, pixels] from z [N, z_dim]."""
-        return torch.stack([lone.generator(z) for lone in self._lone], 1)
+        return torch.stack([solo.generator(z) for solo in self._solos], 1)
 
 
-def _optimizer(cell: Trial, rule: str, network: nn.Module) -> torch.optim.Optimizer:
-    if rule == "sgd":
+def _optimizer(cell: Trial, name: str, network: nn.Module) -> torch.optim.Optimizer:
+    if name == "sgd":
         return torch.optim.SGD(network.parameters(), lr=cell.lr, fused=True)
     betas = (cell.training.beta1, cell.training.beta2)
     return torch.optim.Adam(network.parameters(), lr=cell.lr, betas=betas, fused=True)

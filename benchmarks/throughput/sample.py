@@ -13,8 +13,8 @@ from search_spaces.trial import AXES, Trial
 from sweep.planning import cost
 
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
-_THINNED = ("family", *AXES)
-_STRIDE = 5  # through the depth pairs where fewer shapes are asked for than there are; meets other depths each time
+_SUBSAMPLED = ("family", *AXES)
+_STRIDE = 5  # through the depth pairs if fewer shapes are asked for than there are; it meets other depths each time
 _PAIRINGS = 200  # seeded pairings tried; the one whose operations are nearest to the grid's is kept
 
 
@@ -83,14 +83,14 @@ def draw_sample(grid: str, shapes: int) -> Sample:
     return Sample(grid, tuple(cases), len(cells), sum(cost.training_flops(cell) for cell in cells))
 
 
-def thin(cells: Sequence[Trial], most: int) -> tuple[Trial, ...]:
-    """At most so many of the cells, in their order, evenly over the values of their axes.
+def subsample(cells: Sequence[Trial], most: int) -> tuple[Trial, ...]:
+    """At most `most` of the cells, in their order, evenly over the values of their axes.
 
-    One after the other is taken whose values, and then pairs of values, have been met least so far.
+    Greedy: the next cell is the one whose values, and then pairs of values, were met least so far.
     """
     if most >= len(cells):
         return tuple(cells)
-    columns = [np.unique([str(getattr(cell, axis)) for cell in cells], return_inverse=True)[1] for axis in _THINNED]
+    columns = [np.unique([str(getattr(cell, axis)) for cell in cells], return_inverse=True)[1] for axis in _SUBSAMPLED]
     columns = [column for column in columns if column.max() > 0]
     pairs = [a * (b.max() + 1) + b for a, b in itertools.combinations(columns, 2)]
     weighted = [(column, 1.0) for column in columns] + [(pair, 1e-3) for pair in pairs]
