@@ -1,4 +1,4 @@
-"""What a score means: the facts that two scores must share before they may be compared."""
+"""Score identity: the facts that two scores must share before they may be compared."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ FORMULA = "reversed-kl-nats-v1"  # a new name whenever the same images would sco
 
 @dataclass(frozen=True)
 class ScoreIdentity:
-    """Names one way of scoring a generator.
+    """One way of scoring a generator.
 
     Attributes:
         formula: name of the formula and of its unit, see `FORMULA`.

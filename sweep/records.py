@@ -39,7 +39,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Reference:
-    """What real images score under an identity, kept beside it."""
+    """What real images score under an identity; stored with it."""
 
     real_score: float
     real_inception_score: float

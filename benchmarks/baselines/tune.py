@@ -42,7 +42,7 @@ class TuneTimes:
 
     Attributes:
         step_seconds: of a step of each cell, by number, with all its neighbours running.
-        overhead: seconds of a trial's slot beside its steps: scheduling, building the networks, reporting.
+        overhead: seconds of a trial's slot that are not its steps: scheduling, building the networks, reporting.
         concurrent: trials at once.
     """
 
@@ -81,7 +81,7 @@ class SoloTrainable(tune.Trainable):
         estimate = self._timed(solo, 1)
         steps = min(_LONGEST, max(1, round(self._seconds / estimate)))
         took = self._timed(solo, steps)
-        # What a full training would not repeat: the estimate. The first step counts as overhead.
+        # A full training would not repeat the estimate. The first step counts as overhead.
         return {"number": self._number, "step_seconds": took / steps, "timed": took + estimate, "done": True}
 
     def _timed(self, solo: Any, steps: int) -> float:
@@ -134,7 +134,7 @@ def measure_tune(cells: Sequence[Trial], device: str, concurrent: int, cores: in
 
 
 class _Watch(tune.Callback):
-    """Notes when the measured trials start and end."""
+    """Records when the measured trials start and end."""
 
     def __init__(self, n: int) -> None:
         self.started = self.ended = self.timed = 0.0

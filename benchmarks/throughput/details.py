@@ -52,7 +52,7 @@ def _memory(largest: CaseRates, baselines: Sequence[str], device: str) -> dict[s
 
 
 def _typical(cases: Sequence[CaseRates]) -> list[CaseRates]:
-    """The cheapest, the middle and the dearest case."""
+    """The cheapest, the middle and the most expensive case."""
     by_cost = sorted(cases, key=lambda rates: cost.step_flops(rates.measured[0]))
     picked = (by_cost[0], by_cost[len(by_cost) // 2], by_cost[-1])
     return list({rates.case.name: rates for rates in picked}.values())

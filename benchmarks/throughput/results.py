@@ -159,7 +159,7 @@ class BenchmarkResults:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A target beside what was reached; None where it was not measured."""
+    """A target and what was reached; `met` is None if it was not measured."""
 
     what: str
     target: str

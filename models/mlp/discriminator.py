@@ -19,7 +19,7 @@ INIT_STD = 0.002
 def make_discriminator(
     weights: Sequence[Tensor], dropout: Sequence[bool], device: torch.device, dtype: torch.dtype
 ) -> Network:
-    """K discriminators from the initial weights of every layer, [K, in, out]; `dropout` tells which members have it."""
+    """K discriminators from the initial weights of every layer, [K, in, out]; `dropout` says which members have it."""
     return Network(weights, False, device, dtype, dropout)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parents[3]))  # as `python -m pytest` does
+sys.path += [str(Path(__file__).parents[n]) for n in (3, 1)]  # as `python -m pytest` does
 
 from made_trials import IDENTITIES, trials
 from rich.console import Console

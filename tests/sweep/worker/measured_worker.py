@@ -1,4 +1,4 @@
-"""A worker process that trains and scores cohorts and tells what they took: run by tests/sweep/worker/test_memory.py.
+"""A worker process that trains and scores cohorts and reports its memory: run by tests/sweep/worker/test_memory.py.
 
 Arguments: names of search spaces, joined by "+"; n_layer_g, size_g, n_layer_d, size_d; steps; samples; and, if memory
 is to be limited, what there is, as a share of what the cohort takes. Prints JSON.

@@ -1,4 +1,4 @@
-"""Checkpoints: a cohort that was killed goes on from the last whole one and ends bit by bit as if nothing had been."""
+"""Checkpoints: a killed cohort continues from the last whole one and ends with the same bits as an undisturbed one."""
 
 import math
 from dataclasses import replace
