@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,8 @@ from scipy import stats
 from benchmarks.options import count
 from benchmarks.throughput.machine import device_name, file_name
 from benchmarks.throughput.sample import FAMILIES, subsample
-from search_spaces.space import expand, load_space
+from search_spaces.space import expand
+from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import partition
 from sweep.planning.machine import this_machine
@@ -80,9 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device = "cuda" if machine.gpus else "cpu"
     cells = sample_cells(options.grid, options.cells, options.steps)
     plain = scores(cells, device, console)
-    found = [compare("float32, another seed", plain, scores([replace(c, seed=1) for c in cells], device, console))]
+    found = [compare("float32, another seed", plain, scores([cell.changed(seed=1) for cell in cells], device, console))]
     if machine.gpus:
-        lower = [replace(cell, training=replace(cell.training, precision="tf32")) for cell in cells]
+        lower = [cell.changed(precision="tf32") for cell in cells]
         found.insert(0, compare("tf32", plain, scores(lower, device, console)))
     console.print(_table(found))
     if not machine.gpus:
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def sample_cells(grid: str, n: int, steps: int | None) -> list[Trial]:
     """At most so many cells of a grid, evenly over its axes, of as many steps."""
     cells = subsample(expand([load_space(f"{grid}/{family}") for family in FAMILIES]), n)
-    return [replace(c, training=replace(c.training, steps=steps or c.training.steps)) for c in cells]
+    return [cell.changed(steps=steps or cell.training.steps) for cell in cells]
 
 
 def scores(cells: Sequence[Trial], device: str, console: Console) -> list[float]:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from metrics.identity import FORMULA, ScoreIdentity
+from search_spaces.experiments.mnist_gan import GanScoring, GanTraining
 from search_spaces.space import SearchSpace, expand
-from search_spaces.trial import Scoring, Training
 from sweep.planning.machine import processor_name
 from sweep.planning.plan import Plan, Resources, make_plan
 from sweep.storage import Storage
@@ -35,8 +35,8 @@ LIMITS = {"plan_s": 20.0, "plan_bytes": 1e9, "database_s": 120.0, "resume_s": 20
 T = TypeVar("T")
 
 _RESOURCES = Resources(workers=8, cores=2, gpus=1.0, memory=72 * 2**30, flops=15e12)
-_TRAINING = Training("mnist", 4690, 128, 100, 0.5, 0.999, 0.5)
-_SCORING = Scoring(10000, 0)
+_TRAINING = GanTraining(steps=4690, batch_size=128)
+_SCORING = GanScoring()
 _IDENTITY = ScoreIdentity(FORMULA, "0" * 64, _SCORING.n_samples, _SCORING.z_seed)
 # Recording a million results one by one would take minutes and measure something else.
 _FINISH = """
@@ -96,7 +96,7 @@ def synthetic_space(grid: str, cells: int) -> SearchSpace:
     if grid == "shapes":
         axes |= {"n_layer_g": (2,), "size_g": tuple(range(64, 64 + cells // 200)), "size_d": tuple(range(64, 64 + 25))}
         axes |= {"lr": (0.01, 0.001), "seed": (0,)}
-    return SearchSpace(f"synthetic/{grid}", "gan", axes, _TRAINING, _SCORING)
+    return SearchSpace(f"synthetic/{grid}", "mnist_gan", "gan", axes, _TRAINING, _SCORING)
 
 
 def measure(grid: str, cells: int, folder: Path) -> Point:

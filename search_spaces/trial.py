@@ -1,56 +1,13 @@
 """A trial: one configuration with a seed, and the identity under which its result is kept."""
 
 import hashlib
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from operator import attrgetter
-from typing import Literal
+from typing import Any, Self
 
-Family = Literal["gan", "ebgan", "ebgan_pt"]
-Optimizer = Literal["adam", "sgd"]
-Precision = Literal["float32", "tf32"]
-
-
-@dataclass(frozen=True)
-class Training:
-    """What all trials of a search space share in training.
-
-    Attributes:
-        precision: of the matrix products; weights, sums and everything else are float32. TF32 needs a CUDA device.
-    """
-
-    data: Literal["mnist"]
-    steps: int
-    batch_size: int
-    z_dim: int
-    beta1: float
-    beta2: float
-    dropout_rate: float
-    precision: Precision = "float32"
-
-    @cached_property
-    def text(self) -> str:
-        """Every setting in a line of its own; the part that all trials of a space have in common in their identity.
-
-        Settings that came later appear only where they differ from what was always done, so identities stay.
-        """
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        if self.precision == "float32":
-            del values["precision"]
-        return "\n".join(f"{name}={value!r}" for name, value in values.items())
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """How a trained trial is scored; part of a score's identity, not of the trial's.
-
-    Attributes:
-        times: how often in training, evenly spaced, the last time at its end. No part of any identity.
-    """
-
-    n_samples: int
-    z_seed: int
-    times: int = field(default=1, repr=False)  # the seeded order of shapes follows from their repr
+from search_spaces.axis import from_columns
+from search_spaces.experiment import Experiment, experiment
 
 
 @dataclass(frozen=True)
@@ -59,42 +16,77 @@ class Trial:
 
     Attributes:
         space: name of the search space that declares it; no part of its identity.
-        margin, pt_weight: None for GANs, which have neither.
+        experiment: name of the kind of work, see `search_spaces.experiment`.
+        settings: values of the experiment's axes, its dataclass `settings`; axes that the family lacks are mostly None.
+        training, scoring: what all trials of the space share, of the experiment's dataclasses. Every training has
+            `steps`.
     """
 
     space: str
-    family: Family
-    n_layer_g: int
-    n_layer_d: int
-    size_g: int
-    size_d: int
-    dropout_d: bool
-    optim_g: Optimizer
-    optim_d: Optimizer
-    lr: float
-    margin: float | None
-    pt_weight: float | None
-    seed: int
-    training: Training
-    scoring: Scoring
+    experiment: str
+    family: str
+    settings: Any
+    training: Any
+    scoring: Any
+
+    @property
+    def kind(self) -> Experiment:
+        """The experiment that it belongs to."""
+        return experiment(self.experiment)
+
+    @property
+    def network(self) -> str:
+        """The kind of its networks, see `search_spaces.experiment.Family`."""
+        return self.kind.by_family[self.family].network
 
     @cached_property
     def trial_id(self) -> str:
         """16 hexadecimal digits from everything that the trained weights depend on."""
-        text = _IDENTITY % (self.family, *axis_values(self), self.training.text)
+        kind = self.kind
+        text = kind.identity_form % (self.family, *kind.axis_values(self.settings), self.training.identity_text)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
-    def shape(self) -> tuple[object, ...]:
+    def shape(self) -> tuple[Any, ...]:
         """What trials must have in common to run as one batched program."""
-        kind = "logit" if self.family == "gan" else "autoencoder"
-        return (kind, *_shape_values(self), self.training, self.scoring)
+        kind = self.kind
+        return (self.network, *kind.shape_values(self.settings), self.experiment, self.training, self.scoring)
+
+    @property
+    def order_text(self) -> str:
+        """The text from which the place of its shape in the random order follows."""
+        network, *values, _, training, scoring = self.shape
+        return self.kind.order_text(network, tuple(values), training, scoring)
+
+    def changed(self, **changes: Any) -> Self:
+        """The same trial with other values of its axes, its training settings or its own fields."""
+        for part in ("settings", "training"):
+            names = {one.name for one in fields(getattr(self, part))} & changes.keys()
+            if names:
+                own = {name: changes.pop(name) for name in names}
+                changes[part] = replace(changes.get(part, getattr(self, part)), **own)
+        return replace(self, **changes)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What the table `trials` holds of its settings."""
+        kind = self.kind
+        own = {"trial_id": self.trial_id, "space": self.space, "family": self.family}
+        values = dict(zip(kind.axes, kind.axis_values(self.settings), strict=True))
+        return own | values | self.training.columns
 
 
-SHAPE_AXES = ("n_layer_g", "n_layer_d", "size_g", "size_d")
-STACKABLE_AXES = ("dropout_d", "optim_g", "optim_d", "lr", "margin", "pt_weight", "seed")
-AXES = SHAPE_AXES + STACKABLE_AXES
+def trial_of(row: Mapping[str, Any], experiment_name: str, scoring: Any) -> Trial:
+    """The trial that a row of the database describes.
 
-axis_values = attrgetter(*AXES)  # of a trial, as a tuple
-_shape_values = attrgetter(*SHAPE_AXES)
-_IDENTITY = "\n".join(["family=%s", *(f"{axis}=%r" for axis in AXES), "%s"])
+    Raises:
+        KeyError: the row lacks a column of the experiment.
+    """
+    kind = experiment(experiment_name)
+    settings = kind.settings(**{axis: row[axis] for axis in kind.axes})
+    return Trial(row["space"], experiment_name, row["family"], settings, from_columns(kind.training, row), scoring)
+
+
+def scoring_of(row: Mapping[str, Any], experiment_name: str) -> Any:
+    """How a trial was scored, as far as the columns of a row tell."""
+    return from_columns(experiment(experiment_name).scoring, row)

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 
 from data.mnist.dataset import DataError, ensure_mnist
 from metrics.classifier_card import ClassifierError
-from search_spaces.space import SearchSpace, SpaceError, expand, load_space
+from search_spaces.space import SearchSpace, SpaceError, expand
+from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
 from sweep.command.console import OutputError, answer, attempt, counted, one_line, say, shown, warn
 from sweep.command.parser import OneLineParser

@@ -59,13 +59,13 @@ HOMES = {
         "benchmarks/scale.py",
     ],
     "optuna": ["reports/effects.py", "sweep/results/"],
-    "pydantic": ["search_spaces/space.py"],
-    "yaml": ["search_spaces/space.py"],
+    "pydantic": ["search_spaces/axis.py", "search_spaces/space_file.py", "search_spaces/experiments/"],
+    "yaml": ["search_spaces/space_file.py"],
 }
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 LIGHT = (
     *(
-        "search_spaces.space",
+        "search_spaces.space_file",
         "data.mnist.dataset",
         "metrics.classifier_card",
         "metrics.identity",

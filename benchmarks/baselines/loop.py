@@ -18,9 +18,9 @@ class SoloTraining:
         self._cell, self._images = cell, images
         self._draws = draws or RandomDraws(images, cell.training.dropout_rate)
         self.generator, self.discriminator = make_networks(cell, images)
-        self._optim_g = _optimizer(cell, cell.optim_g, self.generator)
-        self._optim_d = _optimizer(cell, cell.optim_d, self.discriminator)
-        self._drop = self._draws.drop if cell.dropout_d else None
+        self._optim_g = _optimizer(cell, cell.settings.optim_g, self.generator)
+        self._optim_d = _optimizer(cell, cell.settings.optim_d, self.discriminator)
+        self._drop = self._draws.drop if cell.settings.dropout_d else None
 
     def step(self) -> None:
         n, z_dim = self._cell.training.batch_size, self._cell.training.z_dim
@@ -41,16 +41,16 @@ class SoloTraining:
         self.discriminator.requires_grad_(True)
 
     def _d_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        if self._cell.margin is None:
+        if self._cell.settings.margin is None:
             return F.softplus(-real).mean() + F.softplus(fake).mean()
-        return real.mean() + (self._cell.margin - fake).relu().mean()
+        return real.mean() + (self._cell.settings.margin - fake).relu().mean()
 
     def _g_loss(self, out: Tensor, code: Tensor) -> Tensor:
-        if self._cell.margin is None:
+        if self._cell.settings.margin is None:
             return F.softplus(-out).mean()
-        if not self._cell.pt_weight:
+        if not self._cell.settings.pt_weight:
             return out.mean()
-        return out.mean() + self._cell.pt_weight * pull_away(code)
+        return out.mean() + self._cell.settings.pt_weight * pull_away(code)
 
 
 class LoopBaseline:
@@ -74,6 +74,6 @@ class LoopBaseline:
 
 def _optimizer(cell: Trial, name: str, network: nn.Module) -> torch.optim.Optimizer:
     if name == "sgd":
-        return torch.optim.SGD(network.parameters(), lr=cell.lr, fused=True)
-    betas = (cell.training.beta1, cell.training.beta2)
-    return torch.optim.Adam(network.parameters(), lr=cell.lr, betas=betas, fused=True)
+        return torch.optim.SGD(network.parameters(), lr=cell.settings.lr, fused=True)
+    betas = cell.training.betas
+    return torch.optim.Adam(network.parameters(), lr=cell.settings.lr, betas=betas, fused=True)

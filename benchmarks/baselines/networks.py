@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.mlp.training import initial_weights
 from search_spaces.trial import Trial
-from sweep.planning.cost import discriminator_widths, generator_widths
+from sweep.planning.costs.mnist_gan import discriminator_widths, generator_widths
 
 Dropout = Callable[[Tensor], Tensor]
 
@@ -57,8 +57,8 @@ def make_networks(cell: Trial, images: Tensor) -> tuple[Generator, Discriminator
     g, d = generator_widths(cell), discriminator_widths(cell)
     generator = Generator(g).to(images.device, images.dtype)
     discriminator = Discriminator(d).to(images.device, images.dtype)
-    _set_weights(generator, initial_weights(g, [cell.seed], "generator", 0.02))
-    _set_weights(discriminator, initial_weights(d, [cell.seed], "discriminator", 0.002))
+    _set_weights(generator, initial_weights(g, [cell.settings.seed], "generator", 0.02))
+    _set_weights(discriminator, initial_weights(d, [cell.settings.seed], "discriminator", 0.002))
     return generator, discriminator
 
 

@@ -23,27 +23,30 @@ class VmapBaseline:
 
     def __init__(self, cells: Sequence[Trial], images: Tensor, draws: Draws | None = None) -> None:
         first = cells[0]
-        self._shared, self._images, self._hidden = first.training, images, first.n_layer_d - 1
+        self._shared, self._images, self._hidden = first.training, images, first.settings.n_layer_d - 1
         self._draws = draws or RandomDraws(images, first.training.dropout_rate)
-        self._order = sorted(range(len(cells)), key=lambda i: (cells[i].optim_g, cells[i].lr, cells[i].optim_d))
+        self._order = sorted(
+            range(len(cells)),
+            key=lambda i: (cells[i].settings.optim_g, cells[i].settings.lr, cells[i].settings.optim_d),
+        )
         members = [cells[i] for i in self._order]
         networks = [make_networks(cell, images) for cell in members]
         self._generator, self._discriminator = networks[0]
         self._g = _detached(stack_module_state([g for g, _ in networks])[0])
         self._d = _detached(stack_module_state([d for _, d in networks])[0])
-        self._slices_g = list(_optimizers(self._g, members, [cell.optim_g for cell in members]))
-        self._slices_d = list(_optimizers(self._d, members, [cell.optim_d for cell in members]))
+        self._slices_g = list(_optimizers(self._g, members, [cell.settings.optim_g for cell in members]))
+        self._slices_d = list(_optimizers(self._d, members, [cell.settings.optim_d for cell in members]))
 
         def column(values: Sequence[float]) -> Tensor:
             return torch.tensor(values, device=images.device, dtype=images.dtype)
 
-        self._gan = first.margin is None
-        self._size_d = first.size_d
-        self._any_dropout = any(cell.dropout_d for cell in members)
-        self._pulls = any(cell.pt_weight for cell in members)
-        self._dropout = column([cell.dropout_d for cell in members])
-        self._margin = column([cell.margin or 0.0 for cell in members])
-        self._pt_weight = column([cell.pt_weight or 0.0 for cell in members])
+        self._gan = first.settings.margin is None
+        self._size_d = first.settings.size_d
+        self._any_dropout = any(cell.settings.dropout_d for cell in members)
+        self._pulls = any(cell.settings.pt_weight for cell in members)
+        self._dropout = column([cell.settings.dropout_d for cell in members])
+        self._margin = column([cell.settings.margin or 0.0 for cell in members])
+        self._pt_weight = column([cell.settings.pt_weight or 0.0 for cell in members])
 
     def run(self, steps: int) -> None:
         """Train all configurations together."""
@@ -119,11 +122,11 @@ Slice = tuple[slice, Parameters, torch.optim.Optimizer]
 
 def _optimizers(stacked: Parameters, cells: Sequence[Trial], names: Sequence[str]) -> Iterator[Slice]:
     """An optimiser for every run of members with equal settings, on its slice of the stacked parameters."""
-    for (name, lr), run in groupby(range(len(cells)), key=lambda i: (names[i], cells[i].lr)):
+    for (name, lr), run in groupby(range(len(cells)), key=lambda i: (names[i], cells[i].settings.lr)):
         members = list(run)
         part = slice(members[0], members[-1] + 1)
         views = {key: value[part] for key, value in stacked.items()}
-        betas = (cells[0].training.beta1, cells[0].training.beta2)
+        betas = cells[0].training.betas
         optimizer = (
             torch.optim.SGD(views.values(), lr=lr, fused=True)
             if name == "sgd"

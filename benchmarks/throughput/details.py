@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from benchmarks.throughput.processes import Processes
 from benchmarks.throughput.sample import subsample
 from benchmarks.throughput.side_by_side import CaseRates
-from sweep.planning import cost
+from sweep.planning.costs import mnist_gan as cost
 
 _SCORED_MEMBERS = 2
 _PROFILED_SECONDS = 0.5

@@ -88,14 +88,14 @@ class Bench:
     def score(self, cells: Sequence[Trial]) -> float:
         """Seconds that a worker spends on scoring one member in a whole training, intermediate scores included."""
         from benchmarks.baselines.cohort import CohortBaseline
-        from search_spaces.trial import Scoring
+        from search_spaces.experiments.mnist_gan import GanScoring
         from sweep.worker.recipes.mnist_gan import evaluate
 
         torch = self._torch
         torch.set_num_threads(1)
         training = CohortBaseline(cells, self._images).trainings[0]
         scoring = cells[0].scoring
-        evaluate(training, Scoring(20, scoring.z_seed), self._device)
+        evaluate(training, GanScoring(n_samples=20, z_seed=scoring.z_seed), self._device)
 
         def whole() -> None:
             for _ in range(scoring.times):

@@ -21,8 +21,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from search_spaces.trial import Trial
-from sweep.planning import cost
-from sweep.planning.cost import FLOAT, discriminator_widths, generator_widths, weights
+from sweep.planning.costs import mnist_gan as cost
+from sweep.planning.costs.mnist_gan import FLOAT, discriminator_widths, generator_widths, weights
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def step_bytes(trial: Trial) -> int:
     """Bytes that one training step of one member moves at least."""
     g, d = generator_widths(trial), discriminator_widths(trial)
     moves = 3 * weights(g) - g[0] * g[1] + 4 * weights(d) - d[0] * d[1]
-    moves += _update_moves(trial.optim_g) * weights(g) + _update_moves(trial.optim_d) * weights(d)
+    moves += _update_moves(trial.settings.optim_g) * weights(g) + _update_moves(trial.settings.optim_d) * weights(d)
     rows = trial.training.batch_size
     moves += rows * (d[0] + (2 + 5) * sum(g[1:]) + (2 * 5 + 5) * sum(d[1:]))
     return FLOAT * moves
@@ -61,9 +61,8 @@ def step_bytes(trial: Trial) -> int:
 def touched_bytes(trial: Trial) -> int:
     """Weights, gradients and optimiser state of one member: what must stay in a cache for its next step."""
     g, d = weights(generator_widths(trial)), weights(discriminator_widths(trial))
-    return FLOAT * sum(
-        w * (4 if optimizer == "adam" else 2) for w, optimizer in ((g, trial.optim_g), (d, trial.optim_d))
-    )
+    copies = {"adam": 4, "sgd": 2}  # the weights, their gradients, and Adam's moments
+    return FLOAT * (g * copies[trial.settings.optim_g] + d * copies[trial.settings.optim_d])
 
 
 def lower_bound_seconds(trial: Trial, roofline: Roofline) -> float:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search_spaces.space import expand, load_space
-from search_spaces.trial import AXES, Trial
-from sweep.planning import cost
+from search_spaces.space import expand
+from search_spaces.space_file import load_space
+from search_spaces.trial import Trial
+from sweep.planning.cost import training_flops
+from sweep.planning.costs import mnist_gan as cost
 
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
-_SUBSAMPLED = ("family", *AXES)
 _STRIDE = 5  # through the depth pairs if fewer shapes are asked for than there are; it meets other depths each time
 _PAIRINGS = 200  # seeded pairings tried; the one whose operations are nearest to the grid's is kept
 
@@ -34,7 +35,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        first = self.cells[0]
+        first = self.cells[0].settings
         return f"{self.kind} {first.n_layer_g}x{first.size_g} {first.n_layer_d}x{first.size_d}"
 
     @property
@@ -73,14 +74,14 @@ def draw_sample(grid: str, shapes: int) -> Sample:
     groups: dict[tuple[str, tuple[int, ...]], list[Trial]] = defaultdict(list)
     for cell in cells:
         kind = "gan" if cell.family == "gan" else "ebgan"
-        groups[kind, (cell.n_layer_g, cell.n_layer_d, cell.size_g, cell.size_d)].append(cell)
+        groups[kind, cell.kind.shape_values(cell.settings)].append(cell)
     picked = _balanced_pairing(
         {shape: cost.step_flops(group[0]) for (kind, shape), group in groups.items() if kind == "gan"}
     )
     picked = [picked[i] for i in sorted(i * _STRIDE % len(picked) for i in range(min(shapes, len(picked))))]
     counts = {kind: sum(len(group) for (k, _), group in groups.items() if k == kind) for kind in ("gan", "ebgan")}
     cases = [Case(kind, tuple(groups[kind, shape]), counts[kind] / len(picked)) for kind in counts for shape in picked]
-    return Sample(grid, tuple(cases), len(cells), sum(cost.training_flops(cell) for cell in cells))
+    return Sample(grid, tuple(cases), len(cells), sum(training_flops(cell) for cell in cells))
 
 
 def subsample(cells: Sequence[Trial], most: int) -> tuple[Trial, ...]:
@@ -90,7 +91,8 @@ def subsample(cells: Sequence[Trial], most: int) -> tuple[Trial, ...]:
     """
     if most >= len(cells):
         return tuple(cells)
-    columns = [np.unique([str(getattr(cell, axis)) for cell in cells], return_inverse=True)[1] for axis in _SUBSAMPLED]
+    values = zip(*((cell.family, *cell.kind.axis_values(cell.settings)) for cell in cells), strict=True)
+    columns = [np.unique([str(value) for value in own], return_inverse=True)[1] for own in values]
     columns = [column for column in columns if column.max() > 0]
     pairs = [a * (b.max() + 1) + b for a, b in itertools.combinations(columns, 2)]
     weighted = [(column, 1.0) for column in columns] + [(pair, 1e-3) for pair in pairs]

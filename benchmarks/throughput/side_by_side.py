@@ -7,7 +7,7 @@ from typing import Literal
 from benchmarks.throughput.processes import Processes
 from benchmarks.throughput.sample import Case, Sample, subsample
 from search_spaces.trial import Trial
-from sweep.planning import cost
+from sweep.planning.costs import mnist_gan as cost
 
 BASELINES = ("loop", "loops", "vmap", "cohort")  # in our processes; Ray Tune, another one, starts its own
 # One process with one thread; a process on each core; one process with a thread on each core.

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from benchmarks.throughput.processes import Processes
 from benchmarks.throughput.results import SweepResult
-from search_spaces.space import expand, load_space
+from search_spaces.space import expand
+from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import partition
 

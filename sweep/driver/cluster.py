@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Sequence
 
-from sweep.planning import cost
+from sweep.planning.cost import FLOPS_PER_CORE, FLOPS_PER_GPU
 from sweep.planning.machine import Machine
 from sweep.planning.plan import PLANNED, PlanError, Resources, room_on_gpus, share_out
 
@@ -70,10 +70,10 @@ def share_out_all(
     each = [max(1, min(fit, machine.cores // cores)) for machine, fit in zip(having, fits, strict=True)]
     if gpus_per_worker:
         smallest = min(size for machine in having for _, size in machine.gpus)
-        memory, flops = int(0.9 * smallest * min(1.0, gpus_per_worker)), cost.FLOPS_PER_GPU * gpus_per_worker
+        memory, flops = int(0.9 * smallest * min(1.0, gpus_per_worker)), FLOPS_PER_GPU * gpus_per_worker
     else:
         memory = min(int(PLANNED * machine.memory / n) for machine, n in zip(having, each, strict=True))
-        flops = cost.FLOPS_PER_CORE * cores
+        flops = FLOPS_PER_CORE * cores
     return Resources(workers, cores, gpus_per_worker, memory, flops)
 
 

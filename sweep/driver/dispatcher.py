@@ -9,7 +9,7 @@ from typing import Literal
 
 from metrics.classifier_card import classifier_card
 from metrics.identity import ScoreIdentity
-from search_spaces.trial import Scoring
+from search_spaces.axis import SharedSettings
 from sweep.command.console import counted
 from sweep.driver.event_log import Journal
 from sweep.driver.progress import Panel
@@ -73,7 +73,7 @@ class Dispatcher:
         plan: Plan,
         storage: Storage,
         sweep_id: int,
-        identities: Mapping[Scoring, ScoreIdentity],
+        identities: Mapping[SharedSettings, ScoreIdentity],
         panel: Panel,
         journal: Journal,
         settings: Settings,
@@ -155,8 +155,8 @@ class Dispatcher:
         if self._marks and not self._unsaved:
             self._marks.drop(cohort)
         self.failed += sum(record.state == "FAILED" for record in records)
-        families = {trial.trial_id: trial.family for trial in cohort.trials}
-        self._panel.ended(str(number), [families[record.trial_id] for record in records], records)
+        trials = {trial.trial_id: trial for trial in cohort.trials}
+        self._panel.ended(str(number), [trials[record.trial_id] for record in records], records)
         self._mind_errors(records)
 
     def lost(self, number: int, reason: str) -> None:
@@ -319,5 +319,4 @@ def title(cohort: Cohort) -> str:
     """A cohort in a few words: members, families and shape."""
     first = cohort.trials[0]
     families = " + ".join(sorted({trial.family for trial in cohort.trials}))
-    shape = f"{first.n_layer_g}x{first.size_g} against {first.n_layer_d}x{first.size_d}"
-    return f"{len(cohort.trials)} {families}, {shape}"
+    return f"{len(cohort.trials)} {families}, {first.kind.shape_text(first.settings)}"

@@ -1,5 +1,6 @@
 """What a person sees while a sweep runs: one live panel on a terminal, plain lines elsewhere."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from search_spaces.trial import Trial
 from sweep.command.console import attempt
 from sweep.records import Record
 
@@ -75,16 +77,17 @@ class Panel:
         self._running[key] = (title, share * operations, operations)
         self.tick()
 
-    def ended(self, key: str, families: Sequence[str], records: Sequence[Record]) -> None:
-        """A cohort is over; `families` belong to the records one by one."""
+    def ended(self, key: str, trials: Sequence[Trial], records: Sequence[Record]) -> None:
+        """A cohort is over; `trials` belong to the records one by one."""
         _, _, operations = self._running.pop(key, ("", 0.0, 0.0))
         self._done += operations
         self._finished_cells += len(records)
-        for family, record in zip(families, records, strict=True):
+        for trial, record in zip(trials, records, strict=True):
+            family, score = trial.family, trial.kind.scores[0]
             self._families[family][record.state] += 1
             self._families[family]["WAITING"] -= 1
-            if record.scores is not None:
-                self._best[family] = max(self._best.get(family, 0.0), record.scores["score"])
+            if record.scores is not None and math.isfinite(value := record.scores[score.name]):
+                self._best[family] = score.best([value, self._best.get(family, value)])
         self.tick()
 
     def lost(self, key: str) -> None:

@@ -2,18 +2,20 @@
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Any
 
+from search_spaces.experiment import experiment
 from search_spaces.paused_gc import no_collection
 from search_spaces.trial import Trial
-from sweep.planning import cost
+from sweep.planning.cost import cost_of
 
 
 @dataclass(frozen=True)
 class Cohort:
-    """Trials of one shape; those with dropout are neighbours, and within them and the rest equal optimiser settings."""
+    """Trials of one shape, sorted by the `neighbours` of their experiment."""
 
     trials: tuple[Trial, ...]
 
@@ -47,7 +49,8 @@ def partition(
         members = list(group)
         if all(trial.trial_id in finished for trial in members):
             continue  # sorting them would take most of the time in which a finished grid is planned
-        members.sort(key=_settings)
+        members.sort(key=_neighbours(members[0].experiment))
+        cost = cost_of(members[0])
         room = memory - cost.shared_bytes(members[0], device)
         largest = max(1, room // cost.largest_member_bytes(members, device))
         parts = math.ceil(len(members) / largest)
@@ -57,9 +60,13 @@ def partition(
     return cohorts
 
 
-# Dropout is applied to runs of members, optimisers to runs of equal settings; the generator holds most weights.
-# All that members can differ in is here, so that neither the order of spaces nor that of values moves a cut.
-_settings = attrgetter("dropout_d", "optim_g", "lr", "optim_d", "family", "margin", "seed", "pt_weight")
+def _neighbours(name: str) -> Callable[[Trial], tuple[Any, ...]]:
+    """Sort key of the members of a cohort; a value that a family lacks comes last.
+
+    It holds all that members can differ in, so that neither the order of spaces nor that of values moves a cut.
+    """
+    values = attrgetter(*(axis if axis == "family" else f"settings.{axis}" for axis in experiment(name).neighbours))
+    return lambda trial: tuple((value is None, value) for value in values(trial))
 
 
 def _split_evenly(members: Sequence[Trial], parts: int) -> list[Sequence[Trial]]:

@@ -1,164 +1,51 @@
-"""What a trial costs in operations and bytes, counted from its shape before anything runs."""
+"""What trials cost in operations and bytes, before anything runs. Each experiment has a model of its own.
 
-import itertools
-from collections import Counter
+A model is a module that an experiment names as its `cost`. It loads no torch and holds the functions of `CostModel`.
+"""
+
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
+from importlib import import_module
+from typing import Any, Protocol
 
+from search_spaces.experiment import experiment
 from search_spaces.trial import Trial
 
-PIXELS = 32 * 32
-FLOAT = 4
-SHEET_BYTES = 20_000  # a sample sheet as PNG; measured on generated digits
-ROW_BYTES = 1_000  # the rows of a trial in all tables, with their indices
-DATA_BYTES = 60_000 * PIXELS * FLOAT  # the training images
-PROCESS_BYTES = 500_000_000  # a worker with torch, Ray and the metrics, and what is left from loading MNIST; measured
-CONTEXT_BYTES = 500_000_000  # CUDA's context and the workspaces of its libraries
-SCORING_BATCH = 500  # images that share batch statistics in the generator when it is scored
-SHEET_IMAGES = 96
-FEATURES = 32  # numbers of an image for the Frechet distance
-MAPS = 16 * 16**2 + 32 * 8**2  # numbers in the classifier's two maps of an image
 # Sustained rates from which a first guess of the time is made; a running sweep measures its own.
 FLOPS_PER_CORE = 25e9
 FLOPS_PER_GPU = 15e12
 
 
-def generator_widths(trial: Trial) -> list[int]:
-    return [trial.training.z_dim, *[trial.size_g] * (trial.n_layer_g - 1), PIXELS]
+class CostModel(Protocol):
+    """The cost of the trials of one experiment. Devices are "cpu" or "cuda"."""
+
+    def step_flops(self, trial: Trial) -> int:
+        """Floating-point operations of one training step of one member."""
+
+    def cohort_bytes(self, trials: Sequence[Trial], device: str = "cpu") -> int:
+        """Peak memory of a worker that trains and scores these trials of one shape."""
+
+    def largest_member_bytes(self, trials: Sequence[Trial], device: str = "cpu") -> int:
+        """The most that one of these trials of one shape adds to a cohort of them."""
+
+    def shared_bytes(self, trial: Trial, device: str = "cpu") -> int:
+        """Memory of a worker whatever the number of members."""
+
+    def disk_bytes(self) -> int:
+        """Bytes that a finished trial takes in the database."""
 
 
-def discriminator_widths(trial: Trial) -> list[int]:
-    return [PIXELS, *[trial.size_d] * (trial.n_layer_d - 1), 1 if trial.family == "gan" else PIXELS]
+@cache
+def _model(name: str) -> CostModel:
+    model: Any = import_module(experiment(name).cost)
+    return model
 
 
-def weights(widths: Sequence[int]) -> int:
-    return sum(a * b for a, b in itertools.pairwise(widths))
-
-
-def step_flops(trial: Trial) -> int:
-    """Floating-point operations of the matrix products of one training step, for one member.
-
-    A product of a layer with `w` weights costs 2 w a row. Forward is one product, the gradient of the weights
-    another, the gradient of the input a third (not needed by a first layer). In a step the generator runs
-    forward twice and backward once; the discriminator runs forward and backward on real and generated images,
-    and once more on generated ones with no gradient of its own weights.
-    """
-    g, d = generator_widths(trial), discriminator_widths(trial)
-    generator = 4 * weights(g) - g[0] * g[1]
-    discriminator = 2 * (3 * weights(d) - d[0] * d[1]) + 2 * weights(d)
-    return 2 * trial.training.batch_size * (generator + discriminator)
+def cost_of(trial: Trial) -> CostModel:
+    """The model of the experiment that a trial belongs to."""
+    return _model(trial.experiment)
 
 
 def training_flops(trial: Trial) -> int:
-    return step_flops(trial) * trial.training.steps
-
-
-def cohort_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
-    """Peak memory of a worker that trains and scores these trials of one shape on "cpu" or "cuda", in bytes."""
-    kinds = Counter((trial.optim_g, trial.optim_d) for trial in trials)
-    one_of = {(trial.optim_g, trial.optim_d): trial for trial in trials}
-    members = sum(n * member_bytes(one_of[kind], device) for kind, n in kinds.items())
-    seeds = len({trial.seed for trial in trials})
-    own = FLOAT * _own_draws(trials) * (3 * (seeds - 1) + len(trials)) if seeds > 1 else 0
-    return shared_bytes(trials[0], device) + members + own
-
-
-def largest_member_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
-    """The most that one of these trials of one shape adds to a cohort of them, in bytes."""
-    one_of = {(trial.optim_g, trial.optim_d): trial for trial in trials}
-    own = FLOAT * _own_draws(trials) * 4 if len({trial.seed for trial in trials}) > 1 else 0
-    return max(member_bytes(trial, device) for trial in one_of.values()) + own
-
-
-def member_bytes(trial: Trial, device: str = "cpu") -> int:
-    """Peak memory that one more member adds to a cohort of one seed on "cpu" or "cuda", in bytes.
-
-    Beside `held_bytes` lies what is needed for a while; the most of it counts: what `_scoring` takes, or on a CPU the
-    initial weights, whose memory the process keeps and scoring uses again.
-
-    The backward pass of batch norm (a batch of the widest layer) and the gradient of the pull-away term (some batches
-    of the code) take less than scoring.
-    """
-    g, d = _parameters(trial)
-    for_a_while = g + d if device == "cpu" else 0
-    return held_bytes(trial) + FLOAT * max(for_a_while, _scoring(trial, device))
-
-
-def held_bytes(trial: Trial) -> int:
-    """Memory that a member holds all through its training: `_state`, and the `_buffers` of a step.
-
-    The statistics of batch norm are left out: 4 to 6 numbers a channel, below 2%.
-    """
-    return FLOAT * (_state(trial) + _buffers(trial))
-
-
-def shared_bytes(trial: Trial, device: str = "cpu") -> int:
-    """Memory of a worker whatever the number of members, on "cpu" or "cuda", in bytes.
-
-    The training images and what of the process lies on the device; the dropout masks that members of one seed share,
-    with what drawing them takes; on a CPU the initial weights of a seed before they are copied for each member; when
-    it comes to scoring, the noise of all samples, and the features of one member at a time in double precision.
-    """
-    drawn = 3 * _masks(trial) + trial.scoring.n_samples * (trial.training.z_dim + 2 * FEATURES)
-    if device == "cpu":
-        return PROCESS_BYTES + DATA_BYTES + FLOAT * (drawn + max(_parameters(trial)))
-    return CONTEXT_BYTES + DATA_BYTES + FLOAT * drawn
-
-
-def _parameters(trial: Trial) -> tuple[int, int]:
-    """Numbers in the generator and in the discriminator: weights, and 2 a channel for batch norm or 1 for a bias."""
-    return _parameters_between(tuple(generator_widths(trial)), tuple(discriminator_widths(trial)))
-
-
-@lru_cache(maxsize=16)  # asked for again and again for one shape after the other
-def _parameters_between(g: tuple[int, ...], d: tuple[int, ...]) -> tuple[int, int]:
-    return weights(g) + 2 * sum(g[1:-1]) + g[-1], weights(d) + d[1] + 2 * sum(d[2:-1]) + d[-1]
-
-
-def _state(trial: Trial) -> int:
-    """Numbers that the networks hold: values, gradients, and two moments where the rule is Adam."""
-    rules = (trial.optim_g, trial.optim_d)
-    return sum((4 if rule == "adam" else 2) * n for rule, n in zip(rules, _parameters(trial), strict=True))
-
-
-def _buffers(trial: Trial) -> int:
-    """Numbers in the fixed memory of a step: `models.mlp.training.CohortTraining` and its three passes.
-
-    For each image of a batch: 3 slots of images and 2 of noise; the generator's hidden layers forward on 2 batches,
-    product and value, and backward on 1; the discriminator's layers on 2 + 1 batches, forward and backward, where
-    product and value are one for layers without batch norm, the first and the last; the gradient of the images that
-    teach the generator.
-    """
-    hidden_g = sum(generator_widths(trial)[1:-1])
-    _, first, *normed, out = discriminator_widths(trial)
-    draws = 3 * PIXELS + 2 * trial.training.z_dim
-    generator = (2 * 2 + 1) * hidden_g
-    discriminator = (2 + 1) * (2 * first + 3 * sum(normed) + 2 * out) + PIXELS
-    return trial.training.batch_size * (draws + generator + discriminator)
-
-
-def _scoring(trial: Trial, device: str) -> int:
-    """Numbers that scoring adds, see `sweep.worker.train` and `metrics.scorer`.
-
-    A batch of images is made by hidden layers that share one product and one value, while the batch before it is still
-    held; then it is copied for the classifier, which on a CUDA device takes all images at once and makes two maps of
-    each. For each sample 10 logits, 32 features and a sum are kept and copied once; and the images of the sheet.
-    """
-    maps = MAPS if device == "cuda" else 0
-    batch = SCORING_BATCH * (2 * PIXELS + max(2 * trial.size_g, maps))
-    return batch + SHEET_IMAGES * PIXELS + 2 * (FEATURES + 11) * trial.scoring.n_samples
-
-
-def _masks(trial: Trial) -> int:
-    """Numbers in the dropout masks of a step, of one seed."""
-    return (trial.n_layer_d - 1) * 3 * trial.training.batch_size * trial.size_d
-
-
-def _own_draws(trials: Sequence[Trial]) -> int:
-    """Numbers in the masks of a seed: where seeds differ, each keeps them with what drawing takes, 3 times in all, and
-    each member has them once more, spread out in the order of members."""
-    return _masks(trials[0]) if any(trial.dropout_d for trial in trials) else 0
-
-
-def disk_bytes(n_trials: int) -> int:
-    return n_trials * (SHEET_BYTES + ROW_BYTES)
+    """Floating-point operations of one member's whole training."""
+    return cost_of(trial).step_flops(trial) * trial.training.columns["steps"]

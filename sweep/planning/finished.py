@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from metrics.classifier_card import classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
-from search_spaces.trial import Scoring, Trial
+from search_spaces.axis import SharedSettings
+from search_spaces.trial import Trial
 from sweep.storage import Storage
 
 
@@ -15,7 +16,7 @@ def finished_trials(trials: Sequence[Trial], storage: Storage) -> set[str]:
     return {trial.trial_id for trial in trials if trial.trial_id in found[trial.scoring]}
 
 
-def identities(scorings: Iterable[Scoring]) -> dict[Scoring, ScoreIdentity]:
+def identities(scorings: Iterable[SharedSettings]) -> dict[SharedSettings, ScoreIdentity]:
     """What scores made in these ways are called."""
     classifier = classifier_card().sha256
-    return {s: ScoreIdentity(FORMULA, classifier, s.n_samples, s.z_seed) for s in scorings}
+    return {s: ScoreIdentity(FORMULA, classifier, s.columns["n_samples"], s.columns["z_seed"]) for s in scorings}

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.space import SearchSpace
-from search_spaces.trial import AXES, Trial, axis_values
-from sweep.planning import cost
+from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort, partition
+from sweep.planning.cost import FLOPS_PER_CORE, FLOPS_PER_GPU, cost_of, training_flops
 from sweep.planning.machine import Machine
 from sweep.results.spreadsheet import for_spreadsheet
 
@@ -69,7 +69,9 @@ class Plan:
 
     def summary(self) -> dict[str, Any]:
         """The plan in numbers; estimates are for what is missing."""
-        bytes_needed = [cost.cohort_bytes(cohort.trials, self.resources.device) for cohort in self.cohorts]
+        bytes_needed = [
+            cost_of(cohort.trials[0]).cohort_bytes(cohort.trials, self.resources.device) for cohort in self.cohorts
+        ]
         seconds = [cohort_flops(cohort) / self.resources.flops for cohort in self.cohorts]
         return {
             "cells": len(self.trials),
@@ -79,7 +81,7 @@ class Plan:
             "workers": self.resources.workers,
             "memory_per_worker_gib": round(max(bytes_needed, default=0) / 2**30, 2),
             "hours": round(sum(seconds) / self.resources.workers / 3600, 2),
-            "disk_mib": round(cost.disk_bytes(self.missing) / 2**20, 1),
+            "disk_mib": round(sum(map(_disk_bytes, self.cohorts)) / 2**20, 1),
         }
 
 
@@ -152,10 +154,10 @@ def _any_shared(spaces: Sequence[SearchSpace], records: Any) -> bool:
 
 def _check_precision(spaces: Sequence[SearchSpace], resources: Resources) -> None:
     for space in spaces:
-        if space.training.precision != "float32" and not resources.gpus:
+        precision = space.training.columns.get("precision", "float32")
+        if precision != "float32" and not resources.gpus:
             raise PlanError(
-                f"{space.name}: training.precision: got {space.training.precision}, allowed: float32 for workers "
-                "without a CUDA device"
+                f"{space.name}: training.precision: got {precision}, allowed: float32 for workers without a CUDA device"
             )
 
 
@@ -181,11 +183,9 @@ def share_out(machine: Machine, workers: int | None = None, gpus_per_worker: flo
         raise PlanError(f"--workers: got {workers}, allowed: 1 to {most} on this machine with {where}")
     if gpus_per_worker:
         memory = int(0.9 * min(size for _, size in machine.gpus) * min(1.0, gpus_per_worker))
-        return Resources(
-            workers, machine.cores // workers, gpus_per_worker, memory, cost.FLOPS_PER_GPU * gpus_per_worker
-        )
+        return Resources(workers, machine.cores // workers, gpus_per_worker, memory, FLOPS_PER_GPU * gpus_per_worker)
     cores = machine.cores // workers
-    return Resources(workers, cores, 0.0, int(PLANNED * machine.memory / workers), cost.FLOPS_PER_CORE * cores)
+    return Resources(workers, cores, 0.0, int(PLANNED * machine.memory / workers), FLOPS_PER_CORE * cores)
 
 
 def room_on_gpus(n_gpus: int, each: float) -> int:
@@ -202,14 +202,20 @@ def save_plan(plan: Plan, path: Path) -> None:
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["cohort", "trial_id", "family", *AXES])
+            axes = list(dict.fromkeys(axis for space in plan.spaces for axis in space.kind.axes))
+            writer.writerow(["cohort", "trial_id", "family", *axes])
             for number, cohort in enumerate(plan.cohorts):
                 for trial in cohort.trials:
-                    values = (number, trial.trial_id, trial.family, *axis_values(trial))
-                    writer.writerow(map(for_spreadsheet, values))
+                    values = (getattr(trial.settings, axis, None) for axis in axes)
+                    row = (number, trial.trial_id, trial.family, *values)
+                    writer.writerow(map(for_spreadsheet, row))
     except OSError as error:
         raise PlanError(f"--save: got {path}, allowed: a file that can be written ({error.strerror})") from None
 
 
 def cohort_flops(cohort: Cohort) -> int:
-    return len(cohort.trials) * cost.training_flops(cohort.trials[0])
+    return len(cohort.trials) * training_flops(cohort.trials[0])
+
+
+def _disk_bytes(cohort: Cohort) -> int:
+    return len(cohort.trials) * cost_of(cohort.trials[0]).disk_bytes()

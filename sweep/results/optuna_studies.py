@@ -6,17 +6,17 @@ import uuid
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import optuna
 import pandas as pd
 from optuna.storages.journal import JournalFileBackend
 
-from search_spaces.trial import AXES
+from search_spaces.experiment import FIRST, Score, experiment
 from sweep.storage import Storage
 
 AT_ONCE = 1000  # trials, between two words on progress
-_MEASURES = ("inception_score", "coverage", "entropy", "frechet", "score_fraction", "duration_s", "device")
+_FACTS = ("score_fraction", "duration_s", "device")
 _IDENTITY = re.compile("[0-9a-f]{16}")  # any other comes from a stranger and can't be named as an artifact
 _STATES = {
     "COMPLETE": optuna.trial.TrialState.COMPLETE,
@@ -43,27 +43,33 @@ def fill_studies(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     ended = results[results["state"].isin(list(_STATES))]
+    kind = experiment(FIRST)
+    score, *others = (one for one in kind.scores if one.higher_is_better is not None)
+    direction: Literal["maximize", "minimize"] = "maximize" if score.higher_is_better else "minimize"
     for space, rows in ended.groupby("space", observed=True):
-        study = optuna.create_study(study_name=str(space), storage=storage, direction="maximize")
-        axes = [axis for axis in AXES if rows[axis].notna().all()]
+        study = optuna.create_study(study_name=str(space), storage=storage, direction=direction)
+        axes = [axis for axis in kind.axes if rows[axis].notna().all()]
         choices = {axis: sorted(rows[axis].unique().tolist()) for axis in axes}
         among: dict[str, Any] = {
             axis: optuna.distributions.CategoricalDistribution(values) for axis, values in choices.items()
         }
-        made = [_trial(row, axes, among, sheets) for row in rows.to_dict("records")]
+        made = [_trial(row, score, others, axes, among, sheets) for row in rows.to_dict("records")]
         for at in range(0, len(made), AT_ONCE):
             study.add_trials(made[at : at + AT_ONCE])
             tell(f"{space}: {min(at + AT_ONCE, len(made)):,} of {len(made):,} trials")
 
 
-def _trial(row: dict[Any, Any], axes: list[str], among: dict[str, Any], sheets: bool) -> optuna.trial.FrozenTrial:
-    complete = row["state"] == "COMPLETE" and pd.notna(row["score"])
+def _trial(
+    row: dict[Any, Any], score: Score, others: list[Score], axes: list[str], among: dict[str, Any], sheets: bool
+) -> optuna.trial.FrozenTrial:
+    complete = row["state"] == "COMPLETE" and pd.notna(row[score.name])
     state = _STATES[row["state"]] if complete or row["state"] != "COMPLETE" else optuna.trial.TrialState.FAIL
     facts = {"trial_id": row["trial_id"], "state": row["state"]}
-    facts |= {name: row[name] for name in _MEASURES if pd.notna(row[name])}
+    measured = [*(other.name for other in others), *_FACTS]
+    facts |= {name: row[name] for name in measured if pd.notna(row[name])}
     return optuna.trial.create_trial(
         state=state,
-        value=float(row["score"]) if complete else None,
+        value=float(row[score.name]) if complete else None,
         params={axis: _plain(row[axis]) for axis in axes},
         distributions=among,
         user_attrs={name: _plain(value) for name, value in facts.items()},

@@ -1,15 +1,14 @@
 """Running one finished trial again, to see whether its numbers come back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from search_spaces.space import could_declare
-from search_spaces.trial import AXES, Scoring, Training, Trial
+from search_spaces.experiment import FIRST
+from search_spaces.space_file import could_declare
+from search_spaces.trial import Trial, scoring_of, trial_of
 from sweep.planning.cohorts import partition
 from sweep.storage import Storage, StorageError
-
-SCORES = ("score", "inception_score", "coverage", "entropy", "frechet")
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ def stored_trial(storage: Storage, trial_id: str) -> tuple[Trial, Mapping[str, A
         raise StorageError(f"{storage.name}: no trial {trial_id}, allowed: one of the column trial_id")
     if row["n_samples"] is None or row["z_seed"] is None:
         raise StorageError(f"{storage.name}: trial {trial_id} is {row['state']}, allowed: one that has a score")
-    return _trial(storage, row, Scoring(n_samples=row["n_samples"], z_seed=row["z_seed"])), row
+    return _trial(storage, row, scoring_of(row, FIRST)), row
 
 
 def rerun(
@@ -72,14 +71,16 @@ def rerun(
     finally:
         torch.set_num_threads(threads)
     now = next(record for record in records if record.trial_id == trial_id)
-    scores = {name: (before[name], (now.scores or {}).get(name)) for name in SCORES}
+    scores = {name: (before[name], (now.scores or {}).get(name)) for name in _ranked(trial)}
     return Rerun((before["state"], now.state), (before["device"], now.device), scores)
 
 
-def _trial(storage: Storage, row: Mapping[str, Any], scoring: Scoring) -> Trial:
-    training = Training(**{field.name: row[field.name] for field in fields(Training)})
-    axes = {axis: row[axis] for axis in AXES}
-    trial = Trial(space=row["space"], family=row["family"], **axes, training=training, scoring=scoring)
+def _ranked(trial: Trial) -> list[str]:
+    return [score.name for score in trial.kind.scores if score.higher_is_better is not None]
+
+
+def _trial(storage: Storage, row: Mapping[str, Any], scoring: Any) -> Trial:
+    trial = trial_of(row, FIRST, scoring)
     if not could_declare(trial) or trial.trial_id != row["trial_id"]:
         raise StorageError(f"{storage.name}: trial {row['trial_id']}: holds what no sweep wrote")
     return trial

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from search_spaces.experiment import FIRST, Experiment, experiment
+from search_spaces.trial import trial_of
 from sweep.command.console import counted
-from sweep.planning import cost
+from sweep.planning.cost import training_flops
 from sweep.storage import LEASE_S, Storage
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SHAPE = ["family", "n_layer_g", "n_layer_d", "size_g", "size_d", "batch_size", "z_dim", "steps"]
-_MOST_LAYERS = 1000  # far more than a search space may have
+_LARGEST = 65536  # layers or channels; more than any search space may have
 _LEAST_SPREAD = 0.1  # of an estimate of time, however well the cohorts so far agree
 
 
@@ -93,9 +93,7 @@ def _pace(trials: "pd.DataFrame", since: datetime, now: datetime) -> tuple[float
     """Cells a minute, and the hours that are left, from what was finished since a moment."""
     measured = trials["started_at"].notna() & (trials["duration_s"] > 0)
     recent = trials[trials["state"].isin(["COMPLETE", "DIVERGED"]) & (trials["finished_at"] >= since) & measured]
-    shapes = trials[_SHAPE].drop_duplicates()
-    shapes["flops"] = [_flops(shape) for shape in shapes.itertuples(index=False, name=None)]
-    work = trials.merge(shapes, on=_SHAPE)["flops"].set_axis(trials.index)  # of one trial
+    work = _operations(trials)
     done = float(work[recent.index].sum())
     seconds = (now - recent["started_at"].min()).total_seconds()
     if not (done > 0 and seconds > 0):  # nothing yet, or networks and times that can't be
@@ -109,10 +107,18 @@ def _pace(trials: "pd.DataFrame", since: datetime, now: datetime) -> tuple[float
     return len(recent) / seconds * 60, (left * (1 - spread), left * (1 + spread))
 
 
-def _flops(shape: tuple[Any, ...]) -> float:
-    """Operations of one training; none for networks too deep to be counted layer by layer."""
-    named = dict(zip(_SHAPE, shape, strict=True))
-    if max(named["n_layer_g"], named["n_layer_d"]) > _MOST_LAYERS:
+def _operations(trials: "pd.DataFrame") -> "pd.Series":
+    """Operations of the training of each trial."""
+    kind = experiment(FIRST)
+    columns = ["family", *kind.shape_axes, *kind.training_columns]
+    shapes = trials[columns].drop_duplicates()
+    shapes["flops"] = [_flops(shape, kind) for shape in shapes.to_dict("records")]
+    return trials.merge(shapes, on=columns)["flops"].set_axis(trials.index)
+
+
+def _flops(shape: Mapping[Any, Any], kind: Experiment) -> float:
+    """Operations of one training; none for what no search space declares, such as layers without end."""
+    if shape["family"] not in kind.by_family or not all(0 < shape[axis] <= _LARGEST for axis in kind.shape_axes):
         return 0.0
-    training = SimpleNamespace(**{name: named.pop(name) for name in ("batch_size", "z_dim", "steps")})
-    return max(0.0, float(cost.training_flops(SimpleNamespace(**named, training=training))))  # type: ignore[arg-type]
+    row = {**dict.fromkeys(kind.axes), "space": "", **shape}
+    return max(0.0, float(training_flops(trial_of(row, kind.name, kind.scoring()))))

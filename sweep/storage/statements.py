@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,21 +22,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from metrics.identity import ScoreIdentity
-from search_spaces.trial import AXES, Training, Trial
 from sweep.records import Record, Reference
 from sweep.storage import tables
 
 DRIVER_DIED = "its driver died"
 LEASE_S = 60.0  # without a sign of life, after which a driver counts as dead
-_TRAINING = [field.name for field in fields(Training)]
-
-
-def columns(trial: Trial) -> dict[str, Any]:
-    """What the table `trials` holds of a trial's settings."""
-    values = {axis: getattr(trial, axis) for axis in AXES}
-    own = {"trial_id": trial.trial_id, "space": trial.space, "family": trial.family}
-    training = {name: getattr(trial.training, name) for name in _TRAINING}  # asdict is slow
-    return own | values | training
 
 
 def finished(connection: Connection, identity: ScoreIdentity, among: Collection[str] | None = None) -> set[str]:

@@ -111,7 +111,7 @@ class Storage:
                 connection.execute(text("LOCK TABLE trials IN SHARE ROW EXCLUSIVE MODE"))
             known = set(connection.scalars(select(tables.trials.c.trial_id)))
             rows = (
-                {"sweep_id": sweep_id, "position": position, "state": "WAITING"} | statements.columns(trial)
+                {"sweep_id": sweep_id, "position": position, "state": "WAITING"} | trial.columns
                 for position, trial in enumerate(trials)
                 if trial.trial_id not in known
             )

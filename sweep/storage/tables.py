@@ -1,5 +1,6 @@
 """Tables of the results database, and the view `results` that shows one flat row per trial."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import (
@@ -21,10 +22,26 @@ from sqlalchemy import (
     event,
 )
 
+from search_spaces.axis import fields_of
+from search_spaces.experiment import FIRST, experiment
+
 VERSIONS = ("0001", "0002", "0003", "0004")  # of the schema; sweep/migrations leads from one to the next
 VERSION = VERSIONS[-1]
 REASONS = ("error", "memory", "lost")  # why a trial failed
 STATES = ("WAITING", "RUNNING", "COMPLETE", "DIVERGED", "FAILED")
+
+_KIND = experiment(FIRST)
+_TYPES: dict[type, Any] = {bool: Boolean, int: Integer, float: Float, str: String(16)}
+
+
+def _settings(settings: type) -> Iterator[Column[Any]]:
+    """Columns of a dataclass of settings; those that only some families have may be NULL."""
+    for one in fields_of(settings):
+        optional = bool(getattr(one.meaning, "families", ()))
+        for name in one.columns:
+            kind = String(8) if len(one.choices) > 1 else _TYPES[one.kind]
+            yield Column(name, kind, nullable=optional)
+
 
 metadata = MetaData()
 
@@ -66,25 +83,8 @@ trials = Table(
     Column("space", String, nullable=False),
     Column("position", Integer, nullable=False, comment="place in the seeded random order"),
     Column("family", String(16), nullable=False, index=True),
-    Column("n_layer_g", Integer, nullable=False),
-    Column("n_layer_d", Integer, nullable=False),
-    Column("size_g", Integer, nullable=False),
-    Column("size_d", Integer, nullable=False),
-    Column("dropout_d", Boolean, nullable=False),
-    Column("optim_g", String(8), nullable=False),
-    Column("optim_d", String(8), nullable=False),
-    Column("lr", Float, nullable=False),
-    Column("margin", Float),
-    Column("pt_weight", Float),
-    Column("seed", Integer, nullable=False),
-    Column("data", String(16), nullable=False),
-    Column("steps", Integer, nullable=False),
-    Column("batch_size", Integer, nullable=False),
-    Column("z_dim", Integer, nullable=False),
-    Column("beta1", Float, nullable=False),
-    Column("beta2", Float, nullable=False),
-    Column("dropout_rate", Float, nullable=False),
-    Column("precision", String(8), nullable=False, comment="of matrix products in training"),
+    *_settings(_KIND.settings),
+    *_settings(_KIND.training),
     Column("state", String(8), CheckConstraint(f"state IN {STATES}"), nullable=False, index=True),
     Column("attempts", Integer, nullable=False, default=0),
     Column("cohort_id", Integer, index=True, comment="of cohorts: where it is running; NULL unless RUNNING"),
@@ -114,14 +114,7 @@ scores = Table(
     Column("trial_id", ForeignKey("trials.trial_id"), primary_key=True),
     Column("step", Integer, primary_key=True),
     Column("identity_id", ForeignKey("score_identities.identity_id"), primary_key=True),
-    Column("score", Float, comment="I' in nats; NULL where it is not finite"),
-    Column("inception_score", Float),
-    Column("coverage", Integer, comment="classes seen among the samples"),
-    Column("entropy", Float, comment="entropy of p(y), nats"),
-    Column("frechet", Float, comment="Frechet distance to the test set on the classifier's features"),
-    Column("d_loss", Float, comment="the discriminator's loss; V in the theory of EBGANs"),
-    Column("energy_real", Float, comment="mean energy of training images; NULL for GANs"),
-    Column("energy_fake", Float, comment="mean energy of generated images; NULL for GANs"),
+    *(Column(one.name, Integer if one.whole else Float, comment=one.meaning or None) for one in _KIND.scores),
 )
 
 attempts = Table(

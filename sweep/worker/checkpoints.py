@@ -24,7 +24,6 @@ from sweep.command.console import shown
 from sweep.planning.cohorts import Cohort
 from sweep.worker.checkpoint_folder import digest_in, is_regular
 from sweep.worker.evaluation import Scores
-from sweep.worker.recipes import recipe_of
 
 FORMAT = "2"  # change it whenever old files can't be used any more
 KEPT = 2
@@ -56,7 +55,7 @@ class Checkpoints:
     def __init__(self, folder: Path, cohort: Cohort, device: torch.device) -> None:
         self._folder, self._members = folder, len(cohort.trials)
         self._steps = cohort.trials[0].training.steps
-        self._score_names = set(recipe_of(cohort).score_names)
+        self._score_names = {score.name for score in cohort.trials[0].kind.scores}
         self._facts = {
             "format": FORMAT,
             "torch": torch.__version__,

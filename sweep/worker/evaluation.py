@@ -15,8 +15,8 @@ class Evaluation:
     """What is measured of every member at one step.
 
     Attributes:
-        scores: by name, [K] each; NaN where a score has no meaning. The first one ranks trials: a member for which it
-            is NaN has no scores at this step.
+        scores: [K] each, by the names that the experiment declares; NaN where a score has no meaning. A member whose
+            first declared score is NaN has no scores at this step.
         sheets: makes the sample sheet of each member as PNG, or None; not called for intermediate evaluations.
         identity: the facts that two scores must share before they may be compared.
     """

@@ -111,10 +111,12 @@ def _train_and_evaluate(
     k, steps = len(cohort.trials), first.training.steps
     if restored.problem:
         yield Progress(k * training.steps_done, k * steps, _unusable(restored.problem, training.steps_done))
-    intermediate = evaluation_steps(steps, first.scoring.times) - {steps}
+    # An experiment without these settings is evaluated at its end alone, and trained in float32.
+    intermediate = evaluation_steps(steps, getattr(first.scoring, "times", 1)) - {steps}
+    precision = getattr(first.training, "precision", "float32")
     reported = saved = time.perf_counter()
     failing = False
-    with fp32_precision(first.training.precision):
+    with fp32_precision(precision):
         while training.steps_done < steps:
             training.step()
             if training.steps_done in intermediate:
@@ -130,7 +132,7 @@ def _train_and_evaluate(
     final = recipe.evaluate(training, cohort, device)
     scores[steps] = final.values()
     diverged, sheets = training.diverged().tolist(), final.sheets()
-    seconds, ranking = (time.perf_counter() - start) / k, recipe.score_names[0]
+    seconds, ranking = (time.perf_counter() - start) / k, first.kind.scores[0].name
     return [
         _record(trial, diverged[i], _of_member(scores, i, ranking), final.identity, sheets[i], seconds, device)
         for i, trial in enumerate(cohort.trials)
@@ -170,7 +172,7 @@ def _record(
     seconds: float,
     device: torch.device,
 ) -> Record:
-    steps = trial.training.steps
+    steps = trial.training.columns["steps"]
     diverged = diverged or steps not in scores
     return Record(
         trial_id=trial.trial_id,

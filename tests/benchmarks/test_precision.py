@@ -36,7 +36,7 @@ def test_cells_are_spread_over_the_axes() -> None:
     cells = sample_cells("laptop", 64, 3)
     assert {cell.training.steps for cell in cells} == {3}
     for axis, values in {"n_layer_g": 4, "n_layer_d": 4, "size_g": 4, "size_d": 4, "optim_g": 2, "lr": 3}.items():
-        assert len({getattr(cell, axis) for cell in cells}) == values
+        assert len({getattr(cell.settings, axis) for cell in cells}) == values
     assert {cell.family for cell in cells} == {"gan", "ebgan", "ebgan_pt"}
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from benchmarks.scale import GRIDS, LIMITS, SIZES, Point, least, measure, measure_apart, misses, synthetic_space, table
 from search_spaces.space import expand
-from search_spaces.trial import SHAPE_AXES
 from sweep.planning.plan import Resources, make_plan
 from sweep.storage import Storage
 
@@ -30,7 +29,7 @@ def calls(action: Callable[[], object]) -> int:
 @pytest.mark.parametrize("cells", [1000, 10000])
 def test_a_synthetic_grid_has_as_many_cells_and_shapes_as_it_says(grid: str, cells: int) -> None:
     trials = expand([synthetic_space(grid, cells)])
-    shapes = {tuple(getattr(trial, axis) for axis in SHAPE_AXES) for trial in trials}
+    shapes = {trial.kind.shape_values(trial.settings) for trial in trials}
     assert len({trial.trial_id for trial in trials}) == len(trials) == cells
     assert len(shapes) == {"seeds": 100, "shapes": cells // 4}[grid]
 

@@ -10,7 +10,8 @@ import pandas as pd
 from PIL import Image
 
 from metrics.identity import ScoreIdentity
-from search_spaces.space import expand, load_space
+from search_spaces.space import expand
+from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
 from sweep.records import Record, Reference
 from sweep.storage import Storage

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from search_spaces.space import SpaceError, load_space
+from search_spaces.space import SpaceError
+from search_spaces.space_file import load_space
 
 GOOD = """\
 family: ebgan_pt

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
-from search_spaces.space import SearchSpace, SpaceError, expand, load_space
-from search_spaces.trial import AXES, SHAPE_AXES, Scoring, Training
+from search_spaces.experiments.mnist_gan import MNIST_GAN, GanScoring, GanTraining
+from search_spaces.space import SearchSpace, SpaceError, expand
+from search_spaces.space_file import load_space
 
 SMALL: dict[str, tuple[object, ...]] = {
     "n_layer_g": (2, 3),
@@ -26,8 +27,8 @@ SMALL: dict[str, tuple[object, ...]] = {
 
 
 def space(name: str = "small", **axes: tuple[object, ...]) -> SearchSpace:
-    training, scoring = Training("mnist", 10, 8, 4, 0.5, 0.999, 0.5), Scoring(500, 0)
-    return SearchSpace(name, "gan", SMALL | axes, training, scoring)
+    training, scoring = GanTraining(steps=10, batch_size=8, z_dim=4), GanScoring(n_samples=500)
+    return SearchSpace(name, "mnist_gan", "gan", SMALL | axes, training, scoring)
 
 
 def ids(spaces: list[SearchSpace], seed: int = 0) -> list[str]:
@@ -36,9 +37,9 @@ def ids(spaces: list[SearchSpace], seed: int = 0) -> list[str]:
 
 def test_expansion_is_the_product_each_cell_once() -> None:
     trials = expand([space()])
-    cells = [tuple(getattr(trial, axis) for axis in AXES) for trial in trials]
+    cells = [MNIST_GAN.axis_values(trial.settings) for trial in trials]
     assert len(cells) == 48
-    assert set(cells) == set(itertools.product(*(SMALL[axis] for axis in AXES)))
+    assert set(cells) == set(itertools.product(*(SMALL[axis] for axis in MNIST_GAN.axes)))
 
 
 def test_one_seed_gives_one_order_and_another_seed_another() -> None:
@@ -99,7 +100,7 @@ def test_a_first_part_of_the_papers_grid_has_each_value_as_often_as_the_grid(see
     shapes = list(dict.fromkeys(trial.shape for trial in trials))
     assert len(shapes) == 256
     part = shapes[:64]
-    for place, axis in enumerate(SHAPE_AXES, start=1):
+    for place, axis in enumerate(MNIST_GAN.shape_axes, start=1):
         seen = Counter(shape[place] for shape in part)
         assert len(seen) == 4, axis
         # 64 drawn of 256 of which 64 have the value: mean 16, deviation 3.0

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from search_spaces.space import SearchSpace, expand, load_space
+from search_spaces.space import SearchSpace, expand
+from search_spaces.space_file import load_space
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 EXPECTED = json.loads((GOLDEN / "identities.json").read_text(encoding="utf-8"))
@@ -50,4 +51,4 @@ def test_the_random_order_is_the_one_it_always_was(case: str) -> None:
 @pytest.mark.parametrize(("trial_id", "settings"), EXAMPLE.items())
 def test_trials_of_the_example_keep_their_identities(trial_id: str, settings: tuple[object, ...]) -> None:
     (trial,) = (trial for trial in golden_space(f"example/mnist_{settings[0]}").trials() if trial.trial_id == trial_id)
-    assert tuple(getattr(trial, name) for name in ("family", *AXES, *OWN_AXES)) == settings
+    assert tuple(trial.columns[name] for name in ("family", *AXES, *OWN_AXES)) == settings

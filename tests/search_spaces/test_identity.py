@@ -5,25 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from search_spaces.space import load_space
-from search_spaces.trial import AXES, Scoring, Training, Trial
+from search_spaces.experiments.mnist_gan import MNIST_GAN, GanScoring, GanSettings, GanTraining
+from search_spaces.space_file import load_space
+from search_spaces.trial import Trial
 
 TRIAL = Trial(
     space="anywhere",
+    experiment="mnist_gan",
     family="ebgan_pt",
-    n_layer_g=3,
-    n_layer_d=2,
-    size_g=400,
-    size_d=128,
-    dropout_d=True,
-    optim_g="adam",
-    optim_d="sgd",
-    lr=0.001,
-    margin=10.0,
-    pt_weight=0.1,
-    seed=0,
-    training=Training("mnist", 4690, 128, 100, 0.5, 0.999, 0.5),
-    scoring=Scoring(10000, 0),
+    settings=GanSettings(3, 2, 400, 128, True, "adam", "sgd", lr=0.001, margin=10.0, pt_weight=0.1),
+    training=GanTraining(steps=4690, batch_size=128),
+    scoring=GanScoring(),
 )
 OTHER_AXES = {
     "n_layer_g": 2,
@@ -43,8 +35,7 @@ OTHER_TRAINING = {
     "steps": 4691,
     "batch_size": 100,
     "z_dim": 128,
-    "beta1": 0.999,
-    "beta2": 0.5,
+    "betas": (0.999, 0.5),
     "dropout_rate": 0.25,
     "precision": "tf32",
 }
@@ -58,38 +49,38 @@ training: {{steps: 5, batch_size: 4, betas: {betas}}}
 
 def test_identity_ignores_who_declares_it_and_how_it_is_scored() -> None:
     assert replace(TRIAL, space="elsewhere").trial_id == TRIAL.trial_id
-    assert replace(TRIAL, scoring=Scoring(500, 7)).trial_id == TRIAL.trial_id
+    assert replace(TRIAL, scoring=GanScoring(n_samples=500, z_seed=7)).trial_id == TRIAL.trial_id
 
 
 def test_the_cases_below_are_all_there_are() -> None:
-    assert set(OTHER_AXES) == set(AXES)
-    assert set(OTHER_TRAINING) == {field.name for field in fields(Training)}
+    assert set(OTHER_AXES) == set(MNIST_GAN.axes)
+    assert set(OTHER_TRAINING) == {field.name for field in fields(GanTraining)}
     declared = {field.name for field in fields(Trial)}
-    assert declared == {"space", "family", "training", "scoring", *AXES}
+    assert declared == {"space", "experiment", "family", "settings", "training", "scoring"}
 
 
 def test_every_axis_and_every_training_setting_changes_identity() -> None:
-    changed = [replace(TRIAL, **{name: value}) for name, value in OTHER_AXES.items()]
-    changed += [replace(TRIAL, training=replace(TRIAL.training, **{k: v})) for k, v in OTHER_TRAINING.items()]
-    changed += [replace(TRIAL, family="ebgan"), replace(TRIAL, margin=None), TRIAL]
+    changed = [TRIAL.changed(**{name: value}) for name, value in OTHER_AXES.items()]
+    changed += [TRIAL.changed(**{name: value}) for name, value in OTHER_TRAINING.items()]
+    changed += [replace(TRIAL, family="ebgan"), TRIAL.changed(margin=None), TRIAL]
     assert len({trial.trial_id for trial in changed}) == len(changed)
 
 
 @pytest.mark.parametrize("axis", ["n_layer_g", "n_layer_d", "size_g", "size_d"])
 def test_shape_axes_change_the_shape(axis: str) -> None:
-    assert replace(TRIAL, **{axis: OTHER_AXES[axis]}).shape != TRIAL.shape
+    assert TRIAL.changed(**{axis: OTHER_AXES[axis]}).shape != TRIAL.shape
 
 
 @pytest.mark.parametrize("axis", ["dropout_d", "optim_g", "optim_d", "lr", "margin", "pt_weight", "seed"])
 def test_stackable_axes_do_not_change_the_shape(axis: str) -> None:
-    assert replace(TRIAL, **{axis: OTHER_AXES[axis]}).shape == TRIAL.shape
+    assert TRIAL.changed(**{axis: OTHER_AXES[axis]}).shape == TRIAL.shape
 
 
 def test_only_auto_encoders_share_a_program() -> None:
     assert replace(TRIAL, family="ebgan").shape == TRIAL.shape
     assert replace(TRIAL, family="gan").shape != TRIAL.shape
-    assert replace(TRIAL, scoring=Scoring(500, 0)).shape != TRIAL.shape
-    assert replace(TRIAL, training=replace(TRIAL.training, steps=1)).shape != TRIAL.shape
+    assert replace(TRIAL, scoring=GanScoring(n_samples=500)).shape != TRIAL.shape
+    assert TRIAL.changed(steps=1).shape != TRIAL.shape
 
 
 def test_a_number_written_in_another_way_is_the_same_trial(tmp_path: Path) -> None:

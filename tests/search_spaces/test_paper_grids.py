@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from search_spaces.space import expand, load_space, shipped_spaces
-from search_spaces.trial import AXES, Trial
+from search_spaces.experiments.mnist_gan import MNIST_GAN
+from search_spaces.space import expand
+from search_spaces.space_file import load_space, shipped_spaces
+from search_spaces.trial import Trial
 
 # Zhao et al. (2016), table 1.
 TABLE_1 = {
@@ -37,7 +39,7 @@ GRIDS = {
 
 
 def cell(trial: Trial) -> tuple[object, ...]:
-    return tuple(getattr(trial, axis) for axis in AXES)
+    return MNIST_GAN.axis_values(trial.settings)
 
 
 def test_the_grids_are_shipped_and_every_shipped_space_loads() -> None:
@@ -53,7 +55,7 @@ def test_paper_grid_is_the_plain_product_of_the_table(name: str) -> None:
     count, table = GRIDS[name]
     trials = list(load_space(f"paper/{name}").trials())
     assert len(trials) == count
-    assert {cell(trial) for trial in trials} == set(itertools.product(*(table[axis] for axis in AXES)))
+    assert {cell(trial) for trial in trials} == set(itertools.product(*(table[axis] for axis in MNIST_GAN.axes)))
     family = {"mnist_gan": "gan", "mnist_ebgan_pt": "ebgan_pt"}.get(name, "ebgan")
     assert {trial.family for trial in trials} == {family}
 
@@ -61,8 +63,8 @@ def test_paper_grid_is_the_plain_product_of_the_table(name: str) -> None:
 @pytest.mark.parametrize("name", GRIDS)
 def test_laptop_grid_is_the_papers_with_widths_divided_by_8(name: str) -> None:
     paper, laptop = load_space(f"paper/{name}"), load_space(f"laptop/{name}")
-    assert list(laptop.axes) == list(paper.axes) == list(AXES)
-    for axis in AXES:
+    assert list(laptop.axes) == list(paper.axes) == list(MNIST_GAN.axes)
+    for axis in MNIST_GAN.axes:
         divisor = 8 if axis in ("size_g", "size_d") else None
         expected = tuple(value // divisor for value in paper.axes[axis]) if divisor else paper.axes[axis]
         assert laptop.axes[axis] == expected
@@ -76,7 +78,7 @@ def test_laptop_grid_is_the_papers_with_widths_divided_by_8(name: str) -> None:
 @pytest.mark.parametrize("name", GRIDS)
 def test_example_grid_is_the_laptops_of_one_width(name: str) -> None:
     example, laptop = load_space(f"example/{name}"), load_space(f"laptop/{name}")
-    for axis in AXES:
+    for axis in MNIST_GAN.axes:
         assert example.axes[axis] == {"size_g": (100,), "size_d": (64,)}.get(axis, laptop.axes[axis])
     assert replace(example.training, steps=0) == replace(laptop.training, steps=0)
 
@@ -89,7 +91,7 @@ def test_all_spaces_of_a_folder_train_and_score_alike(folder: str) -> None:
 
 @pytest.mark.parametrize("folder", ["paper", "laptop"])
 def test_ebgan_pt_is_ebgan_with_the_pull_away_term(folder: str) -> None:
-    plain = [replace(t, family="ebgan_pt", pt_weight=0.1) for t in load_space(f"{folder}/mnist_ebgan").trials()]
+    plain = [t.changed(family="ebgan_pt", pt_weight=0.1) for t in load_space(f"{folder}/mnist_ebgan").trials()]
     with_term = list(load_space(f"{folder}/mnist_ebgan_pt").trials())
     assert [trial.trial_id for trial in with_term] == [trial.trial_id for trial in plain]
 

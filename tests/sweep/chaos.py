@@ -22,8 +22,9 @@ import psutil
 from chaos_targets import File, Server, Target, read
 from processes import HELPERS, beginning_with, started_by, workers_of
 
-from search_spaces.space import expand, load_space
-from sweep.planning import cost
+from search_spaces.space import expand
+from search_spaces.space_file import load_space
+from sweep.planning.costs import mnist_gan as cost
 
 ROOT = Path(__file__).parent.parent.parent
 SPACE = """\

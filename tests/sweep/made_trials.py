@@ -2,12 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from metrics.identity import ScoreIdentity
-from search_spaces.trial import Scoring, Training, Trial
+from search_spaces.experiments.mnist_gan import GanScoring, GanSettings, GanTraining
+from search_spaces.trial import Trial
 from sweep.records import Record, Reference
 from sweep.storage import Storage
 
@@ -17,20 +17,11 @@ NO_IDENTITY = ScoreIdentity("none", "0" * 64, 500, 0)  # under which nothing is 
 SCORES = {"score": 7.0, "inception_score": 2.5, "coverage": 6.0, "entropy": 1.5, "frechet": 20.0}
 TRIAL = Trial(
     space="tiny",
+    experiment="mnist_gan",
     family="gan",
-    n_layer_g=2,
-    n_layer_d=2,
-    size_g=8,
-    size_d=8,
-    dropout_d=False,
-    optim_g="adam",
-    optim_d="adam",
-    lr=0.001,
-    margin=None,
-    pt_weight=None,
-    seed=0,
-    training=Training("mnist", 3, 8, 4, 0.5, 0.999, 0.5),
-    scoring=Scoring(500, 0),
+    settings=GanSettings(2, 2, 8, 8, False, "adam", "adam", lr=0.001, margin=None, pt_weight=None),
+    training=GanTraining(steps=3, batch_size=8, z_dim=4),
+    scoring=GanScoring(n_samples=500),
 )
 IDENTITIES = {TRIAL.scoring: IDENTITY}
 SPACE = """\
@@ -45,10 +36,9 @@ scoring: {{n_samples: 500}}
 
 
 def trial(**changes: Any) -> Trial:
-    """A GAN, or with family="ebgan" or "ebgan_pt" an auto-encoder with margin 10; `steps` is a training setting."""
-    training = replace(TRIAL.training, **{name: changes.pop(name) for name in ("steps", "z_dim") if name in changes})
+    """A GAN, or with family="ebgan" or "ebgan_pt" an auto-encoder with margin 10; of any axis or training setting."""
     own = {"gan": (None, None), "ebgan": (10.0, 0.0), "ebgan_pt": (10.0, 0.1)}[changes.get("family", "gan")]
-    return replace(TRIAL, training=training, **dict(zip(("margin", "pt_weight"), own, strict=True)) | changes)
+    return TRIAL.changed(**dict(zip(("margin", "pt_weight"), own, strict=True)) | changes)
 
 
 def trials(n: int, **changes: Any) -> list[Trial]:

@@ -13,7 +13,8 @@ from made_trials import complete, failed, put, rows, trials, write_space
 
 from metrics.classifier_card import classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
-from search_spaces.space import expand, load_space
+from search_spaces.space import expand
+from search_spaces.space_file import load_space
 from sweep.__main__ import main
 from sweep.planning.machine import this_machine
 from sweep.storage import Storage, StorageError

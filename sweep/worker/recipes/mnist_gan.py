@@ -10,14 +10,14 @@ from data.sample_sheet import sheet
 from data.tensors import load_mnist, scale
 from metrics.classifier_card import classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
-from metrics.scorer import LABEL_SCORES, Scorer
+from metrics.scorer import Scorer
 from models.draws import stream
 from models.mlp.architecture import Architecture, Member, TrainingConfig
 from models.mlp.training import CohortTraining
 from models.precision import fp32_precision
-from search_spaces.trial import Scoring
+from search_spaces.experiments.mnist_gan import GanScoring
 from sweep.planning.cohorts import Cohort
-from sweep.planning.cost import SCORING_BATCH, SHEET_IMAGES
+from sweep.planning.costs.mnist_gan import SCORING_BATCH, SHEET_IMAGES
 from sweep.worker.evaluation import Evaluation
 from sweep.worker.recipes import Recipe
 
@@ -27,8 +27,6 @@ _LOADERS = {"mnist": load_mnist}  # of the data sets that a training may name
 
 class MnistGanRecipe:
     """The recipe of the experiment `mnist_gan`."""
-
-    score_names = (*LABEL_SCORES, "frechet", "d_loss", "energy_real", "energy_fake")
 
     def start(self, cohort: Cohort, device: torch.device) -> CohortTraining:
         return new_training(cohort, _training_images(cohort.trials[0].training.data, device))
@@ -45,22 +43,24 @@ def new_training(cohort: Cohort, images: Tensor) -> CohortTraining:
     first = cohort.trials[0]
     shared = first.training
     architecture = Architecture(
-        discriminator="logit" if first.family == "gan" else "autoencoder",
-        n_layer_g=first.n_layer_g,
-        n_layer_d=first.n_layer_d,
-        size_g=first.size_g,
-        size_d=first.size_d,
+        discriminator="logit" if first.network == "logit" else "autoencoder",
+        n_layer_g=first.settings.n_layer_g,
+        n_layer_d=first.settings.n_layer_d,
+        size_g=first.settings.size_g,
+        size_d=first.settings.size_d,
         z_dim=shared.z_dim,
         pixels=images.shape[1],
     )
     members = [
-        Member(t.lr, t.optim_g, t.optim_d, t.dropout_d, t.seed, t.margin, t.pt_weight or 0.0) for t in cohort.trials
+        Member(s.lr, s.optim_g, s.optim_d, s.dropout_d, s.seed, s.margin, s.pt_weight or 0.0)
+        for s in (trial.settings for trial in cohort.trials)
     ]
-    config = TrainingConfig(shared.steps, shared.batch_size, shared.beta1, shared.beta2, shared.dropout_rate)
+    beta1, beta2 = shared.betas
+    config = TrainingConfig(shared.steps, shared.batch_size, beta1, beta2, shared.dropout_rate)
     return CohortTraining(architecture, members, config, images)
 
 
-def evaluate(training: CohortTraining, scoring: Scoring, device: torch.device) -> Evaluation:
+def evaluate(training: CohortTraining, scoring: GanScoring, device: torch.device) -> Evaluation:
     """Scores, losses and sample images of every member, from the same z for all trials.
 
     In float32 whatever the precision of training. The draws are those of the scoring, not of the training.
@@ -81,7 +81,7 @@ def evaluate(training: CohortTraining, scoring: Scoring, device: torch.device) -
     return Evaluation(scores, lambda: [sheet(member.numpy()) for member in first[0]], score_identity(scoring))
 
 
-def score_identity(scoring: Scoring) -> ScoreIdentity:
+def score_identity(scoring: GanScoring) -> ScoreIdentity:
     """The identity of the scores that this code gives now."""
     return ScoreIdentity(FORMULA, classifier_card().sha256, scoring.n_samples, scoring.z_seed)
 

@@ -14,7 +14,7 @@ class SeededDraws:
 
     def __init__(self, cell: Trial, images: Tensor) -> None:
         self._cell = cell
-        self._draws = Draws([cell.seed], len(images), images.device, images.dtype)
+        self._draws = Draws([cell.settings.seed], len(images), images.device, images.dtype)
         self._masks: deque[Tensor] = deque()
         self._z: deque[Tensor] = deque()
 
@@ -31,7 +31,7 @@ class SeededDraws:
 
     def mask(self, n: int, width: int) -> Tensor:
         if not self._masks:
-            shape = (self._cell.n_layer_d - 1, 3, n, width)
+            shape = (self._cell.settings.n_layer_d - 1, 3, n, width)
             drawn = self._draws.dropout_mask(shape, self._cell.training.dropout_rate)[..., 0, :]
             self._masks.extend(masks[i] for i in range(3) for masks in drawn)  # of three passes, layer by layer
         return self._masks.popleft()

@@ -27,7 +27,7 @@ def tiny_cells(kind: str) -> list[Trial]:
     """All settings of a cohort of the laptop grid, on a tiny shape."""
     case = next(case for case in draw_sample("laptop", 1).cases if case.kind == kind)
     training = replace(case.cells[0].training, batch_size=5, z_dim=4)
-    return [replace(cell, **SIZES, training=training) for cell in case.cells]
+    return [cell.changed(**SIZES, training=training) for cell in case.cells]
 
 
 @pytest.mark.parametrize("kind", ["gan", "ebgan"])

@@ -6,9 +6,10 @@ import pytest
 
 from benchmarks.throughput.roofline import Roofline, lower_bound_seconds, main_memory_seconds, step_bytes, touched_bytes
 from benchmarks.throughput.sample import draw_sample
-from search_spaces.space import expand, load_space
+from search_spaces.space import expand
+from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
-from sweep.planning import cost
+from sweep.planning.costs import mnist_gan as cost
 
 ROOFLINE = Roofline(flops=1e9, bandwidth={1000: 4e9, 10**6: 8e9, 10**9: 2e9})
 
@@ -17,7 +18,7 @@ def tiny(**changes: object) -> Trial:
     first = draw_sample("laptop", 1).cases[0].cells[0]
     training = replace(first.training, batch_size=8, z_dim=3)
     sizes = {"n_layer_g": 2, "n_layer_d": 2, "size_g": 5, "size_d": 7, "optim_g": "adam", "optim_d": "sgd"}
-    return replace(first, training=training, **sizes | changes)
+    return first.changed(training=training, **sizes | changes)
 
 
 def test_bytes_of_a_tiny_gan_by_hand() -> None:

@@ -13,8 +13,10 @@ from benchmarks.throughput.sample import draw_sample, subsample
 @pytest.mark.parametrize("kind", ["gan", "ebgan"])
 def test_every_depth_pair_and_every_width_pair_once(grid: str, kind: str) -> None:
     firsts = [case.cells[0] for case in draw_sample(grid, 16).cases if case.kind == kind]
-    assert sorted((c.n_layer_g, c.n_layer_d) for c in firsts) == list(itertools.product([2, 3, 4, 5], repeat=2))
-    widths = {(c.size_g, c.size_d) for c in firsts}
+    assert sorted((c.settings.n_layer_g, c.settings.n_layer_d) for c in firsts) == list(
+        itertools.product([2, 3, 4, 5], repeat=2)
+    )
+    widths = {(c.settings.size_g, c.settings.size_d) for c in firsts}
     assert len(firsts) == len(widths) == 16
 
 
@@ -50,14 +52,14 @@ def test_subsampling_keeps_both_values_of_each_axis(most: int) -> None:
     assert len(kept) == most
     assert [cell for cell in cells if cell in kept] == list(kept)
     for axis in ("dropout_d", "optim_g", "optim_d"):
-        assert len({getattr(cell, axis) for cell in kept}) == 2, axis
-    assert len({cell.lr for cell in kept}) == min(most, 3)
+        assert len({getattr(cell.settings, axis) for cell in kept}) == 2, axis
+    assert len({cell.settings.lr for cell in kept}) == min(most, 3)
 
 
 def test_a_few_cells_of_a_whole_grid_meet_all_its_values() -> None:
     cells = sample_cells("laptop", 64, None)
     for axis in ("family", "n_layer_g", "n_layer_d", "size_g", "size_d"):
-        met = Counter(getattr(cell, axis) for cell in cells)
+        met = Counter(cell.columns[axis] for cell in cells)
         assert max(met.values()) <= 1.5 * min(met.values()) or axis == "family", axis
         assert len(met) >= 3, axis
 
@@ -65,8 +67,8 @@ def test_a_few_cells_of_a_whole_grid_meet_all_its_values() -> None:
 @pytest.mark.parametrize("shapes", [2, 4, 8])
 def test_fewer_shapes_meet_several_depths_of_both_networks(shapes: int) -> None:
     cells = [case.cells[0] for case in draw_sample("paper", shapes).cases]
-    assert len({cell.n_layer_g for cell in cells}) >= min(shapes, 3)
-    assert len({cell.n_layer_d for cell in cells}) >= min(shapes, 3)
+    assert len({cell.settings.n_layer_g for cell in cells}) >= min(shapes, 3)
+    assert len({cell.settings.n_layer_d for cell in cells}) >= min(shapes, 3)
 
 
 def test_subsampling_leaves_few_alone() -> None:

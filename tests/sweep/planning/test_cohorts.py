@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from made_trials import trial, trials
 
 from search_spaces.trial import Trial
-from sweep.planning import cost
 from sweep.planning.cohorts import Cohort, partition
+from sweep.planning.costs import mnist_gan as cost
 
 SHAPES = [{"n_layer_g": 2}, {"n_layer_g": 5, "size_g": 32}, {"size_d": 64}, {"family": "ebgan"}, {"steps": 9}]
 
@@ -77,7 +77,7 @@ def test_members_with_dropout_are_neighbours_and_so_are_equal_optimiser_settings
 ) -> None:
     for _, cohorts in itertools.groupby(partition(grid, memory), key=lambda cohort: cohort.trials[0].shape):
         members = [trial for cohort in cohorts for trial in cohort.trials]
-        settings = [(t.dropout_d, t.optim_g, t.lr, t.optim_d) for t in members]
+        settings = [(t.settings.dropout_d, t.settings.optim_g, t.settings.lr, t.settings.optim_d) for t in members]
         for first in (1, 3, 4):
             runs = [key for key, _ in itertools.groupby(values[:first] for values in settings)]
             assert len(runs) == len(set(runs))

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from made_trials import write_space
 
-from search_spaces.space import SearchSpace, expand, load_space
-from search_spaces.trial import AXES
-from sweep.planning import cost
+from search_spaces.experiments.mnist_gan import MNIST_GAN
+from search_spaces.space import SearchSpace, expand
+from search_spaces.space_file import load_space
+from sweep.planning.cost import training_flops
+from sweep.planning.costs import mnist_gan as cost
 from sweep.planning.machine import Machine, this_machine
 from sweep.planning.plan import Plan, PlanError, Resources, make_plan, save_plan, share_out
 
@@ -114,10 +116,10 @@ class TestMakePlan:
         assert {i for cohort in plan.cohorts for i in cohort.trial_ids} == {t.trial_id for t in space.trials()}
 
     def test_what_is_finished_is_left_out_and_nothing_else(self, space: SearchSpace) -> None:
-        finished = {trial.trial_id for trial in space.trials() if trial.lr == 0.01}
+        finished = {trial.trial_id for trial in space.trials() if trial.settings.lr == 0.01}
         plan = self.plan(space, finished)
         assert len(plan.trials) == 4
-        assert {t.lr for cohort in plan.cohorts for t in cohort.trials} == {0.001}
+        assert {t.settings.lr for cohort in plan.cohorts for t in cohort.trials} == {0.001}
         assert plan.missing == 2
         done = self.plan(space, {trial.trial_id for trial in space.trials()})
         assert (done.missing, done.cohorts, len(done.trials)) == (0, (), 4)
@@ -143,14 +145,14 @@ class TestMakePlan:
 
     def test_summary(self, space: SearchSpace) -> None:
         plan = make_plan([space], expand([space]), replace(self.resources, flops=1000))
-        flops = sum(cost.training_flops(trial) for trial in plan.trials)
+        flops = sum(training_flops(trial) for trial in plan.trials)
         summary = plan.summary()
         assert summary["cells"] == summary["missing"] == 4
         assert summary["by_family"] == {"gan": 4}
         assert (summary["cohorts"], summary["workers"]) == (2, 2)
         assert summary["hours"] == round(flops / 1000 / 2 / 3600, 2) > 1
         assert 0.3 < summary["memory_per_worker_gib"] < 1
-        assert summary["disk_mib"] == round(cost.disk_bytes(4) / 2**20, 1)
+        assert summary["disk_mib"] == round(4 * cost.disk_bytes() / 2**20, 1)
 
     def test_summary_of_nothing(self, space: SearchSpace) -> None:
         empty = Plan((space,), tuple(space.trials()), (), self.resources).summary()
@@ -161,8 +163,8 @@ class TestMakePlan:
         save_plan(plan, tmp_path / "plan.csv")
         with (tmp_path / "plan.csv").open(newline="") as file:
             saved = list(csv.DictReader(file))
-        assert list(saved[0]) == ["cohort", "trial_id", "family", *AXES]
-        expected = [(str(n), t.trial_id, str(t.lr)) for n, c in enumerate(plan.cohorts) for t in c.trials]
+        assert list(saved[0]) == ["cohort", "trial_id", "family", *MNIST_GAN.axes]
+        expected = [(str(n), t.trial_id, str(t.settings.lr)) for n, c in enumerate(plan.cohorts) for t in c.trials]
         assert [(row["cohort"], row["trial_id"], row["lr"]) for row in saved] == expected
         assert {(row["family"], row["dropout_d"], row["margin"], row["size_g"]) for row in saved} == {
             ("gan", "True", "", "16")

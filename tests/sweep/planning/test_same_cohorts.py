@@ -23,9 +23,11 @@ from processes import beginning_with
 from data.mnist.dataset import ensure_mnist
 from metrics.classifier_card import classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
-from search_spaces.space import expand, load_space
+from search_spaces.space import expand
+from search_spaces.space_file import load_space
 from sweep.__main__ import main
-from sweep.planning import cost, machine
+from sweep.planning import machine
+from sweep.planning.costs import mnist_gan as cost
 from sweep.planning.machine import this_machine
 from sweep.planning.plan import share_out
 from sweep.storage import Storage

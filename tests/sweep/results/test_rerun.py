@@ -49,7 +49,7 @@ def test_among_the_same_others_the_same_bits_come_back(tmp_path: Path) -> None:
     """Half of the 12 trials of a shape ran together; one of them diverged."""
     ensure_mnist()
     made = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
-    rates = [replace(t, lr=lr) for lr in (1e-2, 1e-4) for t in trials(6, steps=20, optim_d="sgd")]
+    rates = [t.changed(lr=lr) for lr in (1e-2, 1e-4) for t in trials(6, steps=20, optim_d="sgd")]
     made.add_trials(made.declare("tiny", {}, {"worker": {"cores": 1}}, "1"), rates)
     halves = partition(rates, 2**62)[0].halves()
     for half in halves:

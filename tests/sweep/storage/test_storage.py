@@ -81,10 +81,13 @@ class TestDeclaring:
         storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
         frame = query("SELECT * FROM results ORDER BY position")
         for row, one in zip(frame.to_dict("records"), grid, strict=True):
-            for name in ("trial_id", "space", "family", "n_layer_g", "size_d", "dropout_d", "optim_d", "lr", "seed"):
+            for name in ("trial_id", "space", "family"):
                 assert row[name] == getattr(one, name), name
-            for name in ("data", "steps", "batch_size", "z_dim", "beta1", "beta2", "dropout_rate", "precision"):
+            for name in ("n_layer_g", "size_d", "dropout_d", "optim_d", "lr", "seed"):
+                assert row[name] == getattr(one.settings, name), name
+            for name in ("data", "steps", "batch_size", "z_dim", "dropout_rate", "precision"):
                 assert row[name] == getattr(one.training, name), name
+            assert (row["beta1"], row["beta2"]) == one.training.betas
         assert (frame["margin"][0], frame["pt_weight"][0]) == (10.0, 0.1)
         assert frame.loc[1, ["margin", "pt_weight", "score"]].isna().all()
         assert list(frame["state"]) == ["WAITING", "WAITING"]
@@ -252,7 +255,7 @@ class TestComingBack:
         assert running["state"] == "RUNNING"
         assert pd.isna(running["score"])
         storage.release(1)
-        assert states(query)[scored.seed] == "COMPLETE"
+        assert states(query)[scored.settings.seed] == "COMPLETE"
         assert query("SELECT score FROM results")["score"].notna().sum() == 1
         assert storage.finished(IDENTITY) == {scored.trial_id}
 
@@ -348,7 +351,9 @@ class TestReading:
         self, storage: Storage, url: str, four: list[Trial]
     ) -> None:
         cohort = lease(storage, four)
-        storage.record(cohort, [complete(t, score=1.0 + t.seed) for t in four[:3]] + [diverged(four[3])], REFERENCE)
+        storage.record(
+            cohort, [complete(t, score=1.0 + t.settings.seed) for t in four[:3]] + [diverged(four[3])], REFERENCE
+        )
         frame = pd.read_sql("select * from results", url)
         assert list(frame.columns[: len(PROMISED)]) == PROMISED
         kinds = {name: frame[name].dtype.kind for name in PROMISED}
@@ -361,7 +366,7 @@ class TestReading:
         assert frame["trial_id"].is_unique
 
     def test_results_come_in_the_order_of_the_grid(self, storage: Storage, url: str, four: list[Trial]) -> None:
-        put(storage, [complete(t, score=1.0 + t.seed) for t in four[::-1]])
+        put(storage, [complete(t, score=1.0 + t.settings.seed) for t in four[::-1]])
         frame = load_results(url)
         assert list(frame["seed"]) == [0, 1, 2, 3]
         assert list(frame["score"]) == [1.0, 2.0, 3.0, 4.0]

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 import sweep.driver.tune  # noqa: F401  (a worker has Ray in its process)
-from search_spaces.space import load_space
-from sweep.planning import cost
+from search_spaces.space_file import load_space
 from sweep.planning.cohorts import Cohort, partition
+from sweep.planning.costs import mnist_gan as cost
 from sweep.worker.recipes import mnist_gan
 from sweep.worker.train import run_cohort
 
@@ -27,7 +27,7 @@ def cohort_of(spaces: str, shape: list[int], steps: int, n_samples: int) -> Coho
         replace(t, training=replace(t.training, steps=steps), scoring=replace(t.scoring, n_samples=n_samples))
         for name in spaces.split("+")
         for t in load_space(name).trials()
-        if [t.n_layer_g, t.size_g, t.n_layer_d, t.size_d] == shape
+        if [t.settings.n_layer_g, t.settings.size_g, t.settings.n_layer_d, t.settings.size_d] == shape
     ]
     (cohort,) = partition(trials, 2**60)
     return cohort

@@ -10,15 +10,17 @@ from made_trials import trials
 from safetensors import SafetensorError, safe_open
 
 from models.mlp.training import CohortTraining
+from search_spaces.experiments.mnist_gan import MNIST_GAN
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort
 from sweep.worker import checkpoints as module
 from sweep.worker.checkpoint_folder import CheckpointFolder
 from sweep.worker.checkpoints import Checkpoints
-from sweep.worker.recipes.mnist_gan import RECIPE, new_training
+from sweep.worker.recipes.mnist_gan import new_training
 from sweep.worker.train import Progress, run_cohort
 
 STEPS = 12
+NAMES = [score.name for score in MNIST_GAN.scores]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -75,7 +77,7 @@ def test_a_restored_training_goes_on_bit_by_bit(tmp_path: Path, family: str) -> 
         whole.step()
     for _ in range(5):
         first.step()
-    scores = {4: {name: [0.5, math.inf, 1.0, 2.0, 3.0, 4.0] for name in RECIPE.score_names}}
+    scores = {4: {name: [0.5, math.inf, 1.0, 2.0, 3.0, 4.0] for name in NAMES}}
     checkpoints(tmp_path, cohort).save(first, 7.5, scores)
     found = checkpoints(tmp_path, cohort).restore(lambda: training(cohort))
     assert (found.seconds, found.scores, found.problem) == (7.5, scores, None)

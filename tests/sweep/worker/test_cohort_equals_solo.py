@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.mlp.training import CohortTraining
-from search_spaces.space import load_space
+from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort, partition
 from sweep.worker.recipes.mnist_gan import evaluate, new_training
@@ -45,7 +45,7 @@ def _trials(*spaces: str) -> list[Trial]:
     return [
         replace(t, training=replace(t.training, steps=STEPS, batch_size=32), scoring=replace(t.scoring, n_samples=500))
         for t in trials
-        if all(getattr(t, axis) == value for axis, value in SHAPE.items())
+        if all(getattr(t.settings, axis) == value for axis, value in SHAPE.items())
     ]
 
 
@@ -66,7 +66,7 @@ COHORTS = pytest.mark.parametrize(
 def test_weights_and_scores_in_double_precision(spaces: list[str], size: int, images: Tensor) -> None:
     (cohort,) = partition(_trials(*spaces), memory=2**33)
     assert len(cohort.trials) == size
-    assert {t.dropout_d for t in cohort.trials} == {True, False}
+    assert {t.settings.dropout_d for t in cohort.trials} == {True, False}
     together, scores, sheets = _train_and_score(cohort, images.double())
     for k, trial in enumerate(cohort.trials):
         alone, expected, (picture,) = _train_and_score(Cohort((trial,)), images.double())

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from search_spaces.space import expand, load_space
-from sweep.planning import cost
+from search_spaces.space import expand
+from search_spaces.space_file import load_space
+from sweep.planning.costs import mnist_gan as cost
 from sweep.planning.machine import Machine
 from sweep.planning.plan import Plan, make_plan, share_out
 from sweep.worker.memory import ALLOCATOR

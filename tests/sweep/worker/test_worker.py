@@ -15,6 +15,7 @@ from metrics.classifier_card import classifier_card
 from metrics.scorer import Scorer
 from models.mlp.training import CohortTraining
 from models.precision import fp32_precision
+from search_spaces.experiments.mnist_gan import MNIST_GAN
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort
 from sweep.records import Record
@@ -48,8 +49,8 @@ def test_every_member_comes_back_with_its_score_and_sheet(family: str) -> None:
         assert record.identity.classifier == classifier_card().sha256
         assert record.identity.n_samples == 500
         assert record.scores is not None
-        assert tuple(record.scores) == RECIPE.score_names
-        assert set(RECIPE.score_names).issubset(tables.scores.columns.keys())
+        assert tuple(record.scores) == tuple(score.name for score in MNIST_GAN.scores)
+        assert set(record.scores).issubset(tables.scores.columns.keys())
         without = {name for name, value in record.scores.items() if math.isnan(value)}
         assert without == ({"energy_real", "energy_fake"} if family == "gan" else set())
         assert record.scores["d_loss"] > 0
@@ -86,7 +87,7 @@ def test_intermediate_evaluations_leave_the_training_alone(family: str) -> None:
     for once, more in zip(run(members), run(often), strict=True):
         assert (values(once), once.sheet) == (values(more), more.sheet)
         assert (set(once.intermediate), set(more.intermediate)) == (set(), {2, 4, 6})
-    shorter = run([replace(m, training=replace(m.training, steps=4)) for m in members])
+    shorter = run([m.changed(steps=4) for m in members])
     for short, more in zip(shorter, run(often), strict=True):
         assert values(short) == values(replace(more, scores=more.intermediate[4]))
 
@@ -169,7 +170,7 @@ class Faulty:
 
     def __call__(self, cohort: Cohort, images: torch.Tensor) -> CohortTraining:
         self.sizes.append(len(cohort.trials))
-        if any(t.seed in self.bad for t in cohort.trials):
+        if any(t.settings.seed in self.bad for t in cohort.trials):
             raise ValueError("a bad member")
         return new_training(cohort, images)
 

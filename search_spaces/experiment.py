@@ -1,0 +1,164 @@
+"""An experiment: what its trials vary and share, and what is measured of them.
+
+Experiments are found by the entry point group `ebgan_sweep.experiments`, so that every process of a sweep sees those of
+other packages too.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, NamedTuple
+
+from search_spaces.axis import Field, fields_of, values_of
+
+GROUP = "ebgan_sweep.experiments"
+FIRST = "mnist_gan"  # its identities do not name it, since they are older than experiments
+_OWN = {FIRST: "search_spaces.experiments.mnist_gan:MNIST_GAN"}
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number that is measured of a trained trial.
+
+    Attributes:
+        name: its column in the database.
+        label: its name in print, with its unit where it has one.
+        higher_is_better: its direction; None if it has none, and then it ranks nothing.
+        worst: value that a diverged trial counts as; None if it is left out of what is said about this score.
+        whole: whether it is a whole number.
+        meaning: a line for those who look at the database.
+    """
+
+    name: str
+    label: str
+    higher_is_better: bool | None = True
+    worst: float | None = None
+    whole: bool = False
+    meaning: str = ""
+
+    def best(self, values: Iterable[float]) -> float:
+        """The best of some values, of which there must be one."""
+        return max(values) if self.higher_is_better else min(values)
+
+
+class Family(NamedTuple):
+    """A family of models.
+
+    Attributes:
+        label: its name in print.
+        network: families whose networks are alike have one name here; their trials can be stacked in one cohort.
+    """
+
+    name: str
+    label: str
+    network: str
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """One kind of work.
+
+    Attributes:
+        settings: dataclass of the axes, which may differ from trial to trial.
+        training, scoring: dataclasses of what all trials of a search space share, `SharedSettings`.
+        scores: what is measured; the first ranks trials.
+        neighbours: axes by which the members of a cohort are sorted, so that members with equal values are neighbours;
+            `family` may be among them. It names all axes that are no part of a shape.
+        shape_form: a shape in words, a form for the names of its axes.
+        recipe: where the worker finds how to train and to evaluate, as "module:object".
+        cost: where planning finds what a trial costs, as "module".
+    """
+
+    name: str
+    title: str
+    families: tuple[Family, ...]
+    settings: type
+    training: type
+    scoring: type
+    scores: tuple[Score, ...]
+    neighbours: tuple[str, ...]
+    shape_form: str
+    recipe: str
+    cost: str
+
+    @cached_property
+    def axes(self) -> dict[str, Field]:
+        """All axes by name, in the order of their declaration."""
+        return {one.name: one for one in fields_of(self.settings)}
+
+    @cached_property
+    def shape_axes(self) -> tuple[str, ...]:
+        return tuple(name for name, one in self.axes.items() if one.meaning.shape)
+
+    @cached_property
+    def axis_values(self) -> Callable[[Any], tuple[Any, ...]]:
+        """Gives the values of all axes of settings."""
+        return values_of(tuple(self.axes))
+
+    @cached_property
+    def shape_values(self) -> Callable[[Any], tuple[Any, ...]]:
+        return values_of(self.shape_axes)
+
+    def shape_text(self, settings: Any) -> str:
+        """The shape of a trial in words."""
+        return self.shape_form.format(**dict(zip(self.shape_axes, self.shape_values(settings), strict=True)))
+
+    @cached_property
+    def training_columns(self) -> tuple[str, ...]:
+        return tuple(name for one in fields_of(self.training) for name in one.columns)
+
+    @cached_property
+    def by_family(self) -> dict[str, Family]:
+        return {family.name: family for family in self.families}
+
+    def axes_of(self, family: str) -> tuple[str, ...]:
+        """Names of the axes that a family has."""
+        return tuple(n for n, one in self.axes.items() if not one.meaning.families or family in one.meaning.families)
+
+    def absent(self, axis: str, family: str) -> Any:
+        """The value of an axis for a family that does not have it."""
+        return self.axes[axis].meaning.absent.get(family)
+
+    @cached_property
+    def identity_form(self) -> str:
+        """The text that a trial is known by: a form for its family, its axes, and the text of its training."""
+        own = "" if self.name == FIRST else f"experiment={self.name}\n"
+        return own + "\n".join(["family=%s", *(f"{axis}=%r" for axis in self.axes), "%s"])
+
+    def order_text(self, network: str, shape_values: tuple[Any, ...], training: Any, scoring: Any) -> str:
+        """The text from which the place of a shape in the random order follows."""
+        own = "" if self.name == FIRST else f"{self.name}: "
+        values = ", ".join(map(repr, (network, *shape_values)))
+        return f"{own}({values}, Training({training.order_text}), Scoring({scoring.order_text}))"
+
+
+class UnknownExperimentError(Exception):
+    """No experiment has this name; the message is one line."""
+
+
+@cache
+def experiments() -> Mapping[str, Experiment]:
+    """All experiments by name: this project's own first, then those of other packages."""
+    found = {name: _load(place) for name, place in _OWN.items()}
+    for point in entry_points(group=GROUP):
+        if point.name not in found:
+            found[point.name] = point.load()
+    return found
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment of this name.
+
+    Raises:
+        UnknownExperimentError: there is none.
+    """
+    if name not in experiments():
+        raise UnknownExperimentError(f"{name}: no such experiment, allowed: {', '.join(experiments())}")
+    return experiments()[name]
+
+
+def _load(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

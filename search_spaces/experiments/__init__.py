@@ -1,0 +1,1 @@
+"""The experiments of this project: a file each, which declares its settings and its scores."""
