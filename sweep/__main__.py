@@ -42,7 +42,7 @@ from sweep.results.rerun import rerun, rerun_text, stored_trial
 from sweep.results.status import read_status, status_text
 from sweep.storage import DEFAULT_URL, Storage, exists
 from sweep.storage.tables import REASONS
-from sweep.worker.checkpoint_folder import EVERY_S, Marks
+from sweep.worker.checkpoint_folder import EVERY_S, CheckpointFolder
 
 if TYPE_CHECKING:
     from sweep.driver.supervisor import Outcome
@@ -217,7 +217,7 @@ def _mind_other_spaces(storage: Storage, spaces: Sequence[SearchSpace], n_trials
         raise PlanError("nothing was added: name the spaces to run")
 
 
-def _run_plan(plan: Plan, storage: Storage, options: argparse.Namespace, marks: Marks | None) -> int:
+def _run_plan(plan: Plan, storage: Storage, options: argparse.Namespace, marks: CheckpointFolder | None) -> int:
     """Declare a sweep and run it; whatever ends it, the event log and --notify are told."""
     from sweep.driver.dispatcher import Settings
     from sweep.driver.supervisor import Outcome, Task, supervise
@@ -262,10 +262,10 @@ def _ending(outcome: "Outcome") -> tuple[int, str]:
     return (1, "done with failures") if outcome.failed else (0, "done")
 
 
-def _marks(options: argparse.Namespace, storage: Storage) -> Marks | None:
+def _marks(options: argparse.Namespace, storage: Storage) -> CheckpointFolder | None:
     folder = _beside(options.checkpoints, storage, "checkpoints")
     every_s = 60 * options.checkpoint_minutes
-    return Marks(folder.absolute(), every_s) if folder and every_s else None
+    return CheckpointFolder(folder.absolute(), every_s) if folder and every_s else None
 
 
 def _beside(chosen: Path | None, storage: Storage, name: str) -> Path | None:

@@ -64,7 +64,7 @@ def _run(task: Task, report: IO[str]) -> dict[str, Any]:
     journal = _Report(task.log, report)
     operations = sum(map(cohort_flops, plan.cohorts))
     panel = Panel(Console(), counts, operations, task.settings.deadline)
-    own = identities({trial.scoring for trial in plan.trials})
+    own = identities(plan.trials)
     dispatcher = Dispatcher(plan, storage, task.sweep_id, own, panel, journal, task.settings, task.marks)
     try:
         with panel:

@@ -29,7 +29,7 @@ from sweep.errors import RayError, StorageError
 from sweep.planning.plan import Plan, PlanError
 from sweep.storage import Storage
 from sweep.storage.patience import answers_within
-from sweep.worker.checkpoint_folder import Marks
+from sweep.worker.checkpoint_folder import CheckpointFolder
 
 FRUITLESS = 3  # children in a row that die before a cohort has ended, after which a sweep gives up
 PAUSE_S = 5.0  # before another child is started; longer each time, so that a cluster notices which machines are gone
@@ -57,7 +57,7 @@ class Task:
     sweep_id: int
     plan: Plan
     settings: Settings
-    marks: Marks | None
+    marks: CheckpointFolder | None
     log: Path | None
     scratch: str = ""
     first: bool = True

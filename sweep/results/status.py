@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.experiment import FIRST, Experiment, experiment
+from search_spaces.experiment import Experiment, experiments
 from search_spaces.trial import trial_of
 from sweep.command.console import counted
 from sweep.planning.cost import training_flops
@@ -113,16 +113,21 @@ def _pace(
 
 def _operations(trials: "pd.DataFrame") -> "pd.Series":
     """Operations of the training of each trial."""
-    kind = experiment(FIRST)
-    columns = ["family", *kind.shape_axes, *kind.training_columns]
-    shapes = trials[columns].drop_duplicates()
-    shapes["flops"] = [_flops(shape, kind) for shape in shapes.to_dict("records")]
-    return trials.merge(shapes, on=columns)["flops"].set_axis(trials.index)
+    import pandas as pd  # a second of loading that other commands do without
+
+    work = pd.Series(0.0, trials.index)
+    for name, kind in experiments().items():
+        columns = ["family", *kind.shape_axes, *kind.training_columns]
+        own = trials.loc[trials["experiment"] == name, columns]
+        shapes = own.drop_duplicates()
+        flops = [_flops(shape, kind) for shape in shapes.to_dict("records")]
+        work[own.index] = own.merge(shapes.assign(flops=flops), on=columns)["flops"].to_numpy()
+    return work
 
 
 def _flops(shape: Mapping[Any, Any], kind: Experiment) -> float:
     """Operations of one training; none for what no search space declares, such as layers without end."""
     if shape["family"] not in kind.by_family or not all(0 < shape[axis] <= _LARGEST for axis in kind.shape_axes):
         return 0.0
-    row = {**dict.fromkeys(kind.axes), "space": "", **shape}
-    return max(0.0, float(training_flops(trial_of(row, kind.name, kind.scoring()))))
+    row = {**dict.fromkeys(kind.axes), "space": "", "experiment": kind.name, **shape}
+    return max(0.0, float(training_flops(trial_of(row, kind.scoring()))))

@@ -22,8 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from metrics.identity import ScoreIdentity
-from sweep.records import Record, Reference
+from metrics.identity import Reference, ScoreIdentity
+from sweep.records import Record
 from sweep.storage import tables
 
 DRIVER_DIED = "its driver died"
@@ -116,7 +116,9 @@ def put(connection: Connection, records: Sequence[Record], reference: Reference 
     numbers: dict[ScoreIdentity, int] = {}
     scores = []
     for record in records:
-        by_step = dict(record.earlier) if record.scores is None else {**record.earlier, record.step: record.scores}
+        by_step = dict(record.intermediate)
+        if record.scores is not None:
+            by_step[record.step] = record.scores
         if not by_step or record.identity is None:
             continue
         if record.identity not in numbers:

@@ -14,13 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Column, Select, bindparam, func, insert, null, select, text, type_coerce, update
+from sqlalchemy import Column, Select, String, bindparam, func, insert, null, select, text, type_coerce, update
 from sqlalchemy.types import NullType
 
-from metrics.identity import ScoreIdentity
+from metrics.identity import Reference, ScoreIdentity
 from search_spaces.experiment import experiments
 from search_spaces.trial import Trial
-from sweep.records import Record, Reference
+from sweep.records import Record
 from sweep.storage import statements, tables, values
 from sweep.storage.engine import DEFAULT_URL, Database, StorageError, exists
 from sweep.storage.statements import LEASE_S
@@ -409,7 +409,8 @@ def _columns(query: Select[Any]) -> list[Column[Any]]:
     return list(query.selected_columns)  # type: ignore[arg-type]
 
 
-_CATEGORIES = ("family", "optim_g", "optim_d", "state", "space", "data", "precision", "device", "formula", "classifier")
+# All text in the view but a trial's id is one of a few names.
+_CATEGORIES = [c.name for c in tables.results.columns if isinstance(c.type, String) and c.name != "trial_id"]
 
 
 def load_results(source: str | Storage) -> "pd.DataFrame":

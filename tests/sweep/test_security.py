@@ -25,7 +25,7 @@ from sweep.driver.scratch import scratch_folder
 from sweep.planning.cohorts import Cohort
 from sweep.storage import Storage
 from sweep.worker.checkpoints import Checkpoints
-from sweep.worker.train import new_training
+from sweep.worker.recipes.mnist_gan import new_training
 
 ROOT = Path(__file__).parent.parent.parent
 HOSTILE = "<script>alert('x')</script>'; DROP TABLE trials; --"

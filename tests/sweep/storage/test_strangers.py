@@ -105,7 +105,7 @@ def record(n: int, one: Trial) -> Record:
         return failed(one)
     energies = {"d_loss": 9.0, "energy_real": 1.0, "energy_fake": 8.0} if one.family != "gan" else {}
     done = complete(one, **energies, score=1.0 + n % 13)
-    return replace(done, sheet=SHEET, earlier={1: SCORES | energies})
+    return replace(done, sheet=SHEET, intermediate={1: SCORES | energies})
 
 
 def fill(file: Path) -> None:

@@ -13,8 +13,9 @@ import pytest
 from search_spaces.space import expand
 from search_spaces.space_file import load_space
 from sweep.planning.costs import mnist_gan as cost
-from sweep.planning.machine import ALLOCATOR, Machine
+from sweep.planning.machine import Machine
 from sweep.planning.plan import Plan, make_plan, share_out
+from sweep.worker.memory import ALLOCATOR
 
 GIB = 2**30
 ROOT = Path(__file__).parents[3]
