@@ -24,7 +24,7 @@ from sweep.storage import tables
 from sweep.worker import train
 from sweep.worker.evaluation import evaluation_steps
 from sweep.worker.recipes import mnist_gan
-from sweep.worker.recipes.mnist_gan import RECIPE, classifier_identity, new_training
+from sweep.worker.recipes.mnist_gan import RECIPE, new_training
 from sweep.worker.train import Progress, run_cohort
 
 pytestmark = pytest.mark.usefixtures("one_thread")
