@@ -70,6 +70,8 @@ class Experiment:
         recipe: where the worker finds how to train and to evaluate, as "module:object".
         cost: where planning finds what a trial costs, as "module".
         identity: function of the scoring settings that gives the identity of the scores, as "module:function".
+        prepare: function that fetches what the training needs, and is given a function that tells of it, as
+            "module:function"; empty if there is nothing to fetch.
         reference: function that gives what real images score, as "module:function"; empty if there is no such number.
     """
 
@@ -85,6 +87,7 @@ class Experiment:
     recipe: str
     cost: str
     identity: str
+    prepare: str = ""
     reference: str = ""
 
     @cached_property
@@ -124,6 +127,11 @@ class Experiment:
     def absent(self, axis: str, family: str) -> Any:
         """The value of an axis for a family that does not have it."""
         return self.axes[axis].meaning.absent.get(family)
+
+    def fetch(self, tell: Callable[[str], None]) -> None:
+        """Make sure that what the training needs is there; `tell` receives what a person should know."""
+        if self.prepare:
+            resolve_name(self.prepare)(tell)
 
     @cached_property
     def identity_form(self) -> str:

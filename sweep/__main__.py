@@ -21,7 +21,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.mnist.dataset import DataError, ensure_mnist
+from data.errors import DataError
 from metrics.classifier_card import ClassifierError
 from search_spaces.space import SearchSpace, SpaceError, expand
 from search_spaces.space_file import load_space
@@ -178,7 +178,8 @@ def _plan(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     # What is wrong with the grid, the cluster or the data shows before a database is made.
     spaces, resources, trials = _whole_grid(options, _machines())
-    ensure_mnist(say)
+    for kind in {space.experiment: space.kind for space in spaces}.values():
+        kind.fetch(say)
     with closing(Storage(options.db, create=True)) as storage:
         if not options.spaces:
             _mind_other_spaces(storage, spaces, len(trials))
@@ -296,8 +297,8 @@ def _rerun(options: argparse.Namespace) -> int:
             attempt(lambda: print(f"\r{share:.0%}\r", end="", flush=True))
 
     with closing(Storage(options.db)) as storage:
-        stored_trial(storage, options.trial_id)  # what is wrong with it shows before anything is fetched
-        ensure_mnist(say)
+        trial, _ = stored_trial(storage, options.trial_id)  # what is wrong with it shows before anything is fetched
+        trial.kind.fetch(say)
         device = "cuda" if this_machine().gpus else "cpu"
         say(f"Training {options.trial_id} again ...")
         answer(rerun_text(rerun(storage, options.trial_id, device, options.cohort, progress)))

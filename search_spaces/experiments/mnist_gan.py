@@ -105,5 +105,6 @@ MNIST_GAN = Experiment(
     recipe="sweep.worker.recipes.mnist_gan:RECIPE",
     cost="sweep.planning.costs.mnist_gan",
     identity="metrics.identity:classifier_identity",
+    prepare="data.mnist.dataset:ensure_mnist",
     reference="metrics.identity:classifier_reference",
 )
