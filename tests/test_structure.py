@@ -71,6 +71,8 @@ LIGHT = (
         "metrics.identity",
         "sweep.planning.plan",
         "sweep.storage",
+        "sweep.worker.checkpoint_folder",
+        "sweep.worker.memory",
     ),
     *("sweep.__main__", "reports", "reports.__main__"),
 )

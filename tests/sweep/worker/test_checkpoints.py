@@ -25,14 +25,14 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def mixed(family: str = "gan", steps: int = STEPS) -> Cohort:
-    """Two seeds, both rules, with and without dropout."""
-    rules: list[dict[str, object]] = [
+    """Two seeds, both optimisers, with and without dropout."""
+    choices: list[dict[str, object]] = [
         {"optim_g": "adam", "optim_d": "sgd", "dropout_d": True},
         {"optim_g": "sgd", "optim_d": "adam"},
         {"lr": 0.01},
     ]
     members: list[Trial] = []
-    for settings in rules:
+    for settings in choices:
         members += trials(2, family=family, steps=steps, n_layer_g=3, n_layer_d=3, **settings)
     return Cohort(tuple(replace(m, scoring=replace(m.scoring, times=3)) for m in members))
 

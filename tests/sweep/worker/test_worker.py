@@ -23,7 +23,7 @@ from sweep.records import Record
 from sweep.storage import tables
 from sweep.worker import train
 from sweep.worker.evaluation import evaluation_steps
-from sweep.worker.recipes import mnist_gan
+from sweep.worker.recipes import mnist_gan, recipe_of
 from sweep.worker.recipes.mnist_gan import RECIPE, new_training
 from sweep.worker.train import Progress, run_cohort
 
@@ -275,3 +275,13 @@ def test_an_error_of_the_reader_of_progress_ends_the_cohort(monkeypatch: pytest.
     with pytest.raises(ConnectionError, match="nobody listens"):
         run_cohort(Cohort(tuple(trials(2, steps=5))), report=report)
     assert (steps, _switches()) == ([2], before)
+
+
+def test_the_recipe_of_a_cohort_is_that_of_its_experiment_and_gives_its_scores() -> None:
+    cohort, device = Cohort(tuple(trials(2))), torch.device("cpu")
+    recipe = recipe_of(cohort)
+    assert recipe is RECIPE
+    evaluation = recipe.evaluate(recipe.start(cohort, device), cohort, device)
+    assert list(evaluation.scores) == [score.name for score in cohort.trials[0].kind.scores]
+    assert {tuple(values.shape) for values in evaluation.scores.values()} == {(2,)}
+    assert [png[:4] for png in evaluation.sheets() if png] == [b"\x89PNG"] * 2

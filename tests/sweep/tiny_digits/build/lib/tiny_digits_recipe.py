@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 import torch
+from tiny_digits import identity
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from data.tensors import load_mnist, scale
 from sweep.planning.cohorts import Cohort
 from sweep.worker.evaluation import Evaluation
-from tiny_digits import identity
 
 
 class Regressions:
