@@ -12,6 +12,7 @@ from benchmarks.throughput.results import Findings
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 def test_a_tiny_run(tmp_path: Path) -> None:
     options = ["--grid", "laptop", "--shapes", "1", "--seconds", "0.01", "--repeats", "2", "--lanes", "1"]
     ways = ["--ways", "loop", "vmap", "cohort", "--no-sweep", "--no-document", "--out", str(tmp_path)]
