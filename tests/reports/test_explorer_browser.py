@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_results import cell, full_results, results, sheet
+from matplotlib.figure import Figure
 
 from reports.explorer import data as explorer_data
 from reports.explorer.fragment import explore
@@ -59,7 +60,15 @@ def all_sheets(ids: Any) -> dict[str, bytes]:
 
 
 def make_report(folder: Path, rows: pd.DataFrame, sweeps: pd.DataFrame, **more: pd.DataFrame) -> Path:
-    sections = make_sections(rows, all_sheets)
+    save = Figure.savefig
+
+    def save_svg(figure: Figure, file: Any, **options: Any) -> None:
+        if options["format"] == "svg":  # the page refers to the other formats and does not load them
+            save(figure, file, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", save_svg)
+        sections = make_sections(rows, all_sheets)
     grids = [section.grid for section in sections]
     sheets = write_sheets(folder, rows.loc[rows["state"] == "COMPLETE", "trial_id"], all_sheets)
     page = render_page(sections, sweeps, [], explore(grids, URL, sheets, **more))

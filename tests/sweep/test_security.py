@@ -54,7 +54,7 @@ def test_a_search_space_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert not (tmp_path / "exploded").exists()
 
 
-def test_a_strangers_database_is_data(tmp_path: Path) -> None:
+def test_a_strangers_database_is_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "stranger.db"
     storage = Storage(f"sqlite:///{file}", create=True)
     grid = trials(3, space=HOSTILE)
@@ -64,9 +64,8 @@ def test_a_strangers_database_is_data(tmp_path: Path) -> None:
     with sqlite3.connect(file) as connection:
         connection.execute("UPDATE trials SET device = ?, family = 'gan'", (HOSTILE,))
         connection.execute("UPDATE samples SET png = ?", (pickle.dumps(Bomb()),))
-    command = [sys.executable, "-m", "reports", "--db", f"sqlite:///{file}", "--out", str(tmp_path / "report")]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    assert done.returncode == 0, done.stderr
+    monkeypatch.setattr(sys, "argv", ["reports", "--db", f"sqlite:///{file}", "--out", str(tmp_path / "report")])
+    assert reports.__main__.main() == 0
     assert main(["status", "--db", f"sqlite:///{file}"]) == 0
     pages = list((tmp_path / "report").rglob("*.html"))
     assert pages
@@ -212,16 +211,29 @@ def is_harmless(code: int, output: str, errors: str) -> bool:
     return code == 0 or (code == 2 and len(errors.splitlines()) == 1)
 
 
+def told_and_reported(url: str, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert is_harmless(*ended(lambda: main(["status", "--db", url]), capsys))
+    monkeypatch.setattr(sys, "argv", ["reports", "--out", str(out), "--db", url])
+    assert is_harmless(*ended(reports.__main__.main, capsys))
+
+
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("change", CHANGES)
 def test_values_that_no_sweep_wrote_break_nothing(
     tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    url = changed(tmp_path / "stranger.db", change)
-    assert is_harmless(*ended(lambda: main(["status", "--db", url]), capsys))
-    monkeypatch.setattr(sys, "argv", ["reports", "--out", str(tmp_path / "report"), "--db", url])
-    assert is_harmless(*ended(reports.__main__.main, capsys))
+    told_and_reported(changed(tmp_path / "stranger.db", change), tmp_path / "report", monkeypatch, capsys)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("change", CHANGES)
+def test_values_that_no_sweep_wrote_can_be_drawn(
+    tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told_and_reported(changed(tmp_path / "stranger.db", change), tmp_path / "report", monkeypatch, capsys)
+
+
+@pytest.mark.slow
 def test_the_real_commands_survive_what_is_meant_for_a_terminal(tmp_path: Path) -> None:
     url = changed(tmp_path / "stranger.db", CHANGES[-1])
     assert is_harmless(*ended_apart("sweep", "status", "--db", url))

@@ -21,7 +21,6 @@ from sweep.worker.evaluation import NAMES
 from sweep.worker.train import run_cohort
 
 STEPS = 12
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def mixed(family: str = "gan", steps: int = STEPS) -> Cohort:

@@ -32,7 +32,6 @@ def noise_in_the_precision_of_the_weights(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.fixture(scope="module")
 def images() -> Tensor:
-    torch.set_num_threads(1)
     """200 made images of smooth blobs in [-1, 1], [200, 1024]."""
     numbers = torch.Generator().manual_seed(0)
     grid = torch.stack(torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij"))

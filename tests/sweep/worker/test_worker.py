@@ -22,8 +22,6 @@ from sweep.worker import train
 from sweep.worker.evaluation import NAMES, score_identity, scored_steps
 from sweep.worker.train import Progress, new_training, run_cohort
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def run(members: Sequence[Trial]) -> list[Record]:
     *progress, records = run_cohort(Cohort(tuple(members)))
