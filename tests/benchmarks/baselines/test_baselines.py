@@ -18,11 +18,6 @@ STEPS = 4
 SIZES = {"n_layer_g": 3, "n_layer_d": 3, "size_g": 7, "size_d": 6}
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def tiny_cells(kind: str) -> list[Trial]:
     """All settings of a cohort of the laptop grid, on a tiny shape."""
     case = next(case for case in draw_sample("laptop", 1).cases if case.kind == kind)

@@ -12,6 +12,7 @@ from benchmarks.throughput.results import BenchmarkResults
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 def test_a_tiny_run(tmp_path: Path) -> None:
     options = ["--grid", "laptop", "--shapes", "1", "--seconds", "0.01", "--repeats", "2", "--processes", "1"]
     baselines = ["--baselines", "loop", "vmap", "cohort", "--no-sweep", "--no-document", "--out", str(tmp_path)]

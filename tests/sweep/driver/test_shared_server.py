@@ -20,7 +20,10 @@ from sweep.planning.machine import this_machine
 PATIENCE_S = 180.0
 LAYERS = tuple(range(2, 12))
 VALUES = "SELECT trial_id, state, score, frechet, coverage FROM results ORDER BY trial_id"
-pytestmark = pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU"),
+]
 
 SHORT_LEASES = "from sweep.storage import statements\nstatements.LEASE_S = 12.0"
 

@@ -14,7 +14,6 @@ from sweep.results.rerun import rerun, rerun_text, stored_trial
 from sweep.storage import Storage, StorageError
 from sweep.worker.train import run_cohort
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 GRID = trials(2, steps=20)
 
 

@@ -21,8 +21,6 @@ from typing import Any
 import numpy as np
 import pytest
 from made_trials import IDENTITY, REFERENCE, SCORES, complete, diverged, failed, trial
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from PIL import Image
 
 import reports.__main__
@@ -177,17 +175,6 @@ def outcome(command: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> t
     assert "\x1b" not in out + err
     assert took < SECONDS
     return code, out + err
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are made, but without bars, and neither laid out nor encoded: that takes most of a report's time."""
-
-    def save(_: Figure, file: Any, **__: Any) -> None:
-        file.write(b"<svg></svg>")
-
-    monkeypatch.setattr(Figure, "savefig", save)
-    monkeypatch.setattr(Axes, "bar", lambda *_, **__: None)
 
 
 @pytest.mark.slow

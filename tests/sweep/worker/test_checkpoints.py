@@ -21,7 +21,6 @@ from sweep.worker.train import Progress, run_cohort
 
 STEPS = 12
 NAMES = [score.name for score in MNIST_GAN.scores]
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def mixed(family: str = "gan", steps: int = STEPS) -> Cohort:

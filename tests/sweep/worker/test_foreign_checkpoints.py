@@ -1,6 +1,5 @@
 """Whatever lies in a folder of checkpoints, cohorts train and drivers start: what can't be used is as if not there."""
 
-import gc
 import hashlib
 import json
 import math
@@ -34,18 +33,10 @@ PATIENCE_S = 120.0
 COHORT = Cohort(tuple(replace(t, scoring=replace(t.scoring, times=2)) for t in trials(2, steps=STEPS)))
 DONE = Cohort(tuple(trials(2, steps=STEPS + 1)))
 NEVER = 1e9
-pytestmark = pytest.mark.usefixtures("one_thread", "every_step_is_reported")
+pytestmark = pytest.mark.usefixtures("every_step_is_reported")
 
 Tensors, Facts = dict[str, Tensor], dict[str, str]
 Forge = Callable[[Tensors, Facts], object]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_collections() -> Iterator[None]:
-    """A worker collects garbage before every cohort; looking through torch takes longer than these cohorts."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture

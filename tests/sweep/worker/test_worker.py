@@ -27,8 +27,6 @@ from sweep.worker.recipes import mnist_gan, recipe_of
 from sweep.worker.recipes.mnist_gan import RECIPE, new_training
 from sweep.worker.train import Progress, run_cohort
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def run(members: Sequence[Trial]) -> list[Record]:
     records = run_cohort(Cohort(tuple(members)))
