@@ -14,7 +14,7 @@ from search_spaces.space import SearchSpace, expand
 from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
 from sweep.driver.cluster import check_address, is_named, share_out_all
-from sweep.driver.event_log import Journal
+from sweep.driver.event_log import EventLog
 from sweep.driver.hook import notify
 from sweep.planning.finished import finished_trials
 from sweep.planning.machine import Machine, this_machine
@@ -94,7 +94,7 @@ def run(
     Args:
         spaces: one or several, each as `load_space` takes it, or loaded.
         db: URL of the results database, which is made if it is missing.
-        progress: receives now and then how far the sweep is, see `sweep.driver.progress.Panel.numbers`.
+        progress: receives now and then how far the sweep is, see `sweep.driver.progress.Progress.numbers`.
         tell: receives lines that a person should know.
         options: of `Options`.
 
@@ -226,7 +226,7 @@ def _run_plan(
         code_version=code_version(),
     )
     storage.add_trials(sweep_id, planned.trials)
-    log = Journal(_beside(options.log, storage, f"sweep-{sweep_id}.jsonl"))
+    log = EventLog(_beside(options.log, storage, f"sweep-{sweep_id}.jsonl"))
     log.write("planned", sweep=sweep_id, **planned.summary())
     url = storage.url.render_as_string(hide_password=False)
     settings = Settings(_deadline(options), options.max_attempts)

@@ -18,9 +18,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from rich.console import Console
+
 from sweep.driver.dispatcher import ANSWER_S, Dispatcher
-from sweep.driver.event_log import Journal
-from sweep.driver.progress import Panel
+from sweep.driver.display import Display
+from sweep.driver.event_log import EventLog
+from sweep.driver.progress import Progress
 from sweep.driver.session import end_session
 from sweep.driver.supervisor import ERRORS, Task
 from sweep.errors import RayError, StorageError
@@ -29,6 +32,8 @@ from sweep.planning.plan import Plan, PlanError, cohort_flops
 from sweep.storage import Storage
 from sweep.storage.patience import answers_within
 from sweep.storage.tables import GRID_STATES
+
+REPORT_S = 1.0  # seconds between two reports of the progress
 
 
 def main() -> None:
@@ -53,8 +58,6 @@ def main() -> None:
 
 
 def _run(task: Task, report: IO[str]) -> dict[str, Any]:
-    from rich.console import Console
-
     from sweep.driver.tune import run_cohorts
 
     try:
@@ -64,17 +67,13 @@ def _run(task: Task, report: IO[str]) -> dict[str, Any]:
             counts = counts_before(plan, storage)
     except StorageError as error:
         return {"event": "waits", "reason": f"the database fails: {error}"}
-    journal = _Report(task.log, report)
-    operations = sum(map(cohort_flops, plan.cohorts))
-    panel = (
-        Panel(Console(), counts, operations, task.settings.deadline)
-        if task.shows
-        else _ReportedPanel(report, counts, operations, task.settings.deadline)
-    )
+    log = _ReportedLog(task.log, report)
+    progress = Progress(counts, sum(map(cohort_flops, plan.cohorts)), task.settings.deadline)
+    display = Display(Console(), progress) if task.shows else _ReportedDisplay(progress, report)
     own = identities(plan.trials)
-    dispatcher = Dispatcher(plan, storage, task.sweep_id, own, panel, journal, task.settings, task.checkpoints)
+    dispatcher = Dispatcher(plan, storage, task.sweep_id, own, progress, display, log, task.settings, task.checkpoints)
     try:
-        with panel:
+        with display:
             run_cohorts(dispatcher, plan.resources, task.scratch, task.checkpoints, task.first)
     except RayError:
         with suppress(StorageError):  # another child computes again what can't be stored now
@@ -88,7 +87,7 @@ def _run(task: Task, report: IO[str]) -> dict[str, Any]:
     return {"event": "over", "interrupted": dispatcher.interrupted, "repeated_error": dispatcher.repeated_error}
 
 
-class _Report(Journal):
+class _ReportedLog(EventLog):
     """The event log, of which the parent is told what it counts."""
 
     def __init__(self, path: Path | None, report: IO[str]) -> None:
@@ -101,25 +100,21 @@ class _Report(Journal):
             _tell(self._report, event="ended", failed=values["states"].get("FAILED", 0))
 
 
-class _ReportedPanel(Panel):
+class _ReportedDisplay(Display):
     """Shows nothing, and reports every second how far the sweep is."""
 
-    def __init__(
-        self, report: IO[str], counts: dict[str, dict[str, int]], operations: float, deadline: float | None
-    ) -> None:
-        from rich.console import Console
+    def __init__(self, progress: Progress, report: IO[str]) -> None:
+        super().__init__(Console(file=io.StringIO()), progress)
+        self._report, self._reported_at = report, 0.0
 
-        super().__init__(Console(file=io.StringIO()), counts, operations, deadline)
-        self._report, self._reported = report, 0.0
-
-    def tick(self) -> None:
-        if time.monotonic() - self._reported > 1.0:
-            self._reported = time.monotonic()
-            _tell(self._report, event="progress", **self.numbers())
+    def update(self) -> None:
+        if time.monotonic() - self._reported_at > REPORT_S:
+            self._reported_at = time.monotonic()
+            _tell(self._report, event="progress", **self._progress.numbers())
 
     def __exit__(self, *problem: Any) -> None:
-        self._reported = 0.0
-        self.tick()
+        self._reported_at = 0.0
+        self.update()
 
     def say(self, text: str) -> None:
         _tell(self._report, event="note", text=text)

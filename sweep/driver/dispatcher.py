@@ -5,13 +5,14 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from metrics.identity import Reference, ScoreIdentity
 from search_spaces.axis import SharedSettings
 from sweep.command.console import counted
-from sweep.driver.event_log import Journal
-from sweep.driver.progress import Panel
+from sweep.driver.display import Display
+from sweep.driver.event_log import EventLog
+from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
 from sweep.planning.finished import reference_of
 from sweep.planning.plan import Plan, cohort_flops
@@ -20,20 +21,21 @@ from sweep.storage import Storage, StorageError
 from sweep.storage.patience import answers_within
 from sweep.worker.checkpoint_folder import CheckpointFolder
 
-BEAT_S = 5.0  # between two signs of life
-RECHECK_S = 5.0  # before cohorts of other drivers, or a database that failed, are tried again
-ANSWER_S = 40.0  # after which a database that has not done what it was asked counts as failed
-STOPPING_S = 3.0  # the same, once the sweep was asked to stop
-SAME_ERRORS = 3  # in a row, after which a sweep stops
+T = TypeVar("T")
+HEARTBEAT_S = 5.0  # seconds between two heartbeats
+RECHECK_S = 5.0  # seconds before cohorts of other drivers, or a database that failed, are tried again
+ANSWER_S = 40.0  # seconds after which a database that does not answer counts as failed
+STOPPING_S = 3.0  # the same while the sweep stops
+SAME_ERRORS = 3  # equal errors in a row that stop a sweep
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a sweep goes about its plan.
+    """How a dispatcher works through its plan.
 
     Attributes:
         deadline: value of time.monotonic() by which to be done; cohorts that would not end in time don't start.
-        max_attempts: how often a cohort may run whose worker died.
+        max_attempts: attempts for a cohort whose worker dies.
     """
 
     deadline: float | None = None
@@ -41,7 +43,7 @@ class Settings:
 
 
 @dataclass
-class _Flight:
+class _InFlight:
     """A cohort that runs: its number in the database, and the share of its training that is done."""
 
     cohort_id: int
@@ -49,7 +51,7 @@ class _Flight:
 
 
 @dataclass
-class _Trouble:
+class _Outage:
     """A database that fails, and since when."""
 
     error: StorageError
@@ -74,13 +76,15 @@ class Dispatcher:
         storage: Storage,
         sweep_id: int,
         identities: Mapping[SharedSettings, ScoreIdentity],
-        panel: Panel,
-        journal: Journal,
+        progress: Progress,
+        display: Display,
+        log: EventLog,
         settings: Settings,
-        marks: CheckpointFolder | None = None,
+        checkpoints: CheckpointFolder | None = None,
     ) -> None:
         self._plan, self._storage, self._sweep_id, self._identities = plan, storage, sweep_id, identities
-        self._panel, self._journal, self._settings, self._marks = panel, journal, settings, marks
+        self._progress, self._display, self._log = progress, display, log
+        self._settings, self._checkpoints = settings, checkpoints
         self.interrupted = False
         self.failed = 0
         self.repeated_error: str | None = None
@@ -89,12 +93,12 @@ class Dispatcher:
         self._numbers = itertools.count(len(self._cohorts))
         self._held_elsewhere: deque[int] = deque()
         self._checked = time.monotonic()
-        self._flights: dict[int, _Flight] = {}
+        self._in_flight: dict[int, _InFlight] = {}
         self._losses: Counter[int] = Counter()
         self._same_error: tuple[str, int] = ("", 0)
         self._unsaved: list[tuple[int, Sequence[Record], Reference | None]] = []
-        self._trouble: _Trouble | None = None
-        self._beat = 0.0
+        self._outage: _Outage | None = None
+        self._heartbeat_at = 0.0
         self._handed_out = self.n_ended = 0
 
     def cohort(self, number: int) -> Cohort:
@@ -110,7 +114,7 @@ class Dispatcher:
         self.tick()
         if self.must_stop():
             return "done"
-        if self._trouble:
+        if self._outage:
             return "wait"
         if not self._queue and time.monotonic() - self._checked > RECHECK_S:
             self._checked = time.monotonic()
@@ -122,44 +126,47 @@ class Dispatcher:
             if self._lease(number):
                 self._handed_out += 1
                 return number
-            if self._trouble:
+            if self._outage:
                 return "wait"
-        return "wait" if self._flights or self._held_elsewhere else "done"
+        return "wait" if self._in_flight or self._held_elsewhere else "done"
 
     def started(self, number: int) -> None:
         """A worker begins with a cohort."""
         cohort = self._cohorts[number]
-        self._panel.started(str(number), title(cohort), cohort_flops(cohort))
+        self._progress.started(number, title(cohort), cohort_flops(cohort))
+        self._display.update()
 
     def progressed(self, number: int, share: float, note: str | None = None) -> None:
         """A cohort has done this share of its training, 0 to 1; its worker may have something to say."""
         if note:
             self.note(note)
-        if number in self._flights:
-            self._flights[number].share = share
-            self._panel.progressed(str(number), share)
+        if number in self._in_flight:
+            self._in_flight[number].share = share
+            self._progress.progressed(number, share)
+            self._display.update()
 
     def ended(self, number: int, records: Sequence[Record]) -> None:
         """A cohort is over; its records are stored, at once or as soon as the database works."""
-        flight = self._flights.pop(number, None)
+        flight = self._in_flight.pop(number, None)
         if flight is None:
             return
         self.n_ended += 1
         cohort = self._cohorts.pop(number)
         self._unsaved.append((flight.cohort_id, records, reference_of(cohort.trials[0])))
-        self._journal.write("ended", cohort=flight.cohort_id, states=dict(Counter(r.state for r in records)))
+        self._log.write("ended", cohort=flight.cohort_id, states=dict(Counter(r.state for r in records)))
         if not self._rests():
             self._save()
-        if self._marks and not self._unsaved:
-            self._marks.drop(cohort)
+        if self._checkpoints and not self._unsaved:
+            self._checkpoints.drop(cohort)
         self.failed += sum(record.state == "FAILED" for record in records)
         trials = {trial.trial_id: trial for trial in cohort.trials}
-        self._panel.ended(str(number), [trials[record.trial_id] for record in records], records)
-        self._mind_errors(records)
+        self._progress.ended(number, [trials[record.trial_id] for record in records], records)
+        self._display.update()
+        self._check_repeated_errors(records)
 
     def lost(self, number: int, reason: str) -> None:
         """The worker of a cohort died: it runs again, on whichever worker is free, or fails for good."""
-        flight = self._flights.get(number)
+        flight = self._in_flight.get(number)
         if flight is None:
             return
         self._losses[number] += 1
@@ -168,22 +175,22 @@ class Dispatcher:
             failed = [Record(i, "FAILED", error=text, reason="lost") for i in self._cohorts[number].trial_ids]
             self.ended(number, failed)
         else:
-            self._again(number, reason)
+            self._requeue(number, reason)
 
     def note(self, text: str) -> None:
         """Tell whoever watches, and the log."""
-        self._panel.say(text)
-        self._journal.write("note", text=text)
+        self._display.say(text)
+        self._log.write("note", text=text)
 
     def tick(self) -> None:
         """To be called all the time: give signs of life, and store what could not be stored before."""
         if self._rests():
             return
         self._save()
-        if time.monotonic() - self._beat > BEAT_S or self._trouble:
-            self._beat = time.monotonic()
-            shares = {flight.cohort_id: flight.share for flight in self._flights.values()}
-            self._guard(lambda: self._storage.heartbeat(self._sweep_id, shares))
+        if time.monotonic() - self._heartbeat_at > HEARTBEAT_S or self._outage:
+            self._heartbeat_at = time.monotonic()
+            shares = {flight.cohort_id: flight.share for flight in self._in_flight.values()}
+            self._attempt(lambda: self._storage.heartbeat(self._sweep_id, shares))
 
     def must_stop(self) -> bool:
         """On Ctrl-C, on an error again and again, or at the deadline; then a run without any result waits for one."""
@@ -193,8 +200,8 @@ class Dispatcher:
 
     def abandon(self) -> None:
         """Ray is gone: whatever it still ran runs again, unless the sweep stops anyway. No cohort is to blame."""
-        for number in list(self._flights) if not self.must_stop() else []:
-            self._again(number, "Ray ended")
+        for number in list(self._in_flight) if not self.must_stop() else []:
+            self._requeue(number, "Ray ended")
 
     def close(self) -> None:
         """Store what is not stored yet, and let go of what still runs.
@@ -205,35 +212,32 @@ class Dispatcher:
         self._save()
         if self._unsaved:
             lost = counted(sum(len(records) for _, records, _ in self._unsaved), "result")
-            problem = self._trouble.error if self._trouble else "the database fails"
+            problem = self._outage.error if self._outage else "the database fails"
             raise StorageError(f"{problem}: {lost} could not be stored; the same command computes them again")
         with answers_within(self._storage, self._patience):
             self._storage.release(self._sweep_id)
 
-    def _again(self, number: int, reason: str) -> None:
+    def _requeue(self, number: int, reason: str) -> None:
         """Hand out a cohort once more, before all others."""
-        cohort_id = self._flights.pop(number).cohort_id
-        self._journal.write("lost", cohort=cohort_id, times=self._losses[number], reason=reason)
-        self._panel.lost(str(number))
+        cohort_id = self._in_flight.pop(number).cohort_id
+        self._log.write("lost", cohort=cohort_id, times=self._losses[number], reason=reason)
+        self._progress.lost(number)
         if not self._rests():
-            self._guard(lambda: self._storage.lost(cohort_id, reason))
+            self._attempt(lambda: self._storage.lost(cohort_id, reason))
         self._queue.appendleft(number)
 
     def _lease(self, number: int) -> bool:
         """Take a cohort, as far as it is neither finished nor held by another driver."""
         cohort = self._cohorts[number]
         identity = self._identities[cohort.trials[0].scoring]
-        found = []
-        if not self._guard(
-            lambda: found.append(self._storage.lease(self._sweep_id, cohort.trial_ids, title(cohort), identity))
-        ):
+        lease = self._attempt(lambda: self._storage.lease(self._sweep_id, cohort.trial_ids, title(cohort), identity))
+        if lease is None:
             self._queue.appendleft(number)
             return False
-        (lease,) = found
         own = [trial for trial in cohort.trials if trial.trial_id in lease.taken]
         busy = [trial for trial in cohort.trials if trial.trial_id in lease.busy]
-        elsewhere = [t.family for t in cohort.trials if t.trial_id not in lease.taken | lease.busy]
-        self._panel.elsewhere(elsewhere)
+        finished = [t.family for t in cohort.trials if t.trial_id not in lease.taken | lease.busy]
+        self._progress.finished_elsewhere(finished)
         if own and busy:  # the rest is a cohort of its own
             rest = next(self._numbers)
             self._cohorts[rest] = Cohort(tuple(busy))
@@ -246,53 +250,56 @@ class Dispatcher:
                 del self._cohorts[number]
             return False
         self._cohorts[number] = Cohort(tuple(own))
-        self._flights[number] = _Flight(lease.cohort_id)
-        self._journal.write("leased", cohort=lease.cohort_id, title=title(cohort), members=len(own))
+        self._in_flight[number] = _InFlight(lease.cohort_id)
+        self._log.write("leased", cohort=lease.cohort_id, title=title(cohort), members=len(own))
         return True
 
     def _too_late(self, cohort: Cohort) -> bool:
         if self._settings.deadline is None:
             return False
         workers = self._plan.resources.workers
-        measured = self._panel.operations_per_second
+        measured = self._progress.operations_per_second
         rate = measured / workers if measured else self._plan.resources.flops
         return time.monotonic() + cohort_flops(cohort) / rate > self._settings.deadline
 
     def _save(self) -> None:
-        while self._unsaved and self._guard(self._store):
+        while self._unsaved:
+            if self._attempt(self._store) is None:
+                return
             self._unsaved.pop(0)
 
-    def _store(self) -> None:
+    def _store(self) -> bool:
         cohort_id, records, reference = self._unsaved[0]
         late = len(records) - self._storage.record(cohort_id, records, reference)
         if late:
             self.note(f"{counted(late, 'result')} came too late: another driver has taken the trials over.")
+        return True
 
-    def _guard(self, action: Callable[[], object]) -> bool:
-        """Run a database action; where it fails, pause."""
+    def _attempt(self, action: Callable[[], T]) -> T | None:
+        """The result of a database action; None where it fails, and then the sweep pauses."""
         try:
             with answers_within(self._storage, self._patience):
-                action()
+                result = action()
         except StorageError as error:
-            if self._trouble is None:
-                self._panel.say(f"Paused, for the database fails: {error}. Going on when it works again.")
-                self._journal.write("paused", error=str(error))
-            self._trouble = _Trouble(error)
-            return False
-        if self._trouble is not None:
-            self._trouble = None
-            self._panel.say("The database works again; going on.")
-            self._journal.write("resumed")
-        return True
+            if self._outage is None:
+                self._display.say(f"Paused, for the database fails: {error}. Going on when it works again.")
+                self._log.write("paused", error=str(error))
+            self._outage = _Outage(error)
+            return None
+        if self._outage is not None:
+            self._outage = None
+            self._display.say("The database works again; going on.")
+            self._log.write("resumed")
+        return result
 
     def _patience(self) -> float:
         return STOPPING_S if self.interrupted else ANSWER_S
 
     def _rests(self) -> bool:
         """Whether a database that failed is not asked again yet. Once the sweep is stopping, only `close` asks it."""
-        return self._trouble is not None and (self.interrupted or time.monotonic() - self._trouble.at < RECHECK_S)
+        return self._outage is not None and (self.interrupted or time.monotonic() - self._outage.at < RECHECK_S)
 
-    def _mind_errors(self, records: Sequence[Record]) -> None:
+    def _check_repeated_errors(self, records: Sequence[Record]) -> None:
         """Stop when one error comes again and again: it would go through the whole grid."""
         errors = {signature(record.error or "") for record in records if record.reason == "error"}
         if len(errors) != 1 or any(record.reason != "error" for record in records):
@@ -303,7 +310,7 @@ class Dispatcher:
         self._same_error = (error, times)
         if times >= SAME_ERRORS:
             self.repeated_error = records[0].error
-            self._journal.write("error", error=records[0].error)
+            self._log.write("error", error=records[0].error)
 
 
 def signature(error: str) -> str:

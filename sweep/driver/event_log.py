@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Journal:
+class EventLog:
     """Appends events to a file; a log that can't be written never stops a sweep.
 
     Args:

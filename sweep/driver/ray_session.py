@@ -37,7 +37,7 @@ from ray._private import ray_constants  # noqa: E402
 from ray._private import worker as ray_worker  # noqa: E402
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
 
-# What goes wrong is told by the database, the log and the panel, once and in our words.
+# The database, the event log and the display say what goes wrong, once and in our words.
 _SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
 logging.getLogger("ray").setLevel(logging.CRITICAL)
 ray_worker.print_to_stdstream = lambda *_, **__: None  # what Ray's daemons say, whatever the settings above

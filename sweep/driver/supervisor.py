@@ -23,7 +23,7 @@ from typing import IO, Any, Literal
 from sweep.command.console import shown
 from sweep.command.terminal import clear_live_display, quiet_terminal
 from sweep.driver.dispatcher import ANSWER_S, STOPPING_S, Settings
-from sweep.driver.event_log import Journal
+from sweep.driver.event_log import EventLog
 from sweep.driver.scratch import scratch_folder
 from sweep.driver.session import end_session
 from sweep.errors import RayError, StorageError
@@ -95,7 +95,7 @@ class Outcome:
 def supervise(
     task: Task,
     storage: Storage,
-    journal: Journal,
+    log: EventLog,
     tell: Callable[[str], None],
     progress: Callable[[Mapping[str, Any]], None] = lambda numbers: None,
 ) -> Outcome:
@@ -111,7 +111,7 @@ def supervise(
         PlanError: the cluster lacks what the plan asks for.
         StorageError: the database fails.
     """
-    supervisor = _Supervisor(task, storage, journal, tell, progress)
+    supervisor = _Supervisor(task, storage, log, tell, progress)
     with quiet_terminal(), supervisor.signals():
         return supervisor.run()
 
@@ -137,11 +137,11 @@ class _Supervisor:
         self,
         task: Task,
         storage: Storage,
-        journal: Journal,
+        log: EventLog,
         tell: Callable[[str], None],
         progress: Callable[[Mapping[str, Any]], None],
     ) -> None:
-        self._task, self._storage, self._journal, self._tell, self._progress = task, storage, journal, tell, progress
+        self._task, self._storage, self._log, self._tell, self._progress = task, storage, log, tell, progress
         self._first = True
         self._child: subprocess.Popen[bytes] | None = None
         self._paused = False
@@ -183,7 +183,7 @@ class _Supervisor:
         """A child has died: its terminal, the event log and its trials are put in order."""
         self._paused = False
         clear_live_display()
-        self._journal.write("died", reason=reason, errors=errors)
+        self._log.write("died", reason=reason, errors=errors)
         self._put_back(reason)
 
     def _pause(self, reason: str) -> None:
@@ -320,7 +320,7 @@ class _Supervisor:
 
     def _note(self, text: str) -> None:
         self._tell(text)
-        self._journal.write("note", text=text)
+        self._log.write("note", text=text)
 
 
 def _last_line(file: Path) -> str:

@@ -55,20 +55,20 @@ class CohortTrainable(Trainable):
         config: dict[str, Any],
         shelf: Any = None,
         device: str = "cpu",
-        marks: CheckpointFolder | None = None,
+        checkpoints: CheckpointFolder | None = None,
         threads: int = 1,
     ) -> None:
         import torch  # belongs to the workers
 
         torch.set_num_threads(threads)  # sums are rounded by it, so it must not follow from anybody's OMP_NUM_THREADS
-        self._shelf, self._device, self._marks = shelf, device, marks
+        self._shelf, self._device, self._checkpoints = shelf, device, checkpoints
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         from sweep.worker.train import cohort_steps  # torch belongs to the workers
 
         cohort = ray.get(self._shelf.get.remote(new_config["cohort"]))
-        self._work = cohort_steps(cohort, self._device, self._marks)
+        self._work = cohort_steps(cohort, self._device, self._checkpoints)
         return True
 
     def step(self) -> dict[str, Any]:
@@ -167,14 +167,14 @@ def run_cohorts(
     dispatcher: Dispatcher,
     resources: Resources,
     scratch: str,
-    marks: CheckpointFolder | None = None,
+    checkpoints: CheckpointFolder | None = None,
     whole: bool = True,
 ) -> None:
     """Run what a dispatcher hands out until it has no more or wants to stop.
 
     Args:
         scratch: an empty folder that only this user can enter, for the files of Ray.
-        marks: where and how often cohorts keep checkpoints; None for none.
+        checkpoints: folder and interval of the checkpoints; None for none.
         whole: whether the cluster must have all that the plan asks for; one that has lost machines may go on.
 
     Raises:
@@ -187,7 +187,7 @@ def run_cohorts(
                 check_cluster(resources)
             for fit in itertools.count():
                 folder = f"{scratch}/{fit}"
-                if _fit(dispatcher, resources, marks, folder) or dispatcher.must_stop():
+                if _fit(dispatcher, resources, checkpoints, folder) or dispatcher.must_stop():
                     return
                 shutil.rmtree(folder, ignore_errors=True)
     except PlanError:
@@ -198,7 +198,7 @@ def run_cohorts(
         dispatcher.abandon()
 
 
-def _fit(dispatcher: Dispatcher, resources: Resources, marks: CheckpointFolder | None, scratch: str) -> bool:
+def _fit(dispatcher: Dispatcher, resources: Resources, checkpoints: CheckpointFolder | None, scratch: str) -> bool:
     """Run some cohorts; Ray Tune remembers every one, so it starts afresh now and then. Returns whether all is done."""
     here = on_node(ray.get_runtime_context().get_node_id())
     shelf = ray.remote(num_cpus=0)(CohortShelf).options(scheduling_strategy=here).remote()
@@ -206,7 +206,7 @@ def _fit(dispatcher: Dispatcher, resources: Resources, marks: CheckpointFolder |
     places = sum(int(node["Resources"].get("CPU", 0) // resources.cores) for node in ray.nodes() if node["Alive"])
     trainable = tune.with_resources(
         tune.with_parameters(
-            CohortTrainable, shelf=shelf, device=resources.device, marks=marks, threads=int(resources.cores)
+            CohortTrainable, shelf=shelf, device=resources.device, checkpoints=checkpoints, threads=int(resources.cores)
         ),
         {"cpu": resources.cores, "gpu": resources.gpus},
     )

@@ -8,6 +8,7 @@ from search_spaces.experiment import Experiment, experiments
 from search_spaces.trial import trial_of
 from sweep.command.console import counted
 from sweep.planning.cost import training_flops
+from sweep.planning.estimate import seconds_left
 from sweep.storage import LEASE_S, Storage
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ def read_status(storage: Storage) -> dict[str, Any]:
         cohort["started_at"] = cohort["started_at"].isoformat(timespec="seconds")
     now, sweeps = storage.now(), storage.sweeps()
     alive = sweeps[sweeps["finished_at"].isna() & (sweeps["last_heartbeat"] > now - timedelta(seconds=LEASE_S))]
-    rate, hours = _pace(trials, attempts, alive["started_at"].min(), now) if len(alive) and running else (None, None)
+    rate, hours = None, None
+    if len(alive) and running:
+        rate, hours = _pace(trials, attempts, storage.in_flight(), alive["started_at"].min(), now)
     last = attempts[attempts["trial_id"].isin(trials.loc[trials["state"] == "FAILED", "trial_id"])]
     last = last.groupby("trial_id").tail(1)
     return {
@@ -90,25 +93,37 @@ def _spent(attempts: "pd.DataFrame") -> dict[str, float]:
 
 
 def _pace(
-    trials: "pd.DataFrame", attempts: "pd.DataFrame", since: datetime, now: datetime
+    trials: "pd.DataFrame", attempts: "pd.DataFrame", in_flight: "pd.DataFrame", since: datetime, now: datetime
 ) -> tuple[float | None, tuple[float, float] | None]:
-    """Cells a minute, and the hours that are left, from what was finished since a moment."""
+    """Trials a minute, and the hours that are left, from what was done since a moment, in flight or finished."""
     measured = trials["started_at"].notna() & (trials["duration_s"] > 0)
     recent = trials[trials["state"].isin(["COMPLETE", "DIVERGED"]) & (trials["finished_at"] >= since) & measured]
     work = _operations(trials)
-    done = float(work[recent.index].sum())
-    seconds = (now - recent["started_at"].min()).total_seconds()
-    if not (done > 0 and seconds > 0):  # nothing yet, or networks and times that can't be
+    begun = trials["trial_id"].map(in_flight.set_index("trial_id")["progress"]).fillna(0.0)
+    done = float(work[recent.index].sum() + (work * begun).sum())
+    seconds = (now - min(recent["started_at"].min(), in_flight["started_at"].min(), key=_earliest)).total_seconds()
+    left = float((work * (1 - begun))[trials["state"].isin(["WAITING", "RUNNING"])].sum())
+    estimate = seconds_left(done, seconds, left)
+    if estimate is None:  # nothing yet, or networks and times that can't be
         return None, None
+    spread = _spread(recent, work, attempts)
+    hours = (estimate * (1 - spread) / 3600, estimate * (1 + spread) / 3600)
+    return len(recent) / seconds * 60, hours
+
+
+def _earliest(moment: "pd.Timestamp") -> float:
+    """A sort key by which no time comes last."""
+    return moment.timestamp() if moment == moment else float("inf")
+
+
+def _spread(recent: "pd.DataFrame", work: "pd.Series", attempts: "pd.DataFrame") -> float:
+    """Uncertainty of the time left, as a share of it, from how unlike the rates of cohorts are."""
     ended = attempts[attempts["outcome"].isin(["COMPLETE", "DIVERGED"])].drop_duplicates("trial_id", keep="last")
     cohort = recent["trial_id"].map(ended.set_index("trial_id")["cohort_id"])
     pieces = recent.assign(work=work[recent.index]).groupby(cohort)[["work", "duration_s"]].sum()
-    rates = pieces["work"] / pieces["duration_s"]  # of one cohort
+    rates = pieces["work"] / pieces["duration_s"]
     spread = 2 * float(rates.std()) / len(rates) ** 0.5 / float(rates.mean()) if len(rates) > 1 else 1.0
-    spread = min(max(spread, _LEAST_SPREAD), 0.9)
-    pace = done / seconds
-    left = float(work[trials["state"].isin(["WAITING", "RUNNING"])].sum()) / pace / 3600
-    return len(recent) / seconds * 60, (left * (1 - spread), left * (1 + spread))
+    return min(max(spread, _LEAST_SPREAD), 0.9)
 
 
 def _operations(trials: "pd.DataFrame") -> "pd.Series":

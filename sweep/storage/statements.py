@@ -27,7 +27,7 @@ from sweep.records import Record
 from sweep.storage import tables
 
 DRIVER_DIED = "its driver died"
-LEASE_S = 60.0  # without a sign of life, after which a driver counts as dead
+LEASE_S = 60.0  # seconds without a heartbeat after which a driver counts as dead
 
 
 def finished(connection: Connection, identity: ScoreIdentity, among: Collection[str] | None = None) -> set[str]:
@@ -46,23 +46,27 @@ def finished(connection: Connection, identity: ScoreIdentity, among: Collection[
     return found
 
 
-def silent(now: datetime) -> ColumnElement[bool]:
+def lease_expired(now: datetime) -> ColumnElement[bool]:
     """Whether the driver of a row of `sweeps` counts as dead.
 
-    A sign of life from the future is none: the clock was wrong then, and a driver that lives gives another one soon.
+    A heartbeat from the future does not count: the clock was wrong then, and a driver that lives sends another soon.
     """
     heartbeat, lease = tables.sweeps.c.last_heartbeat, timedelta(seconds=LEASE_S)
     return or_(heartbeat.is_(None), heartbeat < now - lease, heartbeat > now + lease)
 
 
-def alive(connection: Connection, cohort_ids: Collection[int], but: int, now: datetime) -> set[int]:
+def held_by_living_drivers(connection: Connection, cohort_ids: Collection[int], but: int, now: datetime) -> set[int]:
     """Which of these cohorts a driver holds that lives, the one with the number `but` left out."""
     c = tables.cohorts.c
-    query = select(c.cohort_id).join(tables.sweeps).where(c.cohort_id.in_(cohort_ids), c.sweep_id != but, ~silent(now))
+    query = (
+        select(c.cohort_id)
+        .join(tables.sweeps)
+        .where(c.cohort_id.in_(cohort_ids), c.sweep_id != but, ~lease_expired(now))
+    )
     return set(connection.scalars(query)) if cohort_ids else set()
 
 
-def start(connection: Connection, sweep_id: int, trial_ids: Collection[str], title: str, now: datetime) -> int:
+def start_cohort(connection: Connection, sweep_id: int, trial_ids: Collection[str], title: str, now: datetime) -> int:
     """Mark trials as running in a new cohort; each gets an attempt."""
     _close_attempts(connection, trial_ids, "LOST", now, DRIVER_DIED, died=True)
     cohort = {"sweep_id": sweep_id, "title": title, "members": len(trial_ids), "progress": 0.0, "started_at": now}
@@ -80,7 +84,9 @@ def start(connection: Connection, sweep_id: int, trial_ids: Collection[str], tit
     return cohort_id
 
 
-def put(connection: Connection, records: Sequence[Record], reference: Reference | None, now: datetime) -> None:
+def write_records(
+    connection: Connection, records: Sequence[Record], reference: Reference | None, now: datetime
+) -> None:
     """Write records: states, attempts, scores and sheets, each kind in one go."""
     if not records:
         return
@@ -150,7 +156,7 @@ def _last_heartbeat(table: Table, now: datetime) -> ColumnElement[datetime]:
     return case((heartbeat.is_(None), now), (heartbeat < own.started_at, own.started_at), else_=heartbeat)
 
 
-def put_back(
+def requeue(
     connection: Connection,
     cohort_ids: Sequence[int | None],
     outcome: str,
@@ -174,17 +180,17 @@ def put_back(
         before = case((scored, "COMPLETE"), else_="WAITING")
         connection.execute(update(t).where(held).values(state=before, cohort_id=None))
         if cohort_id is not None:
-            end(connection, cohort_id, _last_heartbeat(tables.cohorts, now) if died else now)
+            end_cohort(connection, cohort_id, _last_heartbeat(tables.cohorts, now) if died else now)
 
 
-def end(connection: Connection, cohort_id: int, now: datetime | ColumnElement[datetime]) -> None:
+def end_cohort(connection: Connection, cohort_id: int, now: datetime | ColumnElement[datetime]) -> None:
     """A cohort is in flight no more."""
     c = tables.cohorts.c
     this = (c.cohort_id == cohort_id) & c.ended_at.is_(None)
     connection.execute(update(tables.cohorts).where(this).values(ended_at=now))
 
 
-def end_empty(connection: Connection, cohort_ids: Collection[int], now: datetime) -> None:
+def end_empty_cohorts(connection: Connection, cohort_ids: Collection[int], now: datetime) -> None:
     """End cohorts that hold no trial any more."""
     c = tables.cohorts.c
     holds = exists().where(tables.trials.c.cohort_id == c.cohort_id)

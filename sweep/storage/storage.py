@@ -1,7 +1,7 @@
 """What a results database is asked: what is declared, what is missing, who runs what, what came out.
 
-Drivers are the only writers. A driver of its own leases cohorts: a trial has one holder, and a holder that gave no
-sign of life for a while loses what it held to whoever asks next.
+Drivers are the only writers. A driver leases cohorts: a trial has one holder, and a holder without a heartbeat for
+some time loses what it held to the next driver that asks.
 """
 
 import itertools
@@ -153,7 +153,9 @@ class Storage:
             rows = connection.execute(asked.with_for_update(skip_locked=True)).all()
             # A statement after the locks sees the cohorts of all the locked rows. In a join with them, a row that was
             # leased while the statement ran would come with the cohorts and holders of before that lease.
-            alive = statements.alive(connection, {row.cohort_id for row in rows} - {None}, sweep_id, now)
+            alive = statements.held_by_living_drivers(
+                connection, {row.cohort_id for row in rows} - {None}, sweep_id, now
+            )
             ended = {row.trial_id for row in rows if row.state not in ("WAITING", "RUNNING")}
             rest = select(t.trial_id).where(t.trial_id.in_(set(trial_ids) - {row.trial_id for row in rows}))
             unseen = set(connection.scalars(rest))  # another driver has its hands on them
@@ -162,8 +164,8 @@ class Storage:
             if unseen - finished:  # two drivers that ask at the same time would cut the cohort into pieces
                 own = []
             taken = frozenset(row.trial_id for row in own)
-            cohort_id = statements.start(connection, sweep_id, taken, title, now) if taken else None
-            statements.end_empty(connection, {row.cohort_id for row in own} - {None}, now)
+            cohort_id = statements.start_cohort(connection, sweep_id, taken, title, now) if taken else None
+            statements.end_empty_cohorts(connection, {row.cohort_id for row in own} - {None}, now)
         return Lease(cohort_id, taken, frozenset(trial_ids) - taken - finished)
 
     def heartbeat(self, sweep_id: int, progress: Mapping[int, float]) -> None:
@@ -195,16 +197,16 @@ class Storage:
             held = select(tables.trials.c.trial_id).where(tables.trials.c.cohort_id == cohort_id)
             own = set(connection.scalars(held.with_for_update()))
             records = [record for record in records if record.trial_id in own]
-            statements.put(connection, records, reference, now)
+            statements.write_records(connection, records, reference, now)
             if len(records) < len(own):
-                statements.put_back(connection, [cohort_id], "LOST", now, "no record of it came back")
-            statements.end(connection, cohort_id, now)
+                statements.requeue(connection, [cohort_id], "LOST", now, "no record of it came back")
+            statements.end_cohort(connection, cohort_id, now)
         return len(records)
 
     def lost(self, cohort_id: int, error: str) -> None:
         """Put the trials of a cohort whose worker died back to what they were."""
         with self._database.write(brief=True) as connection:
-            statements.put_back(connection, [cohort_id], "LOST", self._database.now(connection), error)
+            statements.requeue(connection, [cohort_id], "LOST", self._database.now(connection), error)
 
     def release(
         self,
@@ -225,14 +227,14 @@ class Storage:
             query = select(c.cohort_id).join(tables.sweeps).where(c.ended_at.is_(None))
             if sweep_id is not None:
                 found = list(connection.scalars(query.where(c.sweep_id == sweep_id)))
-                statements.put_back(connection, found, outcome, now, error)
+                statements.requeue(connection, found, outcome, now, error)
                 return
             if not self.is_file:  # a file has one driver, the one that asks
-                query = query.where(statements.silent(now))
+                query = query.where(statements.lease_expired(now))
             dead: list[int | None] = list(connection.scalars(query))
             if self.is_file:
                 dead.append(None)  # left by an older version
-            statements.put_back(connection, dead, "LOST", now, statements.DRIVER_DIED, died=True)
+            statements.requeue(connection, dead, "LOST", now, statements.DRIVER_DIED, died=True)
 
     def retry(self, reason: str | None = None) -> int:
         """Put failed trials back to waiting, all or those of one of `tables.REASONS`; returns how many."""
@@ -327,6 +329,14 @@ class Storage:
             heartbeat = row.pop("last_heartbeat")
             row["silent_s"] = max(0.0, (now - (heartbeat or row["started_at"])).total_seconds())
         return rows
+
+    def in_flight(self) -> "pd.DataFrame":
+        """Trials of cohorts in flight: trial_id, progress (0 to 1), started_at."""
+        t, c = tables.trials.c, tables.cohorts.c
+        query = select(t.trial_id, c.progress, c.started_at).join_from(
+            tables.trials, tables.cohorts, t.cohort_id == c.cohort_id
+        )
+        return self._frame(query.where(c.ended_at.is_(None)))
 
     def outcomes(self) -> "pd.DataFrame":
         """Attempts that have ended, in their order: trial_id, cohort_id, outcome, reason, started_at, ended_at."""

@@ -13,8 +13,9 @@ from rich.console import Console
 
 from search_spaces.trial import Trial
 from sweep.driver.dispatcher import Dispatcher, Settings
-from sweep.driver.event_log import Journal
-from sweep.driver.progress import Panel
+from sweep.driver.display import Display
+from sweep.driver.event_log import EventLog
+from sweep.driver.progress import Progress
 from sweep.planning.plan import Resources, make_plan
 from sweep.records import Record
 from sweep.storage import Storage
@@ -57,8 +58,11 @@ class Histories(RuleBasedStateMachine):
         sweep_id = self.storage.declare("any", {}, {}, "1")
         self.storage.add_trials(sweep_id, plan.trials)
         self.known |= ids
-        panel = Panel(Console(file=io.StringIO()), self.storage.counts(ids), 1)
-        self.running = Dispatcher(plan, self.storage, sweep_id, IDENTITIES, panel, Journal(None), Settings())
+        progress = Progress(self.storage.counts(ids), 1)
+        display = Display(Console(file=io.StringIO()), progress)
+        self.running = Dispatcher(
+            plan, self.storage, sweep_id, IDENTITIES, progress, display, EventLog(None), Settings()
+        )
 
     @rule()
     def hand_out(self) -> None:

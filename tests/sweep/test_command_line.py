@@ -371,8 +371,9 @@ def test_what_cant_be_printed_stops_nothing(capfd: pytest.CaptureFixture[str]) -
     """A closed pipe mutes, a full disk swallows a line, and rich's way to tell of a closed pipe counts as one."""
     code = (
         "import io, os; from rich.console import Console;"
-        "from sweep.command.console import say; from sweep.driver.progress import Panel;"
-        "panel = Panel(Console(), {}, 1.0); panel.say('one'); say('two'); panel.say('three'); os.write(2, b'alive')"
+        "from sweep.command.console import say; from sweep.driver.display import Display;"
+        "from sweep.driver.progress import Progress; shown = Display(Console(), Progress({}, 1.0));"
+        "shown.say('one'); say('two'); shown.say('three'); os.write(2, b'alive')"
     )
     reading, writing = os.pipe()
     os.close(reading)

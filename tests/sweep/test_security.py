@@ -20,7 +20,7 @@ from made_trials import NO_IDENTITY, complete, put, trial, trials, write_space
 
 import reports.__main__
 from sweep.__main__ import main
-from sweep.driver.event_log import Journal
+from sweep.driver.event_log import EventLog
 from sweep.driver.hook import notify
 from sweep.driver.scratch import scratch_folder
 from sweep.planning.cohorts import Cohort
@@ -111,7 +111,7 @@ def test_files_are_made_with_the_umask_of_the_user(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         Storage(f"sqlite:///{tmp_path}/runs/x.db", create=True).close()
-        Journal(tmp_path / "runs" / "log.jsonl").write("event")
+        EventLog(tmp_path / "runs" / "log.jsonl").write("event")
         cohort = Cohort(tuple(trials(1)))
         training = new_training(cohort, torch.zeros(50, 1024))
         Checkpoints(tmp_path / "runs" / "checkpoints", cohort, torch.device("cpu")).save(training, 1.0, {})

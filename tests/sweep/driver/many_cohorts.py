@@ -22,8 +22,9 @@ from rich.console import Console
 
 from sweep.driver import tune
 from sweep.driver.dispatcher import Dispatcher, Settings
-from sweep.driver.event_log import Journal
-from sweep.driver.progress import Panel
+from sweep.driver.display import Display
+from sweep.driver.event_log import EventLog
+from sweep.driver.progress import Progress
 from sweep.driver.scratch import scratch_folder
 from sweep.planning.cohorts import Cohort
 from sweep.planning.plan import Plan, Resources
@@ -73,8 +74,9 @@ def send(folder: Path, n: int) -> list[int]:
     storage = Storage(f"sqlite:///{folder}/results.db", create=True)
     storage.add_trials(storage.declare("many", {}, {}, "1"), grid)
     plan = Plan((), grid, tuple(Cohort((trial,)) for trial in grid), Resources(2, 1, 0, 2**30, 1e9))
-    panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
-    watched = Watched(plan, storage, 1, IDENTITIES, panel, Journal(None), Settings())
+    progress = Progress(storage.counts(), 1)
+    display = Display(Console(file=io.StringIO()), progress)
+    watched = Watched(plan, storage, 1, IDENTITIES, progress, display, EventLog(None), Settings())
     tune.CohortTrainable = Idle  # type: ignore[misc]
     with scratch_folder() as folder:
         tune.run_cohorts(watched, plan.resources, folder)

@@ -14,8 +14,9 @@ from rich.console import Console
 from search_spaces.trial import Trial
 from sweep.driver import dispatcher as module
 from sweep.driver.dispatcher import Dispatcher, Settings, signature
-from sweep.driver.event_log import Journal
-from sweep.driver.progress import Panel
+from sweep.driver.display import Display
+from sweep.driver.event_log import EventLog
+from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
 from sweep.planning.plan import Plan, Resources, cohort_flops
 from sweep.records import Record
@@ -55,11 +56,12 @@ def dispatcher(
     storage: Storage,
     deadline: float | None = None,
     sweep_id: int = 1,
-    journal: Journal = Journal(None),  # noqa: B008 (has no state)
+    journal: EventLog = EventLog(None),  # noqa: B008 (has no state)
 ) -> Dispatcher:
     operations = sum(map(cohort_flops, plan.cohorts))
-    panel = Panel(Console(file=io.StringIO()), storage.counts(), operations)
-    return Dispatcher(plan, storage, sweep_id, IDENTITIES, panel, journal, Settings(deadline))
+    progress = Progress(storage.counts(), operations)
+    display = Display(Console(file=io.StringIO()), progress)
+    return Dispatcher(plan, storage, sweep_id, IDENTITIES, progress, display, journal, Settings(deadline))
 
 
 def states(file: Path) -> list[str]:
@@ -112,9 +114,9 @@ class TestHandingOut:
         running = dispatcher(plan, storage, time.monotonic() + seconds / 2)
         assert [running.next() for _ in range(2)] == [0, 1]
         # Each of the two workers must be twice as fast as was thought, so both together four times.
-        monkeypatch.setattr(Panel, "operations_per_second", 3 * plan.resources.flops)
+        monkeypatch.setattr(Progress, "operations_per_second", 3 * plan.resources.flops)
         assert running.next() == "done"
-        monkeypatch.setattr(Panel, "operations_per_second", 5 * plan.resources.flops)
+        monkeypatch.setattr(Progress, "operations_per_second", 5 * plan.resources.flops)
         assert [running.next() for _ in range(2)] == [2, 3]
 
     def test_a_run_that_is_late_from_the_start_still_finishes_something(self, plan: Plan, storage: Storage) -> None:
@@ -260,7 +262,7 @@ class TestSharing:
         self, plan: Plan, storage: Storage, file: Path, second: Dispatcher, tmp_path: Path
     ) -> None:
         told = tmp_path / "log"
-        first = dispatcher(plan, storage, journal=Journal(told))
+        first = dispatcher(plan, storage, journal=EventLog(told))
         assert first.next() == 0
         assert [second.next() for _ in range(4)] == [1, 2, 3, "wait"]
         with sqlite3.connect(file) as connection:
@@ -295,7 +297,7 @@ class TestSharing:
         assert first.next() == 0
         first.started(0)
         first.progressed(0, 0.25)
-        storage.heartbeat(1, {flight.cohort_id: flight.share for flight in first._flights.values()})
+        storage.heartbeat(1, {flight.cohort_id: flight.share for flight in first._in_flight.values()})
         (cohort,) = storage.running()
         assert (cohort["title"], cohort["members"], cohort["share"]) == ("2 ebgan, 2x8 against 2x8", 2, 0.25)
         assert cohort["silent_s"] < 30
@@ -303,9 +305,10 @@ class TestSharing:
 
 class TestTelling:
     def test_the_journal_has_a_line_for_what_happened(self, plan: Plan, storage: Storage, tmp_path: Path) -> None:
-        panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
-        journal = Journal(tmp_path / "logs" / "sweep.jsonl")
-        running = Dispatcher(plan, storage, 1, IDENTITIES, panel, journal, Settings())
+        progress = Progress(storage.counts(), 1)
+        display = Display(Console(file=io.StringIO()), progress)
+        journal = EventLog(tmp_path / "logs" / "sweep.jsonl")
+        running = Dispatcher(plan, storage, 1, IDENTITIES, progress, display, journal, Settings())
         running.next()
         running.lost(0, "killed")
         running.next()
@@ -317,26 +320,27 @@ class TestTelling:
 
     def test_a_line_that_a_full_disk_cut_spoils_no_other(self, tmp_path: Path) -> None:
         file = tmp_path / "log"
-        Journal(file).write("one")
+        EventLog(file).write("one")
         with file.open("ab") as log:
             log.write(b'{"at": "20')
-        Journal(file).write("two")
-        Journal(file).write("three")
+        EventLog(file).write("two")
+        EventLog(file).write("three")
         lines = file.read_text().splitlines()
         assert [json.loads(lines[i])["event"] for i in (0, 2, 3)] == ["one", "two", "three"]
 
     def test_a_journal_that_cant_be_written_stops_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("in the way")
-        Journal(tmp_path / "file" / "log.jsonl").write("event")
-        Journal(None).write("event")
+        EventLog(tmp_path / "file" / "log.jsonl").write("event")
+        EventLog(None).write("event")
 
     def test_the_last_line_counts_and_names_the_best(self, plan: Plan, storage: Storage) -> None:
         output = io.StringIO()
         storage.add_trials(storage.declare("more", {}, {}, "1"), trials(5, space="more"))
         counts = storage.counts({trial.trial_id for trial in plan.trials})
-        panel = Panel(Console(file=output, width=200), counts, sum(map(cohort_flops, plan.cohorts)))
-        running = Dispatcher(plan, storage, 1, IDENTITIES, panel, Journal(None), Settings())
-        with panel:
+        progress = Progress(counts, sum(map(cohort_flops, plan.cohorts)))
+        display = Display(Console(file=output, width=200), progress)
+        running = Dispatcher(plan, storage, 1, IDENTITIES, progress, display, EventLog(None), Settings())
+        with display:
             for _ in range(2):
                 running.started(int(running.next()))
             running.ended(0, [complete(members(plan, 0)[0], score=9.125), failed(members(plan, 0)[1])])
@@ -347,13 +351,14 @@ class TestTelling:
         assert "cells/min" in line
 
     def test_progress_is_measured_in_operations(self, plan: Plan, storage: Storage) -> None:
-        panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
-        running = Dispatcher(plan, storage, 1, IDENTITIES, panel, Journal(None), Settings())
-        assert panel.operations_per_second is None
+        progress = Progress(storage.counts(), 1)
+        display = Display(Console(file=io.StringIO()), progress)
+        running = Dispatcher(plan, storage, 1, IDENTITIES, progress, display, EventLog(None), Settings())
+        assert progress.operations_per_second is None
         running.next()
         running.started(0)
         running.progressed(0, 0.5)
         time.sleep(0.05)
-        rate = panel.operations_per_second
+        rate = progress.operations_per_second
         assert rate is not None
         assert 0 < rate < cohort_flops(plan.cohorts[0]) / 2 / 0.05

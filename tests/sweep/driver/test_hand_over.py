@@ -14,8 +14,9 @@ from rich.console import Console
 from search_spaces.trial import Trial
 from sweep.driver import tune
 from sweep.driver.dispatcher import Dispatcher, Settings
-from sweep.driver.event_log import Journal
-from sweep.driver.progress import Panel
+from sweep.driver.display import Display
+from sweep.driver.event_log import EventLog
+from sweep.driver.progress import Progress
 from sweep.driver.scratch import scratch_folder
 from sweep.planning.cohorts import Cohort
 from sweep.planning.plan import Plan, Resources
@@ -54,8 +55,9 @@ def test_a_worker_holds_the_cohort_it_runs_and_no_other(tmp_path: Path, monkeypa
     storage = Storage(f"sqlite:///{file}", create=True)
     storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
     plan = Plan((), grid, cohorts, Resources(workers=1, cores=1, gpus=0, memory=2**30, flops=1e9))
-    panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
-    dispatcher = Dispatcher(plan, storage, 1, IDENTITIES, panel, Journal(None), Settings())
+    progress = Progress(storage.counts(), 1)
+    display = Display(Console(file=io.StringIO()), progress)
+    dispatcher = Dispatcher(plan, storage, 1, IDENTITIES, progress, display, EventLog(None), Settings())
     with scratch_folder() as folder:
         tune.run_cohorts(dispatcher, plan.resources, folder)
     assert dispatcher.failed == COHORTS * MEMBERS

@@ -24,8 +24,9 @@ from sqlalchemy import create_engine, make_url, text
 from data.mnist.dataset import ensure_mnist
 from sweep.driver import dispatcher
 from sweep.driver.dispatcher import Dispatcher, Settings
-from sweep.driver.event_log import Journal
-from sweep.driver.progress import Panel
+from sweep.driver.display import Display
+from sweep.driver.event_log import EventLog
+from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
 from sweep.planning.machine import this_machine
 from sweep.planning.plan import Plan, Resources
@@ -35,7 +36,7 @@ PATIENCE_S = 60.0
 SOON_S = 15.0
 LONGEST_S = 25.0  # for which a server hangs here
 # A driver of short patience, and one that is stopped in the middle of a transaction.
-IMPATIENT = "from sweep.driver import dispatcher\ndispatcher.BEAT_S, dispatcher.ANSWER_S = 0.5, 2.0"
+IMPATIENT = "from sweep.driver import dispatcher\ndispatcher.HEARTBEAT_S, dispatcher.ANSWER_S = 0.5, 2.0"
 STOPPED = """
 import os, signal, sys
 from sqlalchemy import text
@@ -136,9 +137,12 @@ class Sweep:
         self.storage.add_trials(sweep_id, grid)
         told = io.StringIO()
         self.said = told.getvalue
-        panel = Panel(Console(file=told, width=300), self.storage.counts(), 1)
+        progress = Progress(self.storage.counts(), 1)
+        display = Display(Console(file=told, width=300), progress)
         plan = Plan((), grid, self.cohorts, Resources(workers=2, cores=1, gpus=0, memory=2**30, flops=1e9))
-        self.running = Dispatcher(plan, self.storage, sweep_id, IDENTITIES, panel, Journal(None), Settings())
+        self.running = Dispatcher(
+            plan, self.storage, sweep_id, IDENTITIES, progress, display, EventLog(None), Settings()
+        )
         assert self.running.next() == 0
 
     def end(self, number: int) -> None:

@@ -15,8 +15,9 @@ from sqlalchemy import make_url
 
 from sweep.driver import dispatcher
 from sweep.driver.dispatcher import Dispatcher, Settings
-from sweep.driver.event_log import Journal
-from sweep.driver.progress import Panel
+from sweep.driver.display import Display
+from sweep.driver.event_log import EventLog
+from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
 from sweep.planning.plan import Plan, Resources
 from sweep.storage import Storage
@@ -31,9 +32,10 @@ def test_results_wait_until_the_server_is_back(own_server: Any, monkeypatch: pyt
     sweep_id = storage.declare("tiny", {}, {}, "1")
     storage.add_trials(sweep_id, grid)
     told = io.StringIO()
-    panel = Panel(Console(file=told, width=300), storage.counts(), 1)
+    progress = Progress(storage.counts(), 1)
+    display = Display(Console(file=told, width=300), progress)
     plan = Plan((), grid, cohorts, Resources(workers=2, cores=1, gpus=0, memory=2**30, flops=1e9))
-    running = Dispatcher(plan, storage, sweep_id, IDENTITIES, panel, Journal(None), Settings())
+    running = Dispatcher(plan, storage, sweep_id, IDENTITIES, progress, display, EventLog(None), Settings())
     assert running.next() == 0
 
     os.kill(own_server.get_pid(), signal.SIGKILL)

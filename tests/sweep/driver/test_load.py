@@ -18,8 +18,9 @@ from rich.console import Console
 from sqlalchemy import event
 
 from sweep.driver.dispatcher import Dispatcher, Settings
-from sweep.driver.event_log import Journal
-from sweep.driver.progress import Panel
+from sweep.driver.display import Display
+from sweep.driver.event_log import EventLog
+from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
 from sweep.planning.plan import Plan, Resources
 from sweep.storage import Storage, sqlite_file
@@ -100,8 +101,9 @@ def test_the_memory_of_a_driver_is_flat_over_thousands_of_cohorts(
     event.listen(storage._database.reader, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
     sweep_id = storage.declare("tiny", {}, {}, "1")
     storage.add_trials(sweep_id, grid)
-    panel = Panel(Console(file=io.StringIO()), storage.counts(), 1)
-    running = Dispatcher(plan, storage, sweep_id, IDENTITIES, panel, Journal(tmp_path / "log"), Settings())
+    progress = Progress(storage.counts(), 1)
+    display = Display(Console(file=io.StringIO()), progress)
+    running = Dispatcher(plan, storage, sweep_id, IDENTITIES, progress, display, EventLog(tmp_path / "log"), Settings())
     seen = []
     for i in range(n):
         number = running.next()

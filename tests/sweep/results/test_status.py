@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from made_trials import IDENTITY, complete, failed, lease, put, trial, trials
 
+from sweep.driver.progress import Progress
 from sweep.results.status import read_status, status_text
 from sweep.storage import Storage
 
@@ -28,7 +29,7 @@ def storage(file: Path) -> Storage:
 def back_date(file: Path) -> None:
     """The sweep and what it has finished began a minute ago."""
     with sqlite3.connect(file) as connection:
-        for table in ("sweeps", "trials", "attempts"):
+        for table in ("sweeps", "trials", "attempts", "cohorts"):
             connection.execute(
                 f"UPDATE {table} SET started_at = strftime('%Y-%m-%d %H:%M:%f000', started_at, '-{SECONDS} seconds')"
             )
@@ -54,11 +55,27 @@ def test_a_running_sweep_shows_its_cohorts_its_pace_and_what_is_left(storage: St
     assert (running["title"], running["share"], running["pid"], running["alive"]) == ("one gan", 0.5, os.getpid(), True)
     assert found["cells_per_minute"] == pytest.approx(5 / SECONDS * 60, rel=0.1)
     low, high = found["hours_left"]
-    # Five of ten cells took a minute; the other five are nearly of the same size.
-    assert low < SECONDS / 3600 < high
+    # Five and a half of ten trials took a minute; the other four and a half are nearly of the same size.
+    assert low < 4.5 / 5.5 * SECONDS / 3600 < high
     text = status_text(found)
     assert "running: one gan: 50% since" in text
     assert "cells/min" in text
+
+
+def test_cohorts_in_flight_count_as_they_do_in_the_live_display(storage: Storage, file: Path) -> None:
+    """One cohort is half done, and nothing has ended: both say that the rest takes as long again, and its neighbour."""
+    grid = trials(10)
+    first = lease(storage, grid[:5])
+    storage.heartbeat(1, {first: 0.5})
+    back_date(file)
+    found = read_status(storage)
+    low, high = found["hours_left"]
+    shown = Progress(storage.counts(), 10.0)
+    shown.started(0, "five", 5.0)
+    shown.progressed(0, 0.5)
+    shown._start -= SECONDS
+    assert shown.seconds_left == pytest.approx(3 * SECONDS, rel=0.01)
+    assert (low + high) / 2 * 3600 == pytest.approx(3 * SECONDS, rel=0.1)
 
 
 def test_a_driver_that_is_silent_is_told(storage: Storage, file: Path) -> None:
