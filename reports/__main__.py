@@ -77,7 +77,7 @@ def default_folder(storage: "Storage") -> Path:
 
 
 def write_report(storage: "Storage", out: Path, most_sheets: int | None) -> int:
-    from reports.folder import staging
+    from reports.page.output_folder import staging
     from sweep.command.console import say, shown
 
     try:
@@ -96,12 +96,12 @@ def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None) ->
         most_sheets: of each family; None for all.
     """
     from reports.explorer.data import listed
-    from reports.explorer.fragment import explore
+    from reports.explorer.html import explore
     from reports.explorer.sheets import spread, write_sheets
-    from reports.folder import PAGE
-    from reports.page import render_page
+    from reports.page.output_folder import PAGE
+    from reports.page.page import render_page
+    from reports.page.summary import query_lines, summary
     from reports.report import as_files, make_sections
-    from reports.summary import query_lines, summary
     from sweep.results.spreadsheet import table_for_spreadsheet
 
     query = query_lines(storage.url.render_as_string(hide_password=True))

@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reports import captions
-from reports.analysis import analysis_plates
-from reports.course import NO_STEPS, equilibrium
-from reports.curves import draw_equilibrium
-from reports.figures import draw_best, draw_layers, draw_margins, draw_optimizers, encode
-from reports.first_part import known
-from reports.folder import PAGE
-from reports.grids import Grid, split_grids
-from reports.histogram import layer_histograms, optimizer_histograms
-from reports.plate import Plate
-from reports.samples import best_trials, margin_trials, read_sheet
-from reports.statistics import shares_above
+from reports.figures import captions
+from reports.figures.analysis import analysis_plates
+from reports.figures.figure import Plate
+from reports.figures.histogram import draw_best, draw_layers, draw_margins, draw_optimizers, encode
+from reports.figures.survival import draw_equilibrium
+from reports.numbers.histogram import layer_histograms, optimizer_histograms
+from reports.numbers.learning_curves import NO_STEPS, equilibrium
+from reports.numbers.prefix import known
+from reports.numbers.samples import best_trials, margin_trials, read_sheet
+from reports.numbers.shares import shares_above
+from reports.numbers.study import Grid, split_grids
+from reports.page.output_folder import PAGE
 
 ReadSheets = Callable[[Sequence[str]], Mapping[str, bytes]]
 Convert = Callable[[pd.DataFrame], pd.DataFrame]
@@ -40,7 +40,7 @@ def make_sections(results: pd.DataFrame, read_sheets: ReadSheets, steps: pd.Data
 
     Args:
         read_sheets: gives the PNG bytes of sample sheets by trial id, as far as there are any.
-        steps: as in `reports.course.course`.
+        steps: as in `reports.numbers.learning_curves.course`.
     """
     grids = split_grids(results)
     return [

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from reports.grids import DIVERGED, FAILED, SCORED, UNSCORED, WAITING
-from reports.labels import AXES, in_order, short
+from reports.names import AXES, in_order, short
+from reports.numbers.study import DIVERGED, FAILED, SCORED, UNSCORED, WAITING
 
 MOST_VALUES = 12  # a number with more of them is filtered by a range
 _AXES = AXES | {"seed": "seed"}

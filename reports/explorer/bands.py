@@ -5,9 +5,9 @@ from typing import Any
 import pandas as pd
 
 from reports.explorer.presets import matching
-from reports.first_part import known
-from reports.grids import WAITING
-from reports.histogram import bars, bin_edges
+from reports.numbers.histogram import bars, bin_edges
+from reports.numbers.prefix import known
+from reports.numbers.study import WAITING
 
 FIGURE = 2
 DIGITS = 3

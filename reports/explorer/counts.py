@@ -7,7 +7,7 @@ import pandas as pd
 
 from reports.explorer.presets import matching
 from reports.explorer.scores import SCORES, score_values
-from reports.labels import in_order
+from reports.names import in_order
 
 FINEST = 100  # bins; the page sums neighbours into 50, 25, 20 or 10
 

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.course import ENERGIES
 from reports.explorer.axes import axes, fixed, text
 from reports.explorer.bands import bands
 from reports.explorer.counts import full_counts
 from reports.explorer.presets import presets
 from reports.explorer.scores import SCORES
-from reports.first_part import known
-from reports.grids import SCORED, Grid
-from reports.labels import family_label, in_order
+from reports.names import family_label, in_order
+from reports.numbers.learning_curves import ENERGIES
+from reports.numbers.prefix import known
+from reports.numbers.study import SCORED, Grid
 from reports.palette import hue
 
 MOST_ROWS = 10_000
@@ -41,7 +41,7 @@ def grid_data(
         cells: `grid.cells` or `grid.margins`, not empty.
         name: what the reader chooses these cells by.
         attempts: those that ended, with `ATTEMPT_COLUMNS`; may be empty.
-        steps: as in `reports.course.course`; may be empty.
+        steps: as in `reports.numbers.learning_curves.course`; may be empty.
         sheets: ids of trials whose sample sheet lies in sheets/.
     """
     families, rows, choices = in_order(cells["family"].unique()), listed(cells), presets(cells)

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from reports.explorer.axes import text, varying
-from reports.histogram import OPTIMIZERS, RATES
-from reports.published import published_bars
+from reports.numbers.histogram import OPTIMIZERS, RATES
+from reports.numbers.published import published_bars
 
 _PANEL = ["lr", "optim_d", "optim_g"]
 Filters = dict[str, list[str]]

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.grids import DIVERGED, FAILED, SCORED
-from reports.labels import SCORE
+from reports.names import SCORE
+from reports.numbers.study import DIVERGED, FAILED, SCORED
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reports.explorer.scores import score_values
-from reports.samples import read_sheet
+from reports.numbers.samples import read_sheet
 
 FOLDER = "sheets"
 AT_ONCE = 200  # sheets in memory, about 4 MB

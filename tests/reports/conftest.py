@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from made_results import fill_database, full_results, full_steps, sheet
 
-from reports.page import render_page
+from reports.page.page import render_page
 from reports.report import Section, as_files, make_sections
 
 

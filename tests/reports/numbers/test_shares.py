@@ -1,0 +1,37 @@
+"""Shares above thirds of the real-data score, against pandas and by hand."""
+
+import pandas as pd
+import pytest
+from made_results import REAL_SCORE, cell, full_results, results
+
+from reports.numbers.prefix import known
+from reports.numbers.shares import shares_above
+from reports.numbers.study import split_grids
+
+
+def shares(rows: pd.DataFrame) -> pd.DataFrame:
+    (grid,) = split_grids(rows)
+    return shares_above(known(grid.cells), grid.cells, REAL_SCORE)
+
+
+def test_shares_agree_with_pandas() -> None:
+    rows = full_results()
+    table = shares(rows).set_index(["family", "fraction"])
+    for family, group in rows.groupby("family"):
+        assert table.loc[(family, "1/3"), "share"] == (group["score"] > REAL_SCORE / 3).mean()
+        assert table.loc[(family, "2/3"), "share"] == (group["score"] > 2 * REAL_SCORE / 3).mean()
+
+
+def test_diverged_and_failed_cells_count_as_not_above_and_missing_ones_not_at_all() -> None:
+    table = shares(results([cell(6.0), cell(5.0), cell(state="DIVERGED"), cell(state="FAILED"), cell()]))
+    third = table.iloc[0]
+    assert (third["declared"], third["cells"], third["above"]) == (5, 4, 1)  # a score of exactly a third is not above
+    assert third["threshold"] == pytest.approx(5.0)
+    assert (third["share"], third["low"], third["high"]) == (0.25, 0.2, 0.4)  # the fifth may be above or not
+
+
+def test_a_family_without_finished_cells_has_no_share() -> None:
+    table = shares(results([cell(6.0), cell(family="ebgan")]))
+    waiting = table[table["family"] == "ebgan"]
+    assert list(waiting["cells"]) == [0, 0] and waiting["share"].isna().all()
+    assert list(table["family"]) == ["gan", "gan", "ebgan", "ebgan"]
