@@ -36,7 +36,7 @@ def numbers_of(folder: Path) -> dict[str, Any]:
     page = (folder / "index.html").read_text(encoding="utf-8")
     return {
         "findings": {name: sentences(page, name) for name in ("findings", "compared")},
-        "tables": {path.name: columns(pd.read_csv(path)) for path in sorted(folder.glob("*.csv"))},
+        "tables": {path.name: columns(in_one_order(pd.read_csv(path))) for path in sorted(folder.glob("*.csv"))},
         "explorer": [explored(data) for data in explorer_data(page)["grids"]],
         "sheets": len(list((folder / "sheets").iterdir())),
     }
@@ -48,6 +48,21 @@ def sentences(page: str, name: str) -> list[list[str]]:
     items = re.findall(r"<li.*?>(.*?)</li>", found, re.DOTALL)
     plain = [" ".join(html.unescape(re.sub(r"<[^>]*>", "", item)).split()) for item in items]
     return [[re.split(r" puts|:", item)[0], *re.findall(r"[+-]?\d[\d.,]*\d|\d", item)] for item in plain]
+
+
+def in_one_order(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table about axes, sorted: in which order axes stand, and which of a pair comes first, is free."""
+    if "axis" not in table:
+        return table
+    by = ["axis", "other"] if "other" in table else ["axis"]
+    table = table.astype({name: str for name in ("value", "other_value") if name in table})
+    if "other" in table:
+        swapped = table["other"].notna() & (table["other"] < table["axis"])
+        for one, other in (("axis", "other"), ("value", "other_value")):
+            if one in table:
+                table.loc[swapped, [one, other]] = table.loc[swapped, [other, one]].to_numpy()
+    by += [name for name in ("value", "other_value") if name in table]
+    return table.sort_values(["family", *by], key=lambda column: column.astype(str), ignore_index=True)
 
 
 def columns(table: pd.DataFrame) -> dict[str, Any]:
