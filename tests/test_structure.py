@@ -19,7 +19,7 @@ MAY_USE = {
     "models": set(),
     "metrics": set(),
     "sweep": {"search_spaces", "data", "models", "metrics"},
-    "reports": set(),
+    "reports": {"search_spaces", "data.sample_sheet"},
     "benchmarks": {"search_spaces", "data", "models", "metrics", "sweep"},  # used by nobody
 }
 # Entry points bring together what the packages keep apart.

@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from reports.explorer.data import ATTEMPT_COLUMNS, grid_data
-from reports.explorer.presets import published
+from reports.explorer.data import ATTEMPT_COLUMNS, study_data
 from reports.numbers.learning_curves import NO_STEPS
-from reports.numbers.study import Grid
+from reports.numbers.prefix import finished_prefix
+from reports.numbers.study import Study
 
 _HERE = Path(__file__).parent
 # In order: each uses only what stands before it.
@@ -27,7 +27,7 @@ SCRIPTS = (
 
 @dataclass(frozen=True)
 class Explorer:
-    """What goes into the page, and the source that its security policy has to allow as a script."""
+    """A part of the page, and the source that the page's security policy has to allow as a script."""
 
     html: Markup
     script_source: str
@@ -37,29 +37,32 @@ NO_ATTEMPTS = pd.DataFrame(columns=ATTEMPT_COLUMNS)
 
 
 def explore(
-    grids: Sequence[Grid],
+    studies: Sequence[Study],
     url: str,
     sheets: Collection[str],
     attempts: pd.DataFrame = NO_ATTEMPTS,
     steps: pd.DataFrame = NO_STEPS,
 ) -> Explorer | None:
-    """The explorer of these grids and their margin studies; None where there is no cell at all.
+    """The explorer of these studies and of their margins; None where there is no trial at all.
 
     Args:
         url: of the database, without a password; it stands in the commands that repeat a trial.
-        sheets, attempts, steps: as in `grid_data`.
+        sheets, attempts, steps: as in `study_data`.
     """
     parts = [
-        grid_data(grid, cells, name, attempts, steps, sheets)
-        for grid in grids
-        for name, cells in ((f"{grid.folder} grid", grid.cells), (f"{grid.folder} margins", grid.margins))
-        if len(cells)
+        study_data(study, trials, prefix, name, attempts, steps, sheets)
+        for study in studies
+        for name, trials, prefix in (
+            (f"{study.name} grid", study.trials, study.prefix),
+            (f"{study.name} margins", study.margins, finished_prefix(study.margins)),
+        )
+        if len(trials)
     ]
-    return render({"database": shlex.quote(url), "published": published(), "grids": parts}) if parts else None
+    return render({"database": shlex.quote(url), "grids": parts}) if parts else None
 
 
 def render(data: dict[str, Any]) -> Explorer:
-    """The fragment for what the script reads; no `<` is left in the data, so nothing in it can end its element."""
+    """The explorer for the data that its script reads; it has no `<` left, so nothing in it ends its element."""
     script = _script()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
@@ -73,7 +76,7 @@ def render(data: dict[str, Any]) -> Explorer:
 
 
 def _script() -> str:
-    """All files as one function, so that nothing of them can be reached from outside."""
+    """All scripts as one function, so that nothing of them can be reached from outside."""
     files = "\n".join(_read(f"{name}.js") for name in SCRIPTS)
     return f'\n(() => {{\n"use strict";\n{files}}})();\n'
 

@@ -1,7 +1,7 @@
-"""Families beside each other: effect sizes with intervals, from resampling shapes (docs/statistics.md).
+"""Families compared: effect sizes with intervals, from resampling shapes (docs/statistics.md).
 
-Cells of one shape are alike, so whole shapes are resampled, not cells: a cluster bootstrap with percentile intervals.
-They say how far another set of shapes and seeds could have moved the numbers, also where a grid is finished.
+Trials of one shape are alike, so whole shapes are resampled instead of trials: a cluster bootstrap with percentile
+intervals. They say how far another set of shapes and seeds could have moved the numbers, even for a finished grid.
 """
 
 from collections.abc import Iterator
@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 from scipy.stats import bootstrap
 
-from reports.names import AXES, family_label
-from reports.numbers.prefix import CONFIDENCE, SHAPE
+from reports.names import family_label
+from reports.numbers.prefix import CONFIDENCE
+from search_spaces.experiments.mnist_gan import MNIST_GAN
 
 RESAMPLES = 1999
-CLUSTERS = 256  # at most; of more shapes, several go into one
-MOST_PAIRED = 2048  # cells whose differences are paired one by one
+CLUSTERS = 256  # clusters at most; more shapes than that share clusters
+MOST_PAIRED = 2048  # differences at most whose pairs are written down one by one
 STEPS = 4096
 FAIR = "GAN with Adam, 0.001"
-_PAIRED_BY = [axis for axis in AXES if axis != "pt_weight"] + ["seed"]
+_PAIRED_BY = [axis for axis in MNIST_GAN.axes if axis != "pt_weight"]
 Floats = NDArray[np.float64]
 
 
@@ -35,19 +36,20 @@ class _Side:
     cluster: NDArray[np.intp]
 
 
-def compare(chosen: pd.DataFrame, real_score: float) -> pd.DataFrame:
-    """Every comparison that the known cells allow.
+def compare(prefix: pd.DataFrame, real_score: float) -> pd.DataFrame:
+    """Every comparison that the finished prefix allows.
 
     Args:
-        chosen: known cells, with `value` and the axes.
+        prefix: the finished prefix, with `value`, `shape` and the axes.
         real_score: score of real digits, nats.
 
     Returns:
         One row per comparison and measure: one, other, pairing, cells_one, cells_other, measure, estimate, low, high,
-        p and p_holm. The two last stand beside the probability of winning: two-sided, by the bootstrap, for the
-        probability 1/2; then adjusted for all comparisons by Holm's method.
+        p and p_holm. Only the probability of winning has the last two: the two-sided bootstrap p of the hypothesis
+        that it is 1/2, and the same adjusted for all comparisons by Holm's method.
     """
-    rows = [*_paired(chosen, real_score), *_unpaired(chosen, real_score)]
+    known = prefix[prefix["value"].notna()]
+    rows = [*_paired(known, real_score), *_unpaired(known, real_score)]
     table = pd.DataFrame(rows, columns=[*_SIZES, "measure", "estimate", "low", "high", "p"])
     return table.assign(p_holm=holm(table["p"]))
 
@@ -56,7 +58,7 @@ _SIZES = ["one", "other", "pairing", "cells_one", "cells_other"]
 
 
 def holm(p: pd.Series) -> pd.Series:
-    """Holm's adjustment of those p that are there (S. Holm, 1979)."""
+    """Adjusts the p values that are there by Holm's method (S. Holm, 1979)."""
     ordered = p.dropna().sort_values()
     factors = np.arange(len(ordered), 0, -1)
     return pd.Series(np.minimum(1.0, np.maximum.accumulate(ordered * factors)), ordered.index).reindex(p.index)
@@ -68,19 +70,19 @@ def hodges_lehmann(differences: Floats) -> float:
     return float(np.median((differences[i] + differences[j]) / 2))
 
 
-def _paired(chosen: pd.DataFrame, real_score: float) -> Iterator[dict[str, Any]]:
-    """EBGAN-PT beside EBGAN, cell by cell."""
-    one, other = (chosen[chosen["family"] == family] for family in ("ebgan_pt", "ebgan"))
+def _paired(known: pd.DataFrame, real_score: float) -> Iterator[dict[str, Any]]:
+    """EBGAN-PT against EBGAN, paired by their settings."""
+    one, other = (known[known["family"] == family] for family in ("ebgan_pt", "ebgan"))
     pairs = one.merge(other, on=_PAIRED_BY, suffixes=("_one", "_other"))
     if pairs["value_one"].empty:
         return
     x, y = pairs["value_one"].to_numpy(), pairs["value_other"].to_numpy()
-    cluster = _clusters(pairs)
+    cluster = _clusters(pairs["shape_one"])
     sizes = np.bincount(cluster).astype(float)
     facts = dict(zip(_SIZES, (family_label("ebgan_pt"), family_label("ebgan"), "by cell", len(x), len(y)), strict=True))
 
-    def mean(per_cell: Floats) -> dict[str, float]:
-        sums = np.bincount(cluster, per_cell)
+    def mean(per_pair: Floats) -> dict[str, float]:
+        sums = np.bincount(cluster, per_pair)
         return _resampled(lambda c, axis=-1: sums[c].sum(axis) / sizes[c].sum(axis), len(sizes))
 
     for fraction, words in _THIRDS:
@@ -90,15 +92,16 @@ def _paired(chosen: pd.DataFrame, real_score: float) -> Iterator[dict[str, Any]]
     yield facts | {"measure": "shift of the score, nats"} | _shift(x - y, cluster, len(sizes))
 
 
-def _unpaired(chosen: pd.DataFrame, real_score: float) -> Iterator[dict[str, Any]]:
-    """EBGAN beside all GANs, and beside those with the optimisers that EBGANs had."""
-    ebgan, gan = (chosen[chosen["family"] == family] for family in ("ebgan", "gan"))
+def _unpaired(known: pd.DataFrame, real_score: float) -> Iterator[dict[str, Any]]:
+    """EBGAN against all GANs, and against those with the optimisers that EBGANs had."""
+    ebgan, gan = (known[known["family"] == family] for family in ("ebgan", "gan"))
     same = (gan["optim_g"] == "adam") & (gan["optim_d"] == "adam") & np.isclose(gan["lr"], 1e-3)
     for name, others in ((family_label("gan"), gan), (FAIR, gan[same])):
         if ebgan.empty or others.empty:
             continue
         one, other = (
-            _Side(n, rows["value"].to_numpy(), _clusters(rows)) for n, rows in (("EBGAN", ebgan), (name, others))
+            _Side(n, rows["value"].to_numpy(), _clusters(rows["shape"]))
+            for n, rows in (("EBGAN", ebgan), (name, others))
         )
         facts = dict(zip(_SIZES, ("EBGAN", name, "none", len(one.scores), len(other.scores)), strict=True))
         for fraction, words in _THIRDS:
@@ -112,14 +115,13 @@ def _unpaired(chosen: pd.DataFrame, real_score: float) -> Iterator[dict[str, Any
 _THIRDS = ((1 / 3, "difference of the share above 1/3"), (2 / 3, "difference of the share above 2/3"))
 
 
-def _clusters(cells: pd.DataFrame) -> NDArray[np.intp]:
-    """A number for the shape of every cell; where there are too many shapes, they share numbers."""
-    number = cells.groupby(SHAPE, sort=False).ngroup().to_numpy()
-    return pd.factorize(number % CLUSTERS)[0]
+def _clusters(shapes: pd.Series) -> NDArray[np.intp]:
+    """The cluster of each trial, from its shape; too many shapes share clusters."""
+    return pd.factorize(pd.factorize(shapes)[0] % CLUSTERS)[0]
 
 
 def _difference(one: _Side, other: _Side, threshold: float) -> dict[str, Any]:
-    """Of the shares above a threshold."""
+    """Difference of the shares above a threshold."""
     hits = [np.bincount(side.cluster, side.scores > threshold) for side in (one, other)]
     sizes = [np.bincount(side.cluster).astype(float) for side in (one, other)]
 
@@ -131,9 +133,9 @@ def _difference(one: _Side, other: _Side, threshold: float) -> dict[str, Any]:
 
 
 def _wins(one: _Side, other: _Side) -> dict[str, Any]:
-    """Probability that a cell of the one side scores above one of the other; ties half (Mann and Whitney, 1947)."""
+    """Probability that a trial of one side scores above one of the other; a tie is half (Mann and Whitney, 1947)."""
     sizes = [np.bincount(side.cluster).astype(float) for side in (one, other)]
-    won = np.empty((len(sizes[0]), len(sizes[1])))  # by cluster of the one and of the other side
+    won = np.empty((len(sizes[0]), len(sizes[1])))  # wins by the clusters of both sides
     for j in range(len(sizes[1])):
         values = np.sort(other.scores[other.cluster == j])
         below = (np.searchsorted(values, one.scores, "left") + np.searchsorted(values, one.scores, "right")) / 2
@@ -169,7 +171,7 @@ def _shift(differences: Floats, cluster: NDArray[np.intp], n: int) -> dict[str, 
 
 
 def _shift_of_many(differences: Floats, cluster: NDArray[np.intp], n: int) -> dict[str, Any]:
-    """The same for differences whose pairs are too many to write down, rounded to a 4,096th of their range."""
+    """The shift of differences with too many pairs to write down; they are rounded to a 4,096th of their range."""
     least = differences.min()
     step = (np.ptp(differences) / STEPS) or 1.0
     level = np.rint((differences - least) / step).astype(int)
@@ -177,12 +179,15 @@ def _shift_of_many(differences: Floats, cluster: NDArray[np.intp], n: int) -> di
     np.add.at(levels, (cluster, level), 1.0)
 
     def statistic(drawn: NDArray[np.intp], axis: int = -1) -> Floats:
-        held = _times(drawn, n) @ levels  # how many differences lie at each level
+        held = _times(drawn, n) @ levels  # number of differences at each level
         pairs = fftconvolve(held, held, axes=-1).round()  # ordered pairs by the sum of their levels
-        pairs[..., ::2] += held  # each with itself too, once it is halved
+        pairs[..., ::2] += held  # each difference with itself, which the halving below makes one pair
         below = pairs.cumsum(-1) / 2
         middle = below[..., -1:] / 2
-        lower, upper = (below < middle).sum(-1), (below <= middle).sum(-1)  # two where the number of pairs is even
+        lower, upper = (
+            (below < middle).sum(-1),
+            (below <= middle).sum(-1),
+        )  # two levels where the number of pairs is even
         result: Floats = least + step * (lower + upper) / 4
         return result
 
@@ -190,7 +195,7 @@ def _shift_of_many(differences: Floats, cluster: NDArray[np.intp], n: int) -> di
 
 
 def _resampled(statistic: Any, *sizes: int, resamples: int = RESAMPLES) -> dict[str, Any]:
-    """Estimate and interval of a function of cluster numbers."""
+    """Estimate and interval of a statistic that is a function of cluster numbers."""
     numbers = tuple(np.arange(n) for n in sizes)
     estimate = float(statistic(*numbers))
     if min(sizes) < 2:
@@ -211,7 +216,7 @@ def _resampled(statistic: Any, *sizes: int, resamples: int = RESAMPLES) -> dict[
 
 
 def _against_half(found: dict[str, Any]) -> dict[str, Any]:
-    """With the two-sided p of "neither wins more often", from the resampled values."""
+    """Adds the two-sided p of the hypothesis that neither wins more often, from the resampled values."""
     drawn = found.pop("drawn", None)
     if drawn is None:
         return found

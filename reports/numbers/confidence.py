@@ -1,19 +1,19 @@
-"""Intervals for a share of a grid of which only a random first part is known, true whenever one looks.
+"""Intervals for a share of a grid of which only a random prefix has finished; they hold at every moment of a sweep.
 
 Units, such as shapes of networks, come in a random order, without replacement. For every share m that the whole grid
 could have, a gambler bets against "the mean is m", fairly if it is; shares against which the stake ever grew to
 1 / alpha are ruled out (Waudby-Smith and Ramdas, 2024, "Estimating means of bounded random variables by betting",
-sections 4 and 5). Because the bets are fair at every moment, so is the interval: it may be read after every unit and
-the sweep stopped when one likes. What is counted already bounds the rest, so a finished grid has an interval of no
+sections 4 and 5). The bets are fair at every moment, so the interval may be read after every unit, and the sweep may
+be stopped because of what it says. What has been counted bounds the rest, so the interval of a finished grid has no
 width.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-POINTS = 1000  # shares that are tried, and one more
-MOST = 500  # bets; of more units, several go into one
-CAUTION = 0.75  # of the largest bet that can't ruin
+POINTS = 1000  # one less than the candidate shares between 0 and 1
+MOST = 500  # bets at most; more units than that are averaged in blocks
+CAUTION = 0.75  # largest bet, as a part of the one that could lose everything
 Values = NDArray[np.float64]
 
 

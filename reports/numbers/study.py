@@ -1,4 +1,4 @@
-"""Which cells may share a figure: those of one grid, trained one way and scored one way."""
+"""Studies: trials that may share a figure, since they are of one grid, trained one way and scored one way."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,44 +9,51 @@ from typing import Any
 import pandas as pd
 
 from reports.names import family_label, short
+from reports.numbers.prefix import finished_prefix
+from reports.numbers.values import DIVERGED, FAILED, SCORED, UNSCORED, WAITING, values_of
+from search_spaces.experiment import FIRST, Experiment, Score, experiment
 
-TRAINING = ["data", "steps", "batch_size", "z_dim", "beta1", "beta2", "dropout_rate", "precision"]
 IDENTITY = ["formula", "classifier", "n_samples", "z_seed"]
 MARGIN_STUDY = "mnist_margin"
-
-SCORED, DIVERGED, UNSCORED, FAILED, WAITING = "scored", "diverged", "unscored", "failed", "waiting"
 
 
 @dataclass(frozen=True)
 class Identity:
-    """How the drawn scores were made, and what real digits score the same way (nats)."""
+    """How the drawn scores were made, and what real images score the same way; None is what does not apply."""
 
-    formula: str
-    classifier: str
-    n_samples: int
-    z_seed: int
-    real_score: float
+    formula: str | None
+    classifier: str | None
+    n_samples: int | None
+    z_seed: int | None
+    real_score: float | None
 
 
 @dataclass(frozen=True)
-class Grid:
+class Study:
     """Results that may be compared with each other.
 
+    `trials`, `prefix` and `margins` have the columns of the view `results` and three more: `outcome`, `value` (what the
+    trial counts as in the score that ranks, nan for nothing) and `shape` (a number for each shape of networks).
+
     Attributes:
-        folder: folder part of the spaces' names, such as "laptop".
-        training: what all cells share, by column name.
+        name: folder part of the spaces' names, such as "laptop".
+        experiment: the kind of work.
+        training: what all trials share, by column name; settings that they do not have are left out.
         identity: None while nothing is scored.
-        declared: every trial of this grid, one row each, drawn or not.
-        cells: the drawn spaces' trials, one space per family, with a column `outcome`.
-        margins: the trials of the margin study, with a column `outcome`.
+        declared: every trial of this study, one row each, drawn or not.
+        trials: those of the drawn spaces, one space per family.
+        prefix: those on which statistics rest, as `finished_prefix` gives them.
+        margins: the trials that differ in their margin alone (figure 9).
         notes: what is left out of the figures, one sentence each.
     """
 
-    folder: str
+    name: str
+    experiment: Experiment
     training: dict[str, Any]
     identity: Identity | None
     declared: pd.DataFrame
-    cells: pd.DataFrame
+    trials: pd.DataFrame
+    prefix: pd.DataFrame
     margins: pd.DataFrame
     notes: tuple[str, ...]
 
@@ -54,13 +61,21 @@ class Grid:
     def real_score(self) -> float | None:
         return self.identity.real_score if self.identity else None
 
+    @property
+    def score(self) -> Score:
+        """The score that ranks trials."""
+        return self.experiment.scores[0]
 
-def split_grids(results: pd.DataFrame) -> list[Grid]:
-    """The grids among the rows of the view `results`, the one with most finished trials first."""
-    folders = _by_name(results["space"], _folder)
-    keys = [folders.rename("folder"), *(results[name] for name in TRAINING)]
-    grids = [_grid(str(key[0]), rows) for key, rows in results.groupby(keys, sort=True)]
-    return sorted(grids, key=lambda grid: -int(grid.declared["state"].isin(["COMPLETE", "DIVERGED"]).sum()))
+
+def split_studies(results: pd.DataFrame) -> list[Study]:
+    """The studies among the rows of the view `results`, the one with most finished trials first.
+
+    Raises:
+        UnknownExperimentError: a trial belongs to an experiment that is not installed.
+    """
+    kinds = results["experiment"] if "experiment" in results else pd.Series(FIRST, results.index, dtype=object)
+    found = [study for name, rows in results.groupby(kinds) for study in _of_one_kind(experiment(str(name)), rows)]
+    return sorted(found, key=lambda study: -int(study.declared["state"].isin(["COMPLETE", "DIVERGED"]).sum()))
 
 
 def count_states(declared: pd.DataFrame) -> pd.DataFrame:
@@ -72,8 +87,24 @@ def count_states(declared: pd.DataFrame) -> pd.DataFrame:
     return counts.reset_index().rename_axis(columns=None)
 
 
+def recipe(study: Study) -> str:
+    """How the trials were trained, in a few words; what the experiment does not have is left out."""
+    training = study.training
+    steps = f"{training['steps']:,} steps"
+    if "batch_size" in training:
+        steps += f" of {training['batch_size']} images"
+    return f"{training['data']}, {steps}" if "data" in training else steps
+
+
+def _of_one_kind(kind: Experiment, rows: pd.DataFrame) -> Iterator[Study]:
+    folders = _by_name(rows["space"], _folder)
+    keys = [folders.rename("folder"), *(rows[name] for name in kind.training_columns)]
+    for key, own in rows.groupby(keys, sort=True, dropna=False):  # a setting may be NULL: the trial still counts
+        yield _study(kind, str(key[0]), own)
+
+
 def _by_name(spaces: pd.Series, of: Callable[[str], str]) -> pd.Series:
-    """A function of names, asked once a name: there are few, on many rows."""
+    """Applies `of` once per distinct name, since there are few names on many rows."""
     return spaces.map({name: of(name) for name in spaces.unique()})
 
 
@@ -83,53 +114,63 @@ def _folder(space: str) -> str:
     return path.parent.name or path.stem
 
 
-def _grid(folder: str, declared: pd.DataFrame) -> Grid:
-    identity = _commonest_identity(declared)
-    marked = declared.assign(outcome=_outcomes(declared, identity))
+def _study(kind: Experiment, folder: str, declared: pd.DataFrame) -> Study:
+    identity = _commonest_identity(declared, kind.scores[0])
+    marked = declared.assign(outcome=_outcomes(declared, identity, kind.scores[0]), shape=_shapes(declared, kind))
+    marked = marked.assign(value=values_of(marked, kind.scores[0]))
     is_margin = _by_name(declared["space"], _stem) == MARGIN_STUDY
     drawn, undrawn = _one_space_each(marked[~is_margin])
     shown = pd.concat([drawn, marked[is_margin]])
-    return Grid(
-        folder=short(folder),
-        training={name: declared[name].iloc[0] for name in TRAINING},
+    shared = {name: declared[name].iloc[0] for name in kind.training_columns}
+    return Study(
+        name=short(folder),
+        experiment=kind,
+        training={name: value for name, value in shared.items() if pd.notna(value)},
         identity=identity,
         declared=declared,
-        cells=drawn,
+        trials=drawn,
+        prefix=finished_prefix(drawn),
         margins=marked[is_margin],
         notes=(*_space_notes(undrawn), *_score_notes(shown)),
     )
+
+
+def _shapes(trials: pd.DataFrame, kind: Experiment) -> pd.Series:
+    return trials.groupby(list(kind.shape_axes), sort=False, dropna=False).ngroup()
 
 
 def _stem(space: str) -> str:
     return re.sub(r"\.ya?ml$", "", PurePosixPath(space).name)
 
 
-def _commonest_identity(trials: pd.DataFrame) -> Identity | None:
-    is_known = trials[["score", *IDENTITY, "real_score"]].notna().all(axis=1)
-    scored = trials[(trials["state"] == "COMPLETE") & is_known]
+def _commonest_identity(trials: pd.DataFrame, score: Score) -> Identity | None:
+    scored = trials[(trials["state"] == "COMPLETE") & trials[score.name].notna() & _is_identified(trials)]
     if scored.empty:
         return None
-    groups = scored.groupby(IDENTITY)
-    key: Any = groups.size().idxmax()
-    first = groups.get_group(key).iloc[0]
-    return Identity(
-        formula=str(first["formula"]),
-        classifier=str(first["classifier"]),
-        n_samples=int(first["n_samples"]),
-        z_seed=int(first["z_seed"]),
-        real_score=float(first["real_score"]),
-    )
+    groups = scored.groupby(IDENTITY, dropna=False)
+    first = scored[groups.ngroup() == int(groups.size().to_numpy().argmax())].iloc[0]
+    facts: dict[str, Any] = {name: None if pd.isna(first[name]) else first[name] for name in [*IDENTITY, "real_score"]}
+    kinds: dict[str, Callable[[Any], Any]] = {"n_samples": int, "z_seed": int, "real_score": float}
+    return Identity(**{name: None if v is None else kinds.get(name, str)(v) for name, v in facts.items()})
 
 
-def _outcomes(trials: pd.DataFrame, identity: Identity | None) -> pd.Series:
-    """Per trial, one of the outcomes above. A score that is not finite counts as diverged."""
+def _is_identified(trials: pd.DataFrame) -> pd.Series:
+    """Whether anything is known of how a trial was scored; a trial that was not scored has no identity at all."""
+    return trials[IDENTITY].notna().any(axis=1)
+
+
+def _outcomes(trials: pd.DataFrame, identity: Identity | None, score: Score) -> pd.Series:
+    """One outcome per trial. A score that is not finite counts as diverged."""
     outcome = trials["state"].map({"DIVERGED": DIVERGED, "FAILED": FAILED, "COMPLETE": UNSCORED}).fillna(WAITING)
     if identity is None:
         return outcome
-    same = (trials[IDENTITY] == [getattr(identity, name) for name in IDENTITY]).all(axis=1)
+    same = _is_identified(trials)
+    for name in IDENTITY:
+        value = getattr(identity, name)
+        same &= trials[name].isna() if value is None else trials[name] == value
     comparable = (trials["state"] == "COMPLETE") & same
-    outcome = outcome.mask(comparable & trials["score"].notna(), SCORED)
-    return outcome.mask(comparable & trials["score"].isna(), DIVERGED)
+    outcome = outcome.mask(comparable & trials[score.name].notna(), SCORED)
+    return outcome.mask(comparable & trials[score.name].isna(), DIVERGED)
 
 
 def _one_space_each(trials: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -144,16 +185,19 @@ def _one_space_each(trials: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _space_notes(undrawn: pd.DataFrame) -> Iterator[str]:
     for row in undrawn.groupby(["space", "family"]).size().reset_index(name="n").to_dict("records"):
-        cells = f"{row['n']:,} cells of {family_label(row['family'])}"
-        yield f"{short(row['space'])} ({cells}) is left out: a larger space holds the same family."
+        trials = f"{row['n']:,} {'trial' if row['n'] == 1 else 'trials'} of {family_label(row['family'])}"
+        yield f"{short(row['space'])} ({trials}) is left out: a larger space holds the same family."
 
 
 def _score_notes(shown: pd.DataFrame) -> Iterator[str]:
     unscored = shown[shown["outcome"] == UNSCORED]
     for row in unscored.groupby(IDENTITY, dropna=False).size().reset_index(name="n").to_dict("records"):
+        n, one = f"{row['n']:,}", row["n"] == 1
         if any(pd.isna(row[name]) for name in IDENTITY):
-            yield f"{row['n']:,} complete cells have no score of their last step and are left out."
+            has = "trial has" if one else "trials have"
+            yield f"{n} complete {has} no score of the last step and {'is' if one else 'are'} left out."
             continue
         how = f"formula {row['formula']}, classifier {row['classifier'][:12]}, {row['n_samples']:,.0f} samples"
         how += f", z seed {row['z_seed']:.0f}"
-        yield f"{row['n']:,} cells were scored another way ({how}) and are left out: such scores are not comparable."
+        were = "trial was" if one else "trials were"
+        yield f"{n} {were} scored another way ({how}) and left out: such scores are not comparable."

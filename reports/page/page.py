@@ -10,11 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.explorer.html import Explorer
-from reports.figures.figure import Plate
+from reports.figures.figure import Figure
 from reports.names import configuration, family_label, short
-from reports.numbers.study import count_states
+from reports.numbers.study import count_states, recipe
 from reports.palette import DARK, LIGHT, declarations, hue
 from reports.report import Section
+from search_spaces.experiment import FIRST
 
 _FRACTION_WORDS = {"1/3": "a third", "2/3": "two thirds"}
 
@@ -43,6 +44,7 @@ def render_page(
         sweeps=[_sweep(row) for row in sweeps.to_dict("records")][::-1],
         query=query,
         explorer=explorer,
+        warned=next((i for i, one in enumerate(sections) if one.study.experiment.name == FIRST), None),
         policy=_policy(explorer),
         light=declarations(LIGHT),
         dark=list(declarations(DARK)),
@@ -56,16 +58,16 @@ def _policy(explorer: Explorer | None) -> Markup:
     return Markup(f"{closed}; img-src 'self' data:; style-src 'unsafe-inline'{scripts}")
 
 
-def inline_svg(plate: Plate) -> Markup:
-    """A plate's SVG to stand inside the page: its own ids, and colours that follow the page's."""
-    text = plate.picture.svg.decode()
+def inline_svg(figure: Figure) -> Markup:
+    """The figure's SVG for a place inside the page: with ids of its own, and colours that follow the page's."""
+    text = figure.picture.svg.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
-    text = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{plate.name}-", text)
+    text = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{figure.name}-", text)
     for name, colour in LIGHT.items():
         text = text.replace(colour, f"var(--{name})")
-    return Markup(text)  # made by our own figures, which escape what they print
+    return Markup(text)  # our own figures made it, and they escape what they print
 
 
 def data_uri(png: bytes) -> str:
@@ -73,31 +75,34 @@ def data_uri(png: bytes) -> str:
 
 
 def _describe(section: Section) -> dict[str, Any]:
-    grid = section.grid
-    counts = count_states(grid.declared)
-    devices = grid.declared["device"].dropna().value_counts()
+    study = section.study
+    counts = count_states(study.declared)
+    devices = study.declared["device"].dropna().value_counts()
     return {
-        "grid": grid,
-        "plates": section.plates,
+        "study": study,
+        "recipe": recipe(study),
+        "figures": section.figures,
         "shares_name": section.shares_name,
         "findings": [] if section.shares is None else list(_findings(section.shares)),
-        "compared": [row for plate in section.plates if "measure" in plate.table for row in _compared(plate.table)],
+        "compared": [
+            row for figure in section.figures if figure.key == "comparisons" for row in _compared(figure.table)
+        ],
         "counts": counts.to_dict("records"),
         "totals": counts.drop(columns=["space", "family"]).sum().to_dict(),
         "devices": [f"{device} ({n:,} trials)" for device, n in devices.items()],
-        "latest": _time(grid.declared["finished_at"].dropna().astype(str).max()),
+        "latest": _time(study.declared["finished_at"].dropna().astype(str).max()),
     }
 
 
 def _findings(shares: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Per family: its name, how many cells are known of how many, and its shares with their thresholds in words."""
+    """Per family: its name, how many of its trials are known, and its shares with their thresholds in words."""
     for family, rows in shares.groupby("family", sort=False):
         steps = [row | {"words": _FRACTION_WORDS[row["fraction"]]} for row in rows.to_dict("records")]
         yield {"family": family, "cells": steps[0]["cells"], "declared": steps[0]["declared"], "steps": steps}
 
 
 def _compared(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Per comparison: the two sides, their cells, and the measures of the sentence in percent with their intervals."""
+    """Per comparison: the two sides, their trials, and the measures of the sentence in percent with their intervals."""
     measures = {"third": "difference of the share above 1/3", "wins": "probability of winning"}
     for (one, other), rows in table.groupby(["one", "other"], sort=False):
         found: dict[str, Any] = {row["measure"]: row for row in rows.to_dict("records")}

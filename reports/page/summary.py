@@ -1,11 +1,12 @@
-"""What a report comes to, as lines for a terminal."""
+"""Sums up a report in lines for a terminal."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from reports.names import family_label
-from reports.numbers.study import WAITING
+from reports.numbers.study import recipe
+from reports.numbers.values import WAITING
 from reports.report import Section
 
 
@@ -19,7 +20,7 @@ def query_lines(url: str) -> list[str]:
 
 
 def summary(page: Path, sections: Sequence[Section], query: Sequence[str]) -> str:
-    """Where the page is, the shares of each family, and how to ask more."""
+    """Where the page is, the shares of each family, and how to query the database."""
     lines = [f"report: {page}"]
     for section in sections:
         lines += ["", *_shares(section)]
@@ -29,25 +30,23 @@ def summary(page: Path, sections: Sequence[Section], query: Sequence[str]) -> st
 
 
 def _shares(section: Section) -> Iterator[str]:
-    training = section.grid.training
-    steps = f"{training['steps']:,} steps of {training['batch_size']} images"
-    yield f"grid {section.grid.folder}: {training['data']}, {steps}"
-    margins = section.grid.margins
+    yield f"grid {section.study.name}: {recipe(section.study)}"
+    margins = section.study.margins
     if len(margins):
         yield f"margin study: {int((margins['outcome'] != WAITING).sum())} of {len(margins)} trials have ended"
     if section.shares is None:
-        yield from ["no cell has a score"] if len(section.grid.cells) else []
+        yield from ["no trial has a score"] if len(section.study.trials) else []
         return
     thresholds = section.shares.drop_duplicates("fraction")
     header = [f"above {row.fraction} of real ({row.threshold:.2f})" for row in thresholds.itertuples()]
-    yield _row("family", "cells", header)
+    yield _row("family", "trials", header)
     for family, rows in section.shares.groupby("family", sort=False):
         first = rows.iloc[0]
         yield _row(
             family_label(str(family)), f"{first['cells']:,}/{first['declared']:,}", map(_share, rows.to_dict("records"))
         )
     if (section.shares["low"] < section.shares["high"]).any():
-        yield "[95 % intervals for the whole grid, true whenever one looks]"
+        yield "[95 % intervals for the whole grid; they hold at every moment of the sweep]"
 
 
 def _row(family: str, cells: str, shares: Iterable[str]) -> str:

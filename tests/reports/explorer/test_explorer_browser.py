@@ -16,11 +16,13 @@ from reports.explorer import data as explorer_data
 from reports.explorer.html import explore
 from reports.explorer.presets import matching, published
 from reports.explorer.sheets import write_sheets
+from reports.figures.figure import Sources
 from reports.numbers.histogram import layer_histograms
-from reports.numbers.prefix import known
+from reports.numbers.prefix import finished_prefix
 from reports.page.output_folder import PAGE
 from reports.page.page import render_page
 from reports.report import as_files, make_sections
+from search_spaces.experiments.mnist_gan import MNIST_GAN
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; get it by: pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -46,12 +48,8 @@ def unfinished() -> pd.DataFrame:
 
 @cache
 def cells() -> pd.DataFrame:
-    (section,) = make_sections(unfinished(), no_sheets)
-    return section.grid.cells
-
-
-def no_sheets(ids: Any) -> dict[str, bytes]:
-    return {}
+    (section,) = make_sections(unfinished())
+    return section.study.trials
 
 
 def all_sheets(ids: Any) -> dict[str, bytes]:
@@ -59,8 +57,8 @@ def all_sheets(ids: Any) -> dict[str, bytes]:
 
 
 def make_report(folder: Path, rows: pd.DataFrame, sweeps: pd.DataFrame, **more: pd.DataFrame) -> Path:
-    sections = make_sections(rows, all_sheets)
-    grids = [section.grid for section in sections]
+    sections = make_sections(rows, Sources(all_sheets))
+    grids = [section.study for section in sections]
     sheets = write_sheets(folder, rows.loc[rows["state"] == "COMPLETE", "trial_id"], all_sheets)
     page = render_page(sections, sweeps, [], explore(grids, URL, sheets, **more))
     for name, content in as_files(sections, page).items():
@@ -135,7 +133,7 @@ def numbers(page: Any) -> pd.DataFrame:
 
 def expected(filters: dict[str, list[str]] | None = None, column: str = "value", bins: int = 25) -> pd.DataFrame:
     """The same by numpy: cells per bin and family."""
-    chosen = known(cells())
+    chosen = finished_prefix(cells())
     chosen = chosen[matching(chosen, filters or {})]
     edges = np.linspace(0, chosen[column].max(), bins + 1)
     labels = {"gan": "GAN", "ebgan": "EBGAN", "ebgan_pt": "EBGAN-PT"}
@@ -172,7 +170,7 @@ class TestHistogram:
     def test_it_equals_pandas_on_known_cells(self, visit: Open) -> None:
         page = visit()
         same(numbers(page), expected())
-        sizes = known(cells())["family"].value_counts()
+        sizes = finished_prefix(cells())["family"].value_counts()
         assert 0 < sizes["gan"] < 6144
         assert f"GAN {sizes['gan']:,} of 6,144, EBGAN {sizes['ebgan']:,} of 512" in page.locator(".said").inner_text()
 
@@ -181,7 +179,7 @@ class TestHistogram:
         page.locator("[data-control=bins]").select_option("100")
         same(numbers(page), expected(bins=100))
         page.locator("[data-control=score]").select_option("frechet")
-        chosen = known(cells())
+        chosen = finished_prefix(cells())
         drawn = chosen[chosen["frechet"].notna()]
         assert numbers(page)[["GAN", "EBGAN", "EBGAN-PT"]].to_numpy().sum() == len(drawn) < len(chosen)
         assert "Diverged and failed cells have no such value" in page.locator(".said").inner_text()
@@ -203,7 +201,7 @@ class TestHistogram:
             page.locator(f"[data-preset={key}]").click()
             layers = [str(n) for n in range(2, most + 1)]
             same(numbers(page), expected({"n_layer_g": layers, "n_layer_d": layers}))
-            bars = published()[key]["families"]
+            bars = published(MNIST_GAN)[key]["families"]
             assert page.locator(".paper").count() == sum(value > 0 for own in bars.values() for value in own)
             assert page.locator("[data-preset][aria-pressed=true]").get_attribute("data-preset") == key
         page.locator("[data-control=paper]").uncheck()
@@ -213,7 +211,7 @@ class TestHistogram:
         page = visit()
         page.locator("[data-control=panel]").select_option("lr0.001-sgd-adam")
         same(numbers(page), expected({"lr": ["0.001"], "optim_d": ["sgd"], "optim_g": ["adam"]}))
-        bars = published()["lr0.001-sgd-adam"]["families"]
+        bars = published(MNIST_GAN)["lr0.001-sgd-adam"]["families"]
         assert page.locator(".paper").count() == sum(value > 0 for own in bars.values() for value in own)
         option(page, "size_g", "50").check()
         assert page.locator(".paper").count() == 0 and page.locator("[data-control=paper]").is_disabled()
@@ -235,7 +233,7 @@ class TestHistogram:
         assert share in page.locator(".tip").inner_text()
         bar.click(force=True)
         assert listed(page).startswith(f"{wanted[4]:,} trials in the bar of EBGAN")
-        chosen = known(cells())
+        chosen = finished_prefix(cells())
         edges = np.linspace(0, chosen["value"].max(), 11)
         own = chosen[(chosen["family"] == "ebgan") & (chosen["value"] >= edges[4]) & (chosen["value"] < edges[5])]
         first = own.sort_values("score", ascending=False)["trial_id"].iloc[:100]
@@ -298,7 +296,7 @@ class TestTable:
 class TestBands:
     def test_bars_say_how_the_whole_grid_may_turn_out(self, visit: Open) -> None:
         page = visit("#f.n_layer_g=2,3,4&f.n_layer_d=2,3,4")
-        table = layer_histograms(known(cells()), cells())
+        table = layer_histograms(finished_prefix(cells()), cells())
         own = table[(table["source"] == "sweep") & (table["panel"] == "layers <= 4") & (table["cells"] > 0)]
         words = [bar.get_attribute("aria-label") for bar in page.locator(".bar").all()]
         assert page.locator(".bar .band").count() == len(words) == len(own)
@@ -374,7 +372,7 @@ class TestAddress:
         assert not page.locator("[data-family=ebgan_pt]").is_checked()
         assert option(page, "n_layer_g", "3").is_checked() and not option(page, "n_layer_g", "4").is_checked()
         assert page.locator("[data-range=range]").nth(1).input_value() == "0.6"
-        chosen = known(cells())
+        chosen = finished_prefix(cells())
         fraction = chosen["value"] / 15
         inside = chosen[fraction.between(0.05, 0.6) & chosen["n_layer_g"].isin([2, 3])]
         found = numbers(page)
@@ -410,11 +408,11 @@ class TestSamples:
         links = page.locator(".quantile").evaluate_all(
             "all => all.map(e => [...e.querySelectorAll('a')].map(a => a.hash.split('trial=')[1].split('&')[0]))"
         )
-        values = known(cells()).set_index("trial_id")["value"]
+        values = finished_prefix(cells()).set_index("trial_id")["value"]
         assert [len(row) for row in links] == [3] * 7
         for place, family in enumerate(("gan", "ebgan", "ebgan_pt")):
             shown = [values[row[place]] for row in links]
-            own = known(cells()).loc[lambda rows, name=family: rows["family"] == name, "value"]
+            own = finished_prefix(cells()).loc[lambda rows, name=family: rows["family"] == name, "value"]
             wanted = own.quantile([0, 0.1, 0.25, 0.5, 0.75, 0.9, 1], interpolation="nearest")
             assert shown == pytest.approx(list(wanted), abs=0.02)
             assert shown[0] == own.min() and shown[-1] == own.max()
@@ -444,14 +442,14 @@ class TestLines:
         page = visit("#view=lines")
         self.drag(page, "range", 0.0, 0.5)
         low = float(page.locator("[data-range=range]").first.input_value())
-        top = known(cells())["value"].max()
+        top = finished_prefix(cells())["value"].max()
         assert low == pytest.approx(top / 2, rel=0.1)
         total = numbers(page)[["GAN", "EBGAN", "EBGAN-PT"]].to_numpy().sum()
-        assert total == (known(cells())["value"] >= low).sum()
+        assert total == (finished_prefix(cells())["value"] >= low).sum()
 
     def test_every_drawn_cell_has_its_line(self, visit: Open) -> None:
         page = visit("#view=lines&f.size_g=50")
-        sync_api.expect(page.locator("canvas")).to_have_attribute("data-painted", str(len(known(cells()))))
+        sync_api.expect(page.locator("canvas")).to_have_attribute("data-painted", str(len(finished_prefix(cells()))))
 
 
 class TestPage:

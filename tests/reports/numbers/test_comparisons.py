@@ -8,13 +8,12 @@ from scipy.stats import mannwhitneyu
 
 from reports.numbers import comparisons
 from reports.numbers.comparisons import FAIR, compare, hodges_lehmann, holm
-from reports.numbers.prefix import known
-from reports.numbers.study import split_grids
+from reports.numbers.study import split_studies
 
 
 def table_of(rows: pd.DataFrame) -> pd.DataFrame:
-    (grid,) = split_grids(rows)
-    return compare(known(grid.cells), REAL_SCORE).set_index(["one", "other", "measure"])
+    (grid,) = split_studies(rows)
+    return compare(grid.prefix, REAL_SCORE).set_index(["one", "other", "measure"])
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,10 @@ from made_results import cell, results
 
 from reports.figures.effects import draw_main_effects
 from reports.numbers.effects import ESTIMATE, EXACT, is_whole, main_effects, pair_means, variance_shares
-from reports.numbers.prefix import known
-from reports.numbers.study import split_grids
+from reports.numbers.study import split_studies
+from search_spaces.experiments.mnist_gan import MNIST_GAN
 
+SCORE = MNIST_GAN.scores[0]
 LAYERS, WIDTHS, RATES = (2, 3, 4), (50, 100), (0.01, 0.001)
 
 
@@ -20,12 +21,12 @@ def factorial(score: object) -> pd.DataFrame:
         cell(float(score(n, w, r)), n_layer_g=n, size_g=w, lr=r)  # type: ignore[operator]
         for n, w, r in itertools.product(LAYERS, WIDTHS, RATES)
     ]
-    (grid,) = split_grids(results(rows))
-    return known(grid.cells)
+    (grid,) = split_studies(results(rows))
+    return grid.prefix
 
 
 def found(cells: pd.DataFrame, declared: pd.DataFrame | None = None) -> dict[tuple[str, str], float]:
-    table = variance_shares(cells, cells if declared is None else declared)
+    table = variance_shares(cells, cells if declared is None else declared, SCORE)
     return {(row.axis, row.other): row.share for row in table.fillna({"other": ""}).itertuples()}
 
 
@@ -48,7 +49,7 @@ def test_what_needs_both_is_explained_by_the_pair() -> None:
 
 def test_all_axes_and_pairs_and_no_others_are_named() -> None:
     cells = factorial(lambda n, w, r: n * w * r)
-    table = variance_shares(cells, cells)
+    table = variance_shares(cells, cells, SCORE)
     assert len(table) == 3 + 3
     assert set(table["basis"]) == {EXACT}
     assert table["share"].is_monotonic_decreasing
@@ -59,7 +60,7 @@ def test_a_part_of_a_grid_is_estimated_and_says_so() -> None:
     whole = factorial(lambda n, w, r: 5 * n + (w == 100))
     part = whole.iloc[:9]
     assert not is_whole(part, whole)
-    table = variance_shares(part, whole)
+    table = variance_shares(part, whole, SCORE)
     assert set(table["basis"]) == {ESTIMATE}
     assert table.iloc[0]["axis"] == "n_layer_g"
 
@@ -73,7 +74,7 @@ def test_a_grid_with_a_hole_is_not_whole() -> None:
 
 def test_equal_scores_have_nothing_to_explain() -> None:
     cells = factorial(lambda n, w, r: 2.0)
-    assert variance_shares(cells, cells).empty
+    assert variance_shares(cells, cells, SCORE).empty
 
 
 def test_main_effects_are_means() -> None:
@@ -92,6 +93,6 @@ def test_means_of_pairs() -> None:
 def test_every_mean_and_interval_lies_within_its_panel() -> None:
     cells = factorial(lambda n, w, r: n + 9 * (w == 100))
     table = main_effects(cells).assign(family="ebgan")
-    figure = draw_main_effects(table)
+    figure = draw_main_effects(table, SCORE)
     assert {panel.get_ylim()[0] for panel in figure.axes} == {0.0}
     assert min(panel.get_ylim()[1] for panel in figure.axes) >= table[["mean", "high"]].max().max()

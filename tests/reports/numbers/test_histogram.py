@@ -8,15 +8,14 @@ from hypothesis import strategies as st
 from made_results import cell, full_results, results
 
 from reports.numbers.histogram import bars, bin_edges, layer_histograms, optimizer_histograms
-from reports.numbers.prefix import SHAPE, known
 from reports.numbers.published import published_bars
-from reports.numbers.study import split_grids
+from reports.numbers.study import split_studies
 
 
 def chosen(rows: list[dict[str, object]]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Known cells, and all that are declared."""
-    (grid,) = split_grids(results(rows))
-    return known(grid.cells), grid.cells
+    """The finished prefix, and all declared trials."""
+    (grid,) = split_studies(results(rows))
+    return grid.prefix, grid.trials
 
 
 def ours(table: pd.DataFrame) -> pd.DataFrame:
@@ -60,15 +59,15 @@ def test_layer_panels_bound_both_networks_and_have_bins_of_their_own() -> None:
 
 
 def test_the_paper_s_grid_fills_the_panels_as_the_paper_says() -> None:
-    (grid,) = split_grids(full_results())
-    sizes = ours(layer_histograms(known(grid.cells), grid.cells)).groupby(["family", "panel"])["cells"].sum()
+    (grid,) = split_studies(full_results())
+    sizes = ours(layer_histograms(grid.prefix, grid.trials)).groupby(["family", "panel"])["cells"].sum()
     assert [sizes["ebgan", panel] for panel in ("all", "layers <= 4", "layers <= 3")] == [512, 288, 128]
     assert [sizes["gan", panel] for panel in ("all", "layers <= 4", "layers <= 3")] == [6144, 3456, 1536]
 
 
 def test_optimizer_panels_split_gans_and_repeat_ebgans() -> None:
-    (grid,) = split_grids(full_results())
-    table = ours(optimizer_histograms(known(grid.cells), grid.cells))
+    (grid,) = split_studies(full_results())
+    table = ours(optimizer_histograms(grid.prefix, grid.trials))
     sizes = table.groupby(["lr", "optim_d", "optim_g", "family"])["cells"].sum()
     assert len(sizes) == 24 and (sizes == 512).all()
     reference = table[table["family"] == "ebgan"].groupby("bin")["percent"].nunique()
@@ -93,8 +92,8 @@ def test_all_zero_scores_have_bins() -> None:
 
 @given(st.lists(st.floats(0, 30), min_size=1, max_size=40))
 def test_percents_sum_to_100_and_counts_to_all(values: list[float]) -> None:
-    cells = pd.DataFrame({"family": "gan", "value": values, "sweep_id": 1} | dict.fromkeys(SHAPE, 2))
-    cells = cells.assign(size_g=range(len(cells)), unit=range(len(cells)))
+    cells = pd.DataFrame({"family": "gan", "value": values, "sweep_id": 1})
+    cells = cells.assign(shape=range(len(cells)), unit=range(len(cells)))
     table = bars(cells, cells, bin_edges(cells["value"]))
     assert table["cells"].sum() == len(values)
     assert np.isclose(table["percent"].sum(), 100)
@@ -117,5 +116,5 @@ def test_bars_of_an_unfinished_grid_have_intervals_that_close() -> None:
 
 
 def _parts(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    (grid,) = split_grids(rows)
-    return known(grid.cells), grid.cells
+    (grid,) = split_studies(rows)
+    return grid.prefix, grid.trials

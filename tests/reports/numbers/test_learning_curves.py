@@ -7,15 +7,19 @@ import pandas as pd
 import pytest
 from made_results import cell, results
 
-from reports.figures.analysis import analysis_plates
-from reports.figures.captions import equilibrium as caption
-from reports.numbers.learning_curves import NO_STEPS, POINTS, course, equilibrium
-from reports.numbers.prefix import known
-from reports.numbers.study import Grid, split_grids
+from reports.figures.equilibrium import caption_of
+from reports.figures.figure import Sources
+from reports.figures.learning_curves import learning_curves_figure
+from reports.numbers.equilibrium import POINTS, equilibrium
+from reports.numbers.learning_curves import NO_STEPS, learning_curves
+from reports.numbers.study import Study, split_studies
+from search_spaces.experiments.mnist_gan import MNIST_GAN
+
+SCORE = MNIST_GAN.scores[0]
 
 
-def one_grid(rows: Iterable[dict[str, Any]]) -> Grid:
-    (grid,) = split_grids(results(rows))
+def one_grid(rows: Iterable[dict[str, Any]]) -> Study:
+    (grid,) = split_studies(results(rows))
     return grid
 
 
@@ -28,8 +32,10 @@ class TestCourse:
     def test_means_and_quantiles_by_family_and_step(self) -> None:
         cells = [cell(3.0), cell(5.0), cell(1.0, family="ebgan")]
         grid = one_grid(cells)
-        a, b, c = grid.cells.sort_values("position")["trial_id"]
-        table = course(known(grid.cells), steps_of({a: {100: 1.0, 300: 3.0}, b: {100: 2.0, 300: 5.0}, c: {300: 1.0}}))
+        a, b, c = grid.trials.sort_values("position")["trial_id"]
+        table = learning_curves(
+            grid.prefix, steps_of({a: {100: 1.0, 300: 3.0}, b: {100: 2.0, 300: 5.0}, c: {300: 1.0}}), SCORE
+        )
         assert table.to_dict("list") == {
             "family": ["gan", "gan"],
             "step": [100, 300],
@@ -41,24 +47,24 @@ class TestCourse:
 
     def test_a_cell_counts_0_from_where_it_diverged_or_failed(self) -> None:
         grid = one_grid([cell(4.0), cell(state="DIVERGED"), cell(state="DIVERGED"), cell(state="FAILED")])
-        a, b, _, _ = grid.cells.sort_values("position")["trial_id"]
-        table = course(known(grid.cells), steps_of({a: {100: 2.0, 200: 3.0, 300: 4.0}, b: {100: 2.0}}))
+        a, b, _, _ = grid.trials.sort_values("position")["trial_id"]
+        table = learning_curves(grid.prefix, steps_of({a: {100: 2.0, 200: 3.0, 300: 4.0}, b: {100: 2.0}}), SCORE)
         assert list(table["cells"]) == [4, 4, 4]
         assert list(table["mean"]) == [1.0, 0.75, 1.0]
 
     def test_only_steps_at_which_all_were_scored_and_only_known_cells(self) -> None:
         grid = one_grid([cell(3.0), cell(5.0), cell(), cell(7.0)])
-        a, b, _, d = grid.cells.sort_values("position")["trial_id"]
+        a, b, _, d = grid.trials.sort_values("position")["trial_id"]
         scores = {a: {100: 1.0, 200: 2.0, 300: 3.0}, b: {150: 2.0, 200: 4.0, 300: 5.0}, d: {200: 9.0, 300: 7.0}}
-        table = course(known(grid.cells), steps_of(scores))
+        table = learning_curves(grid.prefix, steps_of(scores), SCORE)
         assert (list(table["step"]), list(table["mean"]), list(table["cells"])) == ([200, 300], [3.0, 4.0], [2, 2])
 
     @pytest.mark.parametrize("only_end", [True, False])
-    def test_there_is_no_plate_where_nothing_was_scored_on_the_way(self, only_end: bool) -> None:
+    def test_there_is_no_figure_where_nothing_was_scored_in_training(self, only_end: bool) -> None:
         grid = one_grid([cell(3.0), cell(5.0, state="DIVERGED")])
-        steps = steps_of({grid.cells["trial_id"].iloc[0]: {300: 3.0}}) if only_end else NO_STEPS
-        assert course(known(grid.cells), steps).empty
-        assert "course" not in [plate.name for plate in analysis_plates(grid, "", steps)]
+        steps = steps_of({grid.trials["trial_id"].iloc[0]: {300: 3.0}}) if only_end else NO_STEPS
+        assert learning_curves(grid.prefix, steps, SCORE).empty
+        assert list(learning_curves_figure(grid, Sources(steps=steps))) == []
 
 
 def energies(v: float | None) -> dict[str, Any]:
@@ -76,20 +82,23 @@ class TestEquilibrium:
             *(cell(m, family="ebgan", margin=m, space="laptop/mnist_margin", **energies(m + 1)) for m in (8.0, 2.0)),
         ]
         grid = one_grid(cells)
-        table = equilibrium(known(grid.cells), grid.margins)
+        table = equilibrium(grid.prefix, grid.margins)
         assert list(table["study"]) == ["grid", "grid", "margins", "margins"]
         assert list(table["family"]) == ["ebgan", "ebgan_pt", "ebgan", "ebgan"]
         assert list(table["d_loss"]) == [12.0, 11.0, 3.0, 9.0]
         assert list(table["energy_fake"]) == [10.0, 9.0, 1.0, 7.0]
-        assert "EBGAN: V/m 1.20 in the middle, 1.20 to 1.20 for 80 %. EBGAN-PT: V/m 1.10" in caption(table)[1]
+        assert (
+            "EBGAN: the median of V/m is 1.20, the middle 80 % from 1.20 to 1.20. EBGAN-PT: the median of V/m is 1.10"
+            in caption_of(table)[1]
+        )
 
     def test_many_cells_are_sampled_the_same_way_every_time(self) -> None:
         cells = [cell(1.0, family="ebgan", margin=10.0, **energies(10.0 + n)) for n in range(POINTS + 50)]
         grid = one_grid(cells)
-        table = equilibrium(known(grid.cells), grid.margins)
+        table = equilibrium(grid.prefix, grid.margins)
         assert len(table) == table["trial_id"].nunique() == POINTS
-        pd.testing.assert_frame_equal(table, equilibrium(known(grid.cells), grid.margins))
+        pd.testing.assert_frame_equal(table, equilibrium(grid.prefix, grid.margins))
 
     def test_where_there_are_no_ebgans_there_is_nothing(self) -> None:
         grid = one_grid([cell(1.0)])
-        assert equilibrium(known(grid.cells), grid.margins).empty
+        assert equilibrium(grid.prefix, grid.margins).empty

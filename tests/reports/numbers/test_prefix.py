@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from made_results import cell, full_results, results
 
-from reports.numbers.prefix import known, shares
-from reports.numbers.study import split_grids
+from reports.numbers.prefix import finished_prefix, shares
+from reports.numbers.study import split_studies
 
 WIDTHS = (50, 100, 200, 400)
 
@@ -19,8 +19,8 @@ def grid(outcomes: str, **values: object) -> pd.DataFrame:
         states = {"d": "DIVERGED", "f": "FAILED", "w": "WAITING", "s": "COMPLETE"}
         score = width / 100 if outcome == "s" else None
         rows.append(cell(score, size_g=width, lr=(0.01, 0.001)[number % 2], state=states[outcome]) | values)
-    (found,) = split_grids(results(rows))
-    return found.cells
+    (found,) = split_studies(results(rows))
+    return found.trials
 
 
 @pytest.mark.parametrize(
@@ -28,18 +28,18 @@ def grid(outcomes: str, **values: object) -> pd.DataFrame:
 )
 def test_it_ends_before_the_first_shape_that_is_not_whole(outcomes: str, n: int) -> None:
     cells = grid(outcomes)
-    chosen = known(cells)
+    chosen = finished_prefix(cells)
     assert list(chosen.index) == list(cells.index[:n])
     assert list(chosen["unit"]) == [i // 2 for i in range(n)]
 
 
 def test_the_order_is_that_of_positions_not_of_rows() -> None:
     cells = grid("sswsssss").iloc[::-1]
-    assert list(known(cells)["position"]) == [0, 1]
+    assert list(finished_prefix(cells)["position"]) == [0, 1]
 
 
 def test_diverged_and_failed_cells_are_known_to_be_worth_nothing() -> None:
-    assert list(known(grid("sdfs"))["value"]) == [0.5, 0.0, 0.0, 1.0]
+    assert list(finished_prefix(grid("sdfs"))["value"]) == [0.5, 0.0, 0.0, 1.0]
 
 
 def test_families_and_declarations_have_first_parts_of_their_own() -> None:
@@ -53,18 +53,18 @@ def test_families_and_declarations_have_first_parts_of_their_own() -> None:
             (None, {"sweep_id": 2, "size_d": 64}),
         )
     ]
-    (found,) = split_grids(results(rows))
-    chosen = known(found.cells)
+    (found,) = split_studies(results(rows))
+    chosen = found.prefix
     assert sorted(chosen["value"]) == [2.0, 3.0]
     assert list(chosen["unit"]) == [0, 0]
 
 
 def test_shares_of_a_whole_grid_are_exact() -> None:
     rows = full_results()
-    (found,) = split_grids(rows)
-    chosen = known(found.cells)
+    (found,) = split_studies(rows)
+    chosen = found.prefix
     for family, own in chosen.groupby("family"):
-        declared = found.cells[found.cells["family"] == family]
+        declared = found.trials[found.trials["family"] == family]
         estimate, low, high = shares(own, declared, own["value"].to_numpy()[:, None] > np.array([1.0, 5.0]))
         expected = [(rows.loc[rows["family"] == family, "score"] > s).mean() for s in (1.0, 5.0)]
         assert list(estimate) == list(low) == list(high) == pytest.approx(expected)
@@ -72,17 +72,17 @@ def test_shares_of_a_whole_grid_are_exact() -> None:
 
 def test_an_unknown_declaration_leaves_its_part_open() -> None:
     rows = [cell(9.0, size_g=width) for width in WIDTHS] + [cell(size_g=800, sweep_id=2, position=n) for n in range(4)]
-    (found,) = split_grids(results(rows))
-    chosen = known(found.cells)
-    estimate, low, high = shares(chosen, found.cells, chosen["value"].to_numpy()[:, None] > 5)
+    (found,) = split_studies(results(rows))
+    chosen = found.prefix
+    estimate, low, high = shares(chosen, found.trials, chosen["value"].to_numpy()[:, None] > 5)
     assert (estimate[0], low[0], high[0]) == (1.0, 0.5, 1.0)
 
 
 def test_unequal_shapes_weigh_by_their_cells() -> None:
     rows = [cell(9.0, size_g=50)] + [cell(0.0, size_g=100, seed=seed) for seed in range(3)]
-    (found,) = split_grids(results(rows))
-    chosen = known(found.cells)
-    estimate, low, high = shares(chosen, found.cells, chosen["value"].to_numpy()[:, None] > 5)
+    (found,) = split_studies(results(rows))
+    chosen = found.prefix
+    estimate, low, high = shares(chosen, found.trials, chosen["value"].to_numpy()[:, None] > 5)
     assert estimate[0] == low[0] == high[0] == 0.25
 
 
@@ -106,9 +106,9 @@ def test_bands_of_shapes_hold_at_every_look() -> None:
             waiting = np.repeat(slow > moment, 6)
             seen = whole.assign(state=np.where(waiting, "WAITING", "COMPLETE"))
             seen.loc[waiting, "score"] = np.nan
-            parts = split_grids(seen)
-            chosen = known(parts[0].cells)
-            _, low, high = shares(chosen, parts[0].cells, chosen["value"].to_numpy()[:, None] > 5)
+            parts = split_studies(seen)
+            chosen = parts[0].prefix
+            _, low, high = shares(chosen, parts[0].trials, chosen["value"].to_numpy()[:, None] > 5)
             outside |= not low[0] - 1e-12 <= truth <= high[0] + 1e-12
         wrong += outside
     assert wrong / repeats <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / repeats)

@@ -4,14 +4,13 @@ import pandas as pd
 import pytest
 from made_results import REAL_SCORE, cell, full_results, results
 
-from reports.numbers.prefix import known
 from reports.numbers.shares import shares_above
-from reports.numbers.study import split_grids
+from reports.numbers.study import split_studies
 
 
 def shares(rows: pd.DataFrame) -> pd.DataFrame:
-    (grid,) = split_grids(rows)
-    return shares_above(known(grid.cells), grid.cells, REAL_SCORE)
+    (grid,) = split_studies(rows)
+    return shares_above(grid.prefix, grid.trials, REAL_SCORE)
 
 
 def test_shares_agree_with_pandas() -> None:

@@ -7,20 +7,24 @@ import pandas as pd
 import pytest
 from made_results import cell, full_results, results
 
-from reports.numbers.prefix import known
-from reports.numbers.study import Grid, split_grids
-from reports.numbers.survival import best_of, survival
+from reports.numbers.best_of_n import best_of_n
+from reports.numbers.prefix import finished_prefix
+from reports.numbers.study import Study, split_studies
+from reports.numbers.survival import survival
+from search_spaces.experiments.mnist_gan import MNIST_GAN
+
+SCORE = MNIST_GAN.scores[0]
 
 
-def one_grid(rows: pd.DataFrame) -> Grid:
-    (grid,) = split_grids(rows)
+def one_grid(rows: pd.DataFrame) -> Study:
+    (grid,) = split_studies(rows)
     return grid
 
 
 def test_a_finished_curve_counts_cells_and_has_no_band() -> None:
     rows = full_results()
-    cells = one_grid(rows).cells
-    table = survival(known(cells), cells)
+    cells = one_grid(rows).trials
+    table = survival(finished_prefix(cells), cells, SCORE)
     assert list(table["family"].unique()) == ["gan", "ebgan", "ebgan_pt"]
     for row in table.to_dict("records"):
         own = rows.loc[rows["family"] == row["family"], "score"]
@@ -33,8 +37,8 @@ def test_a_band_holds_between_its_points_too() -> None:
     for seed in range(10):
         rows = _in_order(whole, seed)
         rows.loc[rows["position"] >= 1500, ["state", "score"]] = ["WAITING", None]
-        cells = one_grid(rows).cells
-        gans = survival(known(cells), cells).query("family == 'gan'")
+        cells = one_grid(rows).trials
+        gans = survival(finished_prefix(cells), cells, SCORE).query("family == 'gan'")
         truth = whole.loc[whole["family"] == "gan", "score"]
         for at, after in zip(gans.to_dict("records"), [*gans["score"].iloc[1:], np.inf], strict=True):
             inside = truth[(truth >= at["score"]) & (truth < after)]
@@ -52,7 +56,9 @@ def _in_order(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 def test_the_best_of_n_is_the_mean_over_all_draws() -> None:
     scores = [0.0, 1.0, 1.0, 4.0, 9.0]
-    table = best_of(known(one_grid(results([cell(s, size_g=i) for i, s in enumerate(scores)])).cells))
+    table = best_of_n(
+        finished_prefix(one_grid(results([cell(s, size_g=i) for i, s in enumerate(scores)])).trials), SCORE
+    )
     assert list(table["n"]) == [1, 2, 3, 4, 5]
     for row in table.to_dict("records"):
         best = [max(draw) for draw in combinations(scores, row["n"])]
@@ -62,6 +68,6 @@ def test_the_best_of_n_is_the_mean_over_all_draws() -> None:
 
 
 def test_no_cells_are_no_curves() -> None:
-    cells = one_grid(results([cell()])).cells
-    assert survival(known(cells), cells).empty
-    assert best_of(known(cells)).empty
+    cells = one_grid(results([cell()])).trials
+    assert survival(finished_prefix(cells), cells, SCORE).empty
+    assert best_of_n(finished_prefix(cells), SCORE).empty

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from made_results import cell, full_results, results, sheet
 
+from reports.figures.figure import Sources
 from reports.page.page import render_page
 from reports.report import Section, make_sections
 
@@ -36,7 +37,7 @@ class Reader(HTMLParser):
 
 
 def page_of(rows: pd.DataFrame, sweeps: pd.DataFrame) -> str:
-    return render_page(make_sections(rows, lambda trial_ids: {}), sweeps, ["import pandas as pd"])
+    return render_page(make_sections(rows), sweeps, ["import pandas as pd"])
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +76,9 @@ def test_figures_follow_the_colours_of_the_page(full_page: str) -> None:
 def test_the_finding_names_shares_intervals_and_cells(sweeps: pd.DataFrame) -> None:
     rows = [cell(score, family="ebgan") for score in (6.0, 11.0, 1.0, 1.0, None)]
     words = Reader(page_of(results(rows), sweeps)).words
-    assert "EBGAN puts 50.0 % of its cells above a third of the real-data score (2 cells; interval 40.0" in words
-    assert "and 25.0 % above two thirds (1 cell; interval 20.0\N{EN DASH}40.0" in words
-    assert "on 4 known cells of 5." in words
+    assert "EBGAN puts 50.0 % of its trials above a third of the real-data score (2 trials; interval 40.0" in words
+    assert "and 25.0 % above two thirds (1 trial; interval 20.0\N{EN DASH}40.0" in words
+    assert "on the first 4 of 5 trials." in words
 
 
 def test_families_are_compared_in_a_sentence_each(
@@ -90,7 +91,7 @@ def test_families_are_compared_in_a_sentence_each(
     assert f"EBGAN beside GAN: {third:+.1f} points of the share above a third (" in words
     assert "EBGAN-PT beside EBGAN: " in words and "EBGAN beside GAN with Adam, 0.001: " in words
     assert words.count(" of encounters (") == 3
-    assert "on 512 and 6,144 known cells." in words
+    assert "on 512 and 6,144 trials." in words
 
 
 def test_every_count_is_there(sweeps: pd.DataFrame) -> None:
@@ -98,7 +99,7 @@ def test_every_count_is_there(sweeps: pd.DataFrame) -> None:
     rows = results(cell(1.0, state=state, family="ebgan") for state, n in states.items() for _ in range(n))
     words = Reader(page_of(rows, sweeps)).words
     assert "laptop/mnist_ebgan EBGAN 65 11 12 13 14 15" in words
-    assert "EBGAN: 36 of 65 cells (12 diverged, 13 failed). Missing: 29 waiting." in words
+    assert "EBGAN: 36 of 65 trials (12 diverged, 13 failed). Missing: 29 waiting." in words
     assert "The sweep is unfinished" in words
 
 
@@ -132,13 +133,13 @@ def test_hostile_values_are_text(sweeps: pd.DataFrame) -> None:
 
 def test_a_note_says_what_is_left_out(sweeps: pd.DataFrame) -> None:
     words = Reader(page_of(results(cell(3.0, family="ebgan", z_seed=seed) for seed in (0, 0, 7)), sweeps)).words
-    assert "1 cells were scored another way" in words and "z seed 7" in words
+    assert "1 trial was scored another way" in words and "z seed 7" in words
 
 
 def test_no_finished_trial_is_still_a_page(sweeps: pd.DataFrame) -> None:
     page = page_of(results([cell(), cell(family="ebgan")]), sweeps)
-    assert "No cell of this grid has a score." in page
-    assert page.count("no known cells") == 15
+    assert "No trial of this grid has a score." in page
+    assert page.count("no trials") == 15
 
 
 def test_no_trial_at_all_is_still_a_page(sweeps: pd.DataFrame) -> None:
@@ -149,9 +150,9 @@ def test_no_trial_at_all_is_still_a_page(sweeps: pd.DataFrame) -> None:
 def test_each_grid_has_its_section_and_its_files(sweeps: pd.DataFrame) -> None:
     others = [cell(9.0, family="ebgan", space="paper/mnist_ebgan", steps=steps) for steps in (9, 10)]
     rows = [cell(3.0, family="ebgan"), cell(3.5, family="ebgan"), *others]
-    sections = make_sections(results(rows), lambda trial_ids: dict.fromkeys(trial_ids, sheet()))
-    assert [section.grid.folder for section in sections] == ["laptop", "paper", "paper"]
-    names = [section.plates[0].name for section in sections]
+    sections = make_sections(results(rows), Sources(lambda trial_ids: dict.fromkeys(trial_ids, sheet())))
+    assert [section.study.name for section in sections] == ["laptop", "paper", "paper"]
+    names = [section.figures[0].name for section in sections]
     assert names == ["figure2", "figure2-paper", "figure2-paper-2"]
     page = render_page(sections, sweeps, [])
     assert page.count('<figure id="figure') == 6 and page.count("Scores depend on the classifier.") == 1

@@ -31,11 +31,11 @@ def test_every_figure_has_its_four_files(full_report: Report) -> None:
 
 def test_csv_files_equal_the_tables(full_report: Report) -> None:
     sections, files, _ = full_report
-    for plate in sections[0].plates:
-        types = {name: plate.table[name].dtype for name in {"trial_id", "cells"} & set(plate.table)}
-        mixed = dict.fromkeys({"value", "other_value"} & set(plate.table), str)  # of axes of all kinds
-        written = pd.read_csv(io.BytesIO(files[f"{plate.name}.csv"]), dtype=types | mixed)
-        pd.testing.assert_frame_equal(written, plate.table.astype(mixed), check_dtype=False, rtol=0, atol=0)
+    for figure in sections[0].figures:
+        types = {name: figure.table[name].dtype for name in {"trial_id", "cells"} & set(figure.table)}
+        mixed = dict.fromkeys({"value", "other_value"} & set(figure.table), str)  # of axes of all kinds
+        written = pd.read_csv(io.BytesIO(files[f"{figure.name}.csv"]), dtype=types | mixed)
+        pd.testing.assert_frame_equal(written, figure.table.astype(mixed), check_dtype=False, rtol=0, atol=0)
 
 
 def test_a_crash_leaves_the_former_report(tmp_path: Path) -> None:
@@ -73,9 +73,9 @@ def test_time_and_memory_grow_with_the_cells_and_not_with_their_pairs() -> None:
     many = pd.concat(copies, ignore_index=True)
     many["trial_id"] = [f"{n:016x}" for n in range(len(many))]
     start = time.process_time()
-    (section,) = make_sections(many, lambda trial_ids: {})
+    (section,) = make_sections(many)
     assert time.process_time() - start < 60
-    (compared,) = (plate.table for plate in section.plates if plate.name == "comparisons")
+    (compared,) = (figure.table for figure in section.figures if figure.name == "comparisons")
     paired = compared[compared["pairing"] == "by cell"]
     assert set(paired["cells_one"]) == {5120}
     assert (paired["low"] <= paired["high"]).all()

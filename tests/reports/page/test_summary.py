@@ -10,7 +10,7 @@ from reports.report import make_sections
 
 
 def lines_of(rows: pd.DataFrame) -> list[str]:
-    return summary(Path("index.html"), make_sections(rows, lambda trial_ids: {}), []).splitlines()
+    return summary(Path("index.html"), make_sections(rows), []).splitlines()
 
 
 def test_a_finished_grid_has_no_intervals() -> None:
@@ -29,4 +29,4 @@ def test_a_margin_study_alone_is_no_empty_grid() -> None:
     rows = [cell(m, family="ebgan", margin=m, space="laptop/mnist_margin") for m in (1.0, 2.0)]
     lines = lines_of(results([*rows, cell(family="ebgan", margin=4.0, space="laptop/mnist_margin")]))
     assert "margin study: 2 of 3 trials have ended" in lines
-    assert "no cell has a score" not in lines
+    assert "no trial has a score" not in lines
