@@ -19,8 +19,8 @@ _THEORY = (
     "V is the discriminator's loss at the end of training: the mean of D(x) + [m - D(G(z))]+ over 1,024 training "
     "images x and as many samples. At any equilibrium of networks without limits the samples are distributed as the "
     "data and V = m (theorem 1). Against a given generator the best discriminator of all has V = m (1 - TV), with TV "
-    "the total variation distance from the data, which is never above m; V above m means that the discriminator does not "
-    "reconstruct real digits well."
+    "the total variation distance from the data, which is never above m; V above m means that the discriminator does "
+    "not reconstruct real digits well."
 )
 
 

@@ -127,7 +127,7 @@ def numbers(page: Any) -> pd.DataFrame:
     rows = page.locator(".numbers table").evaluate(
         "table => [...table.rows].map(row => [...row.cells].map(cell => cell.textContent.replaceAll(',', '')))"
     )
-    names = [name.replace(" cells", "") for name in rows[0]]
+    names = [name.replace(" trials", "") for name in rows[0]]
     return pd.DataFrame(rows[1:], columns=names).astype(float)
 
 
@@ -182,9 +182,9 @@ class TestHistogram:
         chosen = finished_prefix(cells())
         drawn = chosen[chosen["frechet"].notna()]
         assert numbers(page)[["GAN", "EBGAN", "EBGAN-PT"]].to_numpy().sum() == len(drawn) < len(chosen)
-        assert "Diverged and failed cells have no such value" in page.locator(".said").inner_text()
+        assert "Diverged and failed trials have no such value" in page.locator(".said").inner_text()
         page.locator("[data-control=unit]").select_option("count")
-        assert "cells in each bin" in page.locator(".chart svg").text_content()
+        assert "trials in each bin" in page.locator(".chart svg").text_content()
 
     def test_a_filter_chooses_cells_and_leaves_alone_who_does_not_vary(self, visit: Open) -> None:
         page = visit()
@@ -229,7 +229,7 @@ class TestHistogram:
         wanted = expected(bins=10)["EBGAN"]
         bar = page.locator("[data-key='ebgan:4']")
         bar.hover(force=True)
-        share = f"{wanted[4]:,} cells, {100 * wanted[4] / wanted.sum():.1f} %"
+        share = f"{wanted[4]:,} trials, {100 * wanted[4] / wanted.sum():.1f} %"
         assert share in page.locator(".tip").inner_text()
         bar.click(force=True)
         assert listed(page).startswith(f"{wanted[4]:,} trials in the bar of EBGAN")
