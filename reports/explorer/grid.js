@@ -1,6 +1,5 @@
 // A grid of trials: its columns as Python wrote them, with the numbers that are looked at often in typed arrays.
 
-const ENDED = new Set(["diverged", "failed"]);
 const given = JSON.parse(document.querySelector(".explorer-data").textContent);
 
 function openGrid(data) {
@@ -20,12 +19,12 @@ function openGrid(data) {
   return grid;
 }
 
-// Each score as a column: a trial that diverged or failed has the worst value, or none where there is no worst.
+// Each score as a column: a trial that diverged has the worst value, or none where there is no worst.
 function scoresOf(grid) {
   const columns = grid.measured.map(({ name, label, worst, higher }) => {
     const limited = (value) => (worst == null ? value : higher ? Math.max(worst, value) : Math.min(worst, value));
     const counted = (value) => (value == null ? NaN : Math.max(0, limited(value))); // bins start at 0
-    const column = (value, row) => (ENDED.has(grid.outcome(row)) ? (worst ?? NaN) : counted(value));
+    const column = (value, row) => (grid.outcome(row) === "diverged" ? (worst ?? NaN) : counted(value));
     return { name, label, sign: signOf(label), counted: name, scale: 1, worst, higher, values: Float64Array.from(grid.rows[name], column) };
   });
   const [first] = columns;

@@ -75,11 +75,12 @@ function drawnWords(grid, score, { families, sampled }) {
   const words = parts.length ? `Drawn of the declared trials: ${parts.join(", ")}.` : "No family is chosen.";
   const known = " Only trials before the first unfinished shape of the random order are drawn.";
   const isPart = families.some(({ drawn, declared }) => drawn < declared) && grid.known.includes(0);
-  const lost = score.worst == null ? " Diverged and failed trials have no such value and are left out." : "";
+  const lost = score.worst == null ? " Diverged trials have no such value and are left out." : "";
+  const failed = grid.outcomes.values.includes("failed") ? " Failed trials are missing." : "";
   const sample = !grid.counts ? "" : sampled
     ? ` This filtered view is drawn from the page’s random sample of ${count(grid.n)} of ${count(grid.declared)} trials.`
     : ` Drawn from all ${count(grid.declared)} trials; the list below is a random sample of ${count(grid.n)}.`;
-  return words + (isPart ? known : "") + lost + sample;
+  return words + (isPart ? known : "") + lost + failed + sample;
 }
 
 function legend({ series, paper }, paperWords) {

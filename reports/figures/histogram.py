@@ -23,7 +23,7 @@ from reports.palette import LIGHT, hue
 from search_spaces.experiment import Score
 
 _LINES = (
-    "Diverged and failed trials count as the worst score, in the lowest bin. The dashed line is the score of real test "
+    "Diverged trials count as the worst score, in the lowest bin. The dashed line is the score of real test "
     "digits; the light lines are a third and two thirds of it."
 )
 

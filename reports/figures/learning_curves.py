@@ -17,7 +17,7 @@ from search_spaces.experiment import Score
 
 _CAPTION = (
     "Scores during training: the mean, and the middle 80 % of the finished prefix. A trial counts as the worst score "
-    "from where it diverged or failed; trials that were scored only at their end are left out.",
+    "from where it diverged. Failed trials, and those that were scored only at their end, are left out.",
 )
 
 

@@ -14,7 +14,7 @@ _UNFINISHED = (
 
 
 def sample_sizes(prefix: pd.DataFrame, trials: pd.DataFrame) -> str:
-    """Per family how many trials are drawn, how many of these diverged or failed, and why others are missing."""
+    """Per family how many trials are drawn, how many of these diverged, and why the others are missing."""
     return " ".join(
         _family(family, prefix[prefix["family"] == family], trials[trials["family"] == family])
         for family in in_order(trials["family"])
@@ -27,16 +27,17 @@ def unfinished(trials: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _family(family: str, prefix: pd.DataFrame, trials: pd.DataFrame) -> str:
-    ends = ((DIVERGED, "diverged"), (FAILED, "failed"))
-    lost = [f"{n:,} {words}" for end, words in ends if (n := int((prefix["outcome"] == end).sum()))]
+    drawn = prefix[prefix["value"].notna()]
+    diverged, failed = int((drawn["outcome"] == DIVERGED).sum()), int((prefix["outcome"] == FAILED).sum())
     later = int(trials["outcome"].isin(ENDED).sum()) - len(prefix)
     waiting, unscored = (int((trials["outcome"] == outcome).sum()) for outcome in (WAITING, UNSCORED))
     reasons = (
+        (failed, "failed"),
         (later, "ended after the first unfinished shape"),
         (waiting, "waiting"),
         (unscored, "without a comparable score"),
     )
     missing = [f"{n:,} {words}" for n, words in reasons if n]
-    ended = f" ({', '.join(lost)})" if lost else ""
+    ended = f" ({diverged:,} diverged)" if diverged else ""
     absent = f" Missing: {', '.join(missing)}." if missing else ""
-    return f"{family_label(family)}: {len(prefix):,} of {len(trials):,} trials{ended}.{absent}"
+    return f"{family_label(family)}: {len(drawn):,} of {len(trials):,} trials{ended}.{absent}"

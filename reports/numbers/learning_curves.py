@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from reports.names import in_order
-from reports.numbers.values import COUNTED_WORST, SCORED, no_worse
+from reports.numbers.values import SCORED, no_worse
 from search_spaces.experiment import Score
 
 NO_STEPS = pd.DataFrame(columns=["trial_id", "step", "score"])
@@ -34,9 +34,8 @@ def learning_curves(prefix: pd.DataFrame, steps: pd.DataFrame, score: Score) -> 
         whole = complete.notna().all()
         if whole.sum() < 2 or complete.empty:
             continue
-        lost = counted.loc[own.index, "outcome"].isin(COUNTED_WORST)
-        for step, values in own.loc[:, whole].items():
-            values = values.mask(lost & values.isna(), score.worst)
+        worst = np.nan if score.worst is None else score.worst
+        for step, values in own.loc[:, whole].fillna(worst).items():
             sizes = {"family": family, "step": step, "cells": len(values)}
             low, high = values.quantile(0.1), values.quantile(0.9)
             rows.append(sizes | {"mean": values.mean(), "low": low, "high": high})

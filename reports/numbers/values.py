@@ -1,4 +1,7 @@
-"""What each trial counts as: its score, the worst value where training diverged, nothing where there is no result."""
+"""What each trial counts as: its score, the worst value where training diverged, nothing where there is no result.
+
+A trial that failed has no result: memory ran out or a worker died, which says nothing about its settings' score.
+"""
 
 from typing import TypeVar
 
@@ -11,7 +14,6 @@ from search_spaces.experiment import Score
 Values = TypeVar("Values", pd.Series, pd.DataFrame)
 # What became of a trial, as far as a figure is concerned.
 SCORED, DIVERGED, UNSCORED, FAILED, WAITING = "scored", "diverged", "unscored", "failed", "waiting"
-COUNTED_WORST = [DIVERGED, FAILED]
 ENDED = [SCORED, DIVERGED, FAILED]
 
 
@@ -22,7 +24,7 @@ def values_of(trials: pd.DataFrame, score: Score) -> pd.Series:
         trials: rows with a column `outcome` and one of the score's name.
     """
     value = no_worse(trials[score.name].where(trials["outcome"] == SCORED).astype(float), score)
-    return value.mask(trials["outcome"].isin(COUNTED_WORST), np.nan if score.worst is None else score.worst)
+    return value.mask(trials["outcome"] == DIVERGED, np.nan if score.worst is None else score.worst)
 
 
 def no_worse(values: Values, score: Score) -> Values:

@@ -200,15 +200,15 @@ class TestManyRows:
             assert list(np.reshape(counted["counts"][family], (25, 4)).sum(1)) == list(bars["cells"])
         assert counted["largest"] == drawn["right"].max()
 
-    def test_what_diverged_is_counted_at_the_floor_if_there_is_one(self) -> None:
+    def test_what_diverged_counts_as_the_worst_score_if_there_is_one(self) -> None:
         (grid,) = split_studies(results([cell(2.0), cell(state="DIVERGED", lr=0.01), cell(state="FAILED", lr=0.1)]))
-        assert list(values_of(grid.trials, SCORES["score"])) == [2.0, 0.0, 0.0]
-        assert list(values_of(grid.trials, SCORES["inception_score"])) == [2.0, 1.0, 1.0]
+        assert list(values_of(grid.trials, SCORES["score"]).dropna()) == [2.0, 0.0]
+        assert list(values_of(grid.trials, SCORES["inception_score"]).dropna()) == [2.0, 1.0]
         assert list(values_of(grid.trials, SCORES["frechet"]).dropna()) == [9.0]
         known_ones = pd.Series(True, grid.trials.index)
         counts = full_counts(grid.trials, known_ones, list(SCORES.values()), presets(MNIST_GAN, grid.trials))
         assert sum(counts["frechet"]["all"]["counts"]["gan"]) == 1
-        assert counts["score"]["all"]["counts"]["gan"][0] == 2
+        assert counts["score"]["all"]["counts"]["gan"][0] == 1
 
 
 def test_a_full_grid_is_small_and_soon_made(grid: Study) -> None:

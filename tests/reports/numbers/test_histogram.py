@@ -44,8 +44,8 @@ def test_bins_by_hand() -> None:
     assert table["percent"].to_list() == pytest.approx([400 / 7, 100 / 7] + [0] * 22 + [200 / 7])
 
 
-def test_missing_cells_are_in_no_bin_and_failed_ones_in_the_lowest() -> None:
-    rows = [cell(5.0), cell(state="FAILED"), cell(state="RUNNING"), cell()]
+def test_missing_trials_are_in_no_bin_and_diverged_ones_in_the_lowest() -> None:
+    rows = [cell(5.0), cell(state="DIVERGED"), cell(state="FAILED"), cell(state="RUNNING"), cell()]
     table = ours(layer_histograms(*chosen(rows)))
     assert table.groupby("panel")["cells"].sum().to_dict() == {"all": 2, "layers <= 3": 2, "layers <= 4": 2}
     assert table.groupby("bin")["cells"].sum()[0] == 3

@@ -45,9 +45,9 @@ class TestCourse:
             "high": pytest.approx([1.9, 4.8]),
         }
 
-    def test_a_cell_counts_0_from_where_it_diverged_or_failed(self) -> None:
-        grid = one_grid([cell(4.0), cell(state="DIVERGED"), cell(state="DIVERGED"), cell(state="FAILED")])
-        a, b, _, _ = grid.trials.sort_values("position")["trial_id"]
+    def test_a_trial_counts_0_from_where_it_diverged_and_failed_ones_are_missing(self) -> None:
+        grid = one_grid([cell(4.0), *(cell(state="DIVERGED") for _ in range(3)), cell(state="FAILED")])
+        a, b, _, _, _ = grid.trials.sort_values("position")["trial_id"]
         table = learning_curves(grid.prefix, steps_of({a: {100: 2.0, 200: 3.0, 300: 4.0}, b: {100: 2.0}}), SCORE)
         assert list(table["cells"]) == [4, 4, 4]
         assert list(table["mean"]) == [1.0, 0.75, 1.0]

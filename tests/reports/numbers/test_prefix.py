@@ -38,8 +38,17 @@ def test_the_order_is_that_of_positions_not_of_rows() -> None:
     assert list(finished_prefix(cells)["position"]) == [0, 1]
 
 
-def test_diverged_and_failed_cells_are_known_to_be_worth_nothing() -> None:
-    assert list(finished_prefix(grid("sdfs"))["value"]) == [0.5, 0.0, 0.0, 1.0]
+def test_diverged_trials_count_as_the_worst_score_and_failed_ones_as_nothing() -> None:
+    values = finished_prefix(grid("sdfs"))["value"]
+    assert list(values.dropna()) == [0.5, 0.0, 1.0] and np.isnan(values.iloc[2])
+
+
+def test_a_failed_trial_may_have_scored_anything() -> None:
+    cells = grid("ssfs")
+    prefix = finished_prefix(cells)
+    estimate, low, high = shares(prefix, cells, prefix["value"].to_numpy()[:, None] > np.array([0.7, 0.0, 9.0]))
+    assert list(estimate) == pytest.approx([1 / 3, 1.0, 0.0])
+    assert (list(low), list(high)) == ([0.25, 0.75, 0.0], [0.5, 1.0, 0.25])
 
 
 def test_families_and_declarations_have_first_parts_of_their_own() -> None:
