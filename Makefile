@@ -9,10 +9,12 @@ BIN := .venv/bin
 ifneq ($(DB),)
 export SWEEP_DB := $(DB)
 endif
+# A process a core, and no more than 4: a test may take 2 GB of memory. Tests of one file stay in one process.
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep-mnist report test chaos lint bench format clean
+.PHONY: help sweep-mnist report test test-slow test-all chaos lint bench format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,8 +29,13 @@ sweep-mnist: .venv/main  ## run the MNIST grids and make the report (GRID=paper 
 report: .venv/main  ## make the report again from the database
 	@$(BIN)/python -m reports
 
-test: .venv/test  ## run the tests
-	@$(BIN)/python -m pytest
+test: .venv/test  ## run the quick tests, in about 2 minutes on 2 cores
+	@$(PYTEST) -m "not slow" --durations 5 --durations-min 10
+
+test-slow: .venv/test  ## run the other tests: real sweeps, faults, load, memory, all of the page
+	@$(PYTEST) -m slow
+
+test-all: test test-slow  ## run every test, in about 10 minutes on 2 cores
 
 chaos: .venv/test  ## kill, lock and fill a sweep for 10 minutes (MINUTES=30 for longer)
 	@$(BIN)/python tests/sweep/chaos.py $(if $(MINUTES),--minutes $(MINUTES))

@@ -1,1 +1,1 @@
-"""Side-by-side throughput: the same work through four ways of training it, beside the limit of the machine."""
+"""Measurements: throughput next to baselines and the machine's roofline, planning at scale, and lower precision."""

@@ -1,4 +1,4 @@
-"""Numbers on the command lines of the benchmarks, refused in one line where they make no sense."""
+"""Numbers on the command lines of the benchmarks; a number that makes no sense is an error of one line."""
 
 import argparse
 import math

@@ -19,7 +19,7 @@ from scipy import stats
 
 from benchmarks.options import count
 from benchmarks.throughput.machine import device_name, file_name
-from benchmarks.throughput.sample import FAMILIES, thin
+from benchmarks.throughput.sample import FAMILIES, subsample
 from search_spaces.space import expand
 from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
@@ -68,8 +68,13 @@ def compare(name: str, first: Sequence[float], second: Sequence[float]) -> Compa
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.precision", description=__doc__)
     parser.add_argument("--grid", choices=("laptop", "paper"), default="laptop")
-    parser.add_argument("--cells", type=count, default=256, help="of the grid's 7,168, evenly over all axes")
-    parser.add_argument("--steps", type=count, help="of training (default: the grid's)")
+    parser.add_argument(
+        "--cells",
+        type=count,
+        default=256,
+        help="cells, evenly over all axes (default: %(default)s)",
+    )
+    parser.add_argument("--steps", type=count, help="training steps (default: the grid's)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON file")
     options = parser.parse_args(arguments)
     console, machine = Console(), this_machine()
@@ -82,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found.insert(0, compare("tf32", plain, scores(lower, device, console)))
     console.print(_table(found))
     if not machine.gpus:
-        console.print("tf32: not measured, for it needs a CUDA device")
+        console.print("tf32: not measured, because it needs a CUDA device")
     name = device_name(machine)
     path = options.out / f"precision-{file_name(name)}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def sample_cells(grid: str, n: int, steps: int | None) -> list[Trial]:
     """At most so many cells of a grid, evenly over its axes, of as many steps."""
-    cells = thin(expand([load_space(f"{grid}/{family}") for family in FAMILIES]), n)
+    cells = subsample(expand([load_space(f"{grid}/{family}") for family in FAMILIES]), n)
     return [cell.changed(steps=steps or cell.training.steps) for cell in cells]
 
 
@@ -111,11 +116,10 @@ def scores(cells: Sequence[Trial], device: str, console: Console) -> list[float]
     machine = this_machine()
     room = machine.gpus[0][1] if device == "cuda" else machine.memory
     for cohort in partition(in_order, room // 2, device):
-        for item in run_cohort(cohort, device):
-            for record in item if isinstance(item, list) else []:
-                if record.state == "FAILED":
-                    raise RuntimeError(f"trial {record.trial_id} failed: {record.error}")
-                found[record.trial_id] = record.scores["score"] if record.scores else float("nan")
+        for record in run_cohort(cohort, device):
+            if record.state == "FAILED":
+                raise RuntimeError(f"trial {record.trial_id} failed: {record.error}")
+            found[record.trial_id] = record.scores["score"] if record.scores else float("nan")
         console.print(f"{cells[0].training.precision}: {len(found)} of {len(cells)} cells", end="\r")
     return [found[cell.trial_id] for cell in cells]
 

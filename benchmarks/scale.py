@@ -96,7 +96,7 @@ def synthetic_space(grid: str, cells: int) -> SearchSpace:
     if grid == "shapes":
         axes |= {"n_layer_g": (2,), "size_g": tuple(range(64, 64 + cells // 200)), "size_d": tuple(range(64, 64 + 25))}
         axes |= {"lr": (0.01, 0.001), "seed": (0,)}
-    return SearchSpace(f"synthetic/{grid}", "mnist_gan", "gan", axes, _TRAINING, _SCORING)
+    return SearchSpace(f"synthetic/{grid}", f"synthetic/{grid}", "mnist_gan", "gan", axes, _TRAINING, _SCORING)
 
 
 def measure(grid: str, cells: int, folder: Path) -> Point:

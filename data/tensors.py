@@ -7,7 +7,7 @@ from torch import Tensor
 from data.mnist.dataset import load_arrays
 from data.mnist.idx import Split
 
-IMAGE_SIZE = 32  # pixels a side, as the models want them
+IMAGE_SIZE = 32  # pixels a side, the models' input size
 _PAD = 2
 
 
@@ -27,5 +27,5 @@ def load_mnist(split: Split) -> tuple[Tensor, Tensor]:
 
 
 def scale(images: Tensor) -> Tensor:
-    """Bytes to float32 in [-1, 1], any shape: 0 is -1 and 255 is 1. Takes no memory beside the result."""
+    """Bytes to float32 in [-1, 1], any shape: 0 is -1 and 255 is 1. Takes no memory besides the result."""
     return images.to(torch.float32, copy=True).div_(127.5).sub_(1)

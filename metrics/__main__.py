@@ -26,9 +26,9 @@ def parse_arguments() -> argparse.Namespace:
         "--epochs", type=_count, default=EPOCHS, help="passes over the training set (default: %(default)s)"
     )
     train.add_argument(
-        "--seed", type=_count, default=SEED, help="of weights, order and augmentation (default: %(default)s)"
+        "--seed", type=_count, default=SEED, help="seed of weights, order and augmentation (default: %(default)s)"
     )
-    train.add_argument("--threads", type=_count, default=1, help="of PyTorch (default: 1)")
+    train.add_argument("--threads", type=_count, default=1, help="threads of PyTorch (default: 1)")
     arguments = parser.parse_args()
     if arguments.out == SHIPPED and (arguments.epochs, arguments.seed) != (EPOCHS, SEED):
         parser.error("--out: needed with other epochs or another seed, so that the shipped classifier stays as it is")

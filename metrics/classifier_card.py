@@ -1,4 +1,4 @@
-"""The card of the shipped classifier: what it is, how good it is and how to make it again."""
+"""The model card of the shipped classifier: what it is, how good it is and how to make it again."""
 
 import json
 from dataclasses import asdict, dataclass, fields

@@ -1,4 +1,4 @@
-"""How many classes a set of images shows, and how evenly; what I' hardly sees.
+"""How many classes a set of images shows, and how evenly, which I' hardly measures.
 
 A class is covered as a mode is in the stacked-digits test of Metz et al., 2017, section 3.3: at least one
 image is classified into it.

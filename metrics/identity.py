@@ -1,13 +1,16 @@
-"""What a score means: the facts that two scores must share before they may be compared."""
+"""Score identity: the facts that two scores must share before they may be compared."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from metrics.classifier_card import classifier_card
 
 FORMULA = "reversed-kl-nats-v1"  # a new name whenever the same images would score differently
 
 
 @dataclass(frozen=True)
 class ScoreIdentity:
-    """Names one way of scoring a generator.
+    """One way of scoring a generator.
 
     Attributes:
         formula: name of the formula and of its unit, see `FORMULA`.
@@ -20,3 +23,27 @@ class ScoreIdentity:
     classifier: str
     n_samples: int
     z_seed: int
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What real images score under an identity; it is kept beside the identity."""
+
+    real_score: float
+    real_inception_score: float
+    classifier_accuracy: float
+
+
+def classifier_identity(scoring: Any) -> ScoreIdentity:
+    """The identity of the scores that the shipped classifier gives now.
+
+    Args:
+        scoring: settings with `n_samples` and `z_seed`.
+    """
+    return ScoreIdentity(FORMULA, classifier_card().sha256, scoring.n_samples, scoring.z_seed)
+
+
+def classifier_reference() -> Reference:
+    """What the real test digits score by the shipped classifier."""
+    card = classifier_card()
+    return Reference(card.real_score, card.real_inception_score, card.test_accuracy)

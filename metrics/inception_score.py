@@ -1,4 +1,4 @@
-"""The score I' of the grid study, and the usual inception score beside it.
+"""The score I' of the grid study, and the usual inception score.
 
 I' is Zhao et al., 2016, section 4.1: the inception score of Salimans et al., 2016, section 4, with the two
 distributions swapped and without the exponential. The raised 2 after the formula in the paper is a footnote

@@ -19,7 +19,7 @@ LABEL_SCORES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Scorer:
-    """Scores the images of K generators; load it once, then score as many cohorts as you like."""
+    """Scores the images of K generators; one scorer serves any number of cohorts."""
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
@@ -29,7 +29,7 @@ class Scorer:
     def score(self, images: Tensor | Iterable[Tensor]) -> dict[str, Tensor]:
         """Score all images of each member together.
 
-        Only 42 numbers an image are kept, so an iterator that generates its batches one by one never has
+        Only 43 numbers an image are kept, so an iterator that generates its batches one by one never has
         all images in memory. Members never mix.
 
         Args:

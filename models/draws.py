@@ -31,15 +31,16 @@ class Draws:
         self._shared = len(distinct) == 1
         self._members = len(seeds)
         self._n_images, self._device, self._dtype = n_images, device, dtype
-        self._which = torch.tensor([distinct.index(s) for s in seeds], device=device)
-        self._noise = [stream(s, "noise", device) for s in distinct]
+        self._seed_of_member = torch.tensor([distinct.index(s) for s in seeds], device=device)
+        # The numbers follow from these purposes, so another word for one would change every result.
+        self._z = [stream(s, "noise", device) for s in distinct]
         self._dropout = [stream(s, "dropout", device) for s in distinct]
         self._batches = [stream(s, "batches", device) for s in distinct]
         self._order: list[Tensor] = [torch.empty(0, dtype=torch.long, device=device) for _ in distinct]
 
-    def noise(self, shape: Sequence[int]) -> Tensor:
+    def z(self, shape: Sequence[int]) -> Tensor:
         """Standard normal inputs of the generator, [*shape[:-1], S, shape[-1]]."""
-        z = [torch.randn(*shape, generator=g, device=self._device, dtype=self._dtype) for g in self._noise]
+        z = [torch.randn(*shape, generator=g, device=self._device, dtype=self._dtype) for g in self._z]
         return torch.stack(z, -2)
 
     def batch(self, n: int) -> Tensor:
@@ -53,7 +54,7 @@ class Draws:
             self._order[i] = self._order[i][n:]
         return torch.stack(picks, 1)
 
-    def keep(self, shape: Sequence[int], rate: float) -> Tensor:
+    def dropout_mask(self, shape: Sequence[int], rate: float) -> Tensor:
         """Dropout multipliers, 0 or 1 / (1 - rate), [*shape[:-1], S, shape[-1]]."""
         masks = []
         for generator in self._dropout:
@@ -62,7 +63,7 @@ class Draws:
         return torch.stack(masks, -2)
 
     def state(self) -> dict[str, Tensor]:
-        """Where every stream stands, on the CPU, and the images left of the epoch."""
+        """The state of every stream, on the CPU, and the images left of the epoch."""
         found = {}
         for purpose, generators in self._streams().items():
             for i, generator in enumerate(generators):
@@ -70,7 +71,7 @@ class Draws:
         return found | {f"order.{i}": order for i, order in enumerate(self._order)}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave.
+        """Continue from what `state` gave.
 
         Raises:
             KeyError, RuntimeError, TypeError, ValueError: it is the state of other draws; a part may be loaded.
@@ -85,10 +86,11 @@ class Draws:
         self._order = [order.to(self._device) for order in orders]
 
     def _streams(self) -> dict[str, list[torch.Generator]]:
-        return {"noise": self._noise, "dropout": self._dropout, "batches": self._batches}
+        """Streams by purpose. Checkpoints hold these names, too."""
+        return {"noise": self._z, "dropout": self._dropout, "batches": self._batches}
 
     def to_members(self, draws: Tensor) -> Tensor:
-        """Spread what belongs to seeds over the members: [..., S, C] -> [..., K, C], no copy if all share one seed."""
+        """Spread draws of seeds over the members: [..., S, C] -> [..., K, C], without a copy if all share one seed."""
         if self._shared:
             return draws.expand(*draws.shape[:-2], self._members, draws.shape[-1])
-        return draws.index_select(-2, self._which)
+        return draws.index_select(-2, self._seed_of_member)

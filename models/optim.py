@@ -1,9 +1,8 @@
-"""Optimisers over K networks in which every member has its own rule and learning rate.
+"""Optimisers over K networks in which every member has its own optimiser and learning rate.
 
 Neighbouring members with equal settings are one slice of the parameters, and torch's fused kernels run on the slices:
 no masked updates, and no Adam state for members that use SGD. Any order of members is right; one in which equal
-settings are neighbours is fast. The kernels are those of torch.optim, called without its bookkeeping, which takes
-longer than they do on a small network.
+settings are neighbours is fast.
 """
 
 from collections.abc import Sequence
@@ -14,14 +13,13 @@ import torch
 from torch import Tensor
 
 from models.flat_parameters import Parameters
+from models.mlp import aten
 from models.mlp.architecture import Optimizer
-
-_EPSILON = 1e-8  # of Adam, torch's default
 
 
 @dataclass
 class _Group:
-    """Slices that share a rule and a rate; the last three lists are empty for SGD."""
+    """Slices that share an optimiser and a learning rate; the last three lists are empty for SGD."""
 
     values: list[Tensor] = field(default_factory=list)
     gradients: list[Tensor] = field(default_factory=list)
@@ -35,21 +33,21 @@ class StackedOptimizer:
 
     Args:
         parameters: of K networks.
-        rules: "adam" or "sgd" of each member.
-        rates: learning rate of each member.
+        optimizers: "adam" or "sgd" for each member.
+        lrs: learning rate of each member.
         betas: Adam's decay rates. SGD has neither momentum nor weight decay.
     """
 
     def __init__(
         self,
         parameters: Parameters,
-        rules: Sequence[Optimizer],
-        rates: Sequence[float],
+        optimizers: Sequence[Optimizer],
+        lrs: Sequence[float],
         betas: tuple[float, float],
     ) -> None:
         self._betas = betas
         self._groups: dict[tuple[Optimizer, float], _Group] = {}
-        settings = list(zip(rules, rates, strict=True))
+        settings = list(zip(optimizers, lrs, strict=True))
         if len(settings) != len(parameters.values):
             raise ValueError(f"settings for {len(settings)} members, parameters of {len(parameters.values)}")
         for setting, run in groupby(range(len(settings)), key=settings.__getitem__):
@@ -64,39 +62,13 @@ class StackedOptimizer:
                 group.steps.append(torch.zeros((), device=group.values[-1].device))
 
     def state(self) -> list[Tensor]:
-        """What a step changes beside the parameters, in fixed memory."""
+        """Adam's moments and step counts: what a step changes besides the parameters, in the memory where it does."""
         return [t for group in self._groups.values() for t in (*group.means, *group.squares, *group.steps)]
 
     def step(self) -> None:
         """Apply the gradients that the parameters hold."""
-        for (rule, rate), group in self._groups.items():
-            if rule == "adam":
-                torch._foreach_add_(group.steps, 1)
-                torch._fused_adam_(
-                    group.values,
-                    group.gradients,
-                    group.means,
-                    group.squares,
-                    [],
-                    group.steps,
-                    lr=rate,
-                    beta1=self._betas[0],
-                    beta2=self._betas[1],
-                    weight_decay=0.0,
-                    eps=_EPSILON,
-                    amsgrad=False,
-                    maximize=False,
-                )
+        for (optimizer, lr), group in self._groups.items():
+            if optimizer == "adam":
+                aten.adam_step(group.values, group.gradients, group.means, group.squares, group.steps, lr, self._betas)
             else:
-                torch._fused_sgd_(
-                    group.values,
-                    group.gradients,
-                    [],
-                    weight_decay=0.0,
-                    momentum=0.0,
-                    lr=rate,
-                    dampening=0.0,
-                    nesterov=False,
-                    maximize=False,
-                    is_first_step=False,
-                )
+                aten.sgd_step(group.values, group.gradients, lr)

@@ -7,8 +7,8 @@ other packages too.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib import import_module
 from importlib.metadata import entry_points
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 from search_spaces.axis import Field, fields_of, values_of
@@ -69,6 +69,10 @@ class Experiment:
         shape_form: a shape in words, a form for the names of its axes.
         recipe: where the worker finds how to train and to evaluate, as "module:object".
         cost: where planning finds what a trial costs, as "module".
+        identity: function of the scoring settings that gives the identity of the scores, as "module:function".
+        prepare: function that fetches what the training needs, and is given a function that tells of it, as
+            "module:function"; empty if there is nothing to fetch.
+        reference: function that gives what real images score, as "module:function"; empty if there is no such number.
     """
 
     name: str
@@ -82,6 +86,9 @@ class Experiment:
     shape_form: str
     recipe: str
     cost: str
+    identity: str
+    prepare: str = ""
+    reference: str = ""
 
     @cached_property
     def axes(self) -> dict[str, Field]:
@@ -121,6 +128,11 @@ class Experiment:
         """The value of an axis for a family that does not have it."""
         return self.axes[axis].meaning.absent.get(family)
 
+    def fetch(self, tell: Callable[[str], None]) -> None:
+        """Make sure that what the training needs is there; `tell` receives what a person should know."""
+        if self.prepare:
+            resolve_name(self.prepare)(tell)
+
     @cached_property
     def identity_form(self) -> str:
         """The text that a trial is known by: a form for its family, its axes, and the text of its training."""
@@ -141,7 +153,7 @@ class UnknownExperimentError(Exception):
 @cache
 def experiments() -> Mapping[str, Experiment]:
     """All experiments by name: this project's own first, then those of other packages."""
-    found = {name: _load(place) for name, place in _OWN.items()}
+    found = {name: resolve_name(place) for name, place in _OWN.items()}
     for point in entry_points(group=GROUP):
         if point.name not in found:
             found[point.name] = point.load()
@@ -157,8 +169,3 @@ def experiment(name: str) -> Experiment:
     if name not in experiments():
         raise UnknownExperimentError(f"{name}: no such experiment, allowed: {', '.join(experiments())}")
     return experiments()[name]
-
-
-def _load(place: str) -> Any:
-    module, _, name = place.partition(":")
-    return getattr(import_module(module), name)

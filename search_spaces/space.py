@@ -23,11 +23,13 @@ class SearchSpace:
 
     Attributes:
         name: how the user named it, such as "paper/mnist_gan".
+        title: its name in print.
         experiment: name of the kind of work.
         axes: the values of every axis, fixed ones as lists of one, in the order of the experiment.
     """
 
     name: str
+    title: str
     experiment: str
     family: str
     axes: Mapping[str, tuple[Any, ...]]

@@ -26,6 +26,9 @@ class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
+_Name = Annotated[str, Bounds(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
 @dataclass(frozen=True)
 class _Models:
     """What pydantic checks a file of an experiment with: the whole file, and each of its parts by key."""
@@ -37,24 +40,24 @@ class _Models:
 @cache
 def _models(name: str) -> _Models:
     kind = experiment(name)
-    parts = {
+    parts: dict[str, Any] = {
         "axes": _part("_Axes", {axis: (_list_of(one) | None, None) for axis, one in kind.axes.items()}),
         "fixed": _part("_Fixed", {axis: (one.hint | None, None) for axis, one in kind.axes.items()}),
         "training": _part("_Training", _shared(kind.training)),
         "scoring": _part("_Scoring", _shared(kind.scoring)),
     }
-    families: Any = Literal[tuple(kind.by_family)]
-    file = create_model(
-        "_File",
-        __base__=_Strict,
-        experiment=(str, FIRST),
-        family=(families, ...),
-        axes=(parts["axes"], ...),
-        fixed=(parts["fixed"], parts["fixed"]()),
-        training=(parts["training"], ...),
-        scoring=(parts["scoring"], ...) if _needed(kind.scoring) else (parts["scoring"], parts["scoring"]()),
-    )
-    return _Models(file, parts)
+    scoring = parts["scoring"]
+    keys = {
+        "experiment": (str, FIRST),
+        "name": (_Name | None, None),
+        "title": (_Name | None, None),
+        "family": (Literal[tuple(kind.by_family)], ...),
+        "axes": (parts["axes"], ...),
+        "fixed": (parts["fixed"], parts["fixed"]()),
+        "training": (parts["training"], ...),
+        "scoring": (scoring, ... if _needed(kind.scoring) else scoring()),
+    }
+    return _Models(_part("_File", keys), parts)
 
 
 def _part(name: str, keys: dict[str, Any]) -> Any:
@@ -84,12 +87,18 @@ def shipped_spaces() -> list[str]:
     return sorted(str(path.relative_to(FOLDER).with_suffix("")) for path in FOLDER.glob("*/*.yaml"))
 
 
-def load_space(name: str) -> SearchSpace:
-    """Read a search space from a file, or one of the shipped ones by name such as `paper/mnist_gan`.
+def load_space(source: str | Path | Mapping[str, Any]) -> SearchSpace:
+    """A search space from a YAML file, one of the shipped ones by name such as `paper/mnist_gan`, or a mapping.
+
+    Args:
+        source: a mapping has the keys of a file; without a `name` it is called after its family.
 
     Raises:
         SpaceError: the file is missing, is no YAML, or declares something that is not allowed.
     """
+    if isinstance(source, Mapping):
+        return _space("search space", source, str(source.get("family")))
+    name = str(source)
     path = _find(name)
     shipped = path.resolve().is_relative_to(FOLDER)
     return _space(str(path), _read(path), str(path.resolve().relative_to(FOLDER).with_suffix("")) if shipped else name)
@@ -107,7 +116,8 @@ def _space(where: str, content: Mapping[Any, Any], name: str) -> SearchSpace:
     except ValidationError as error:
         raise SpaceError(f"{where}: {_first_problem(error, models)}") from None
     return SearchSpace(
-        name=name,
+        name=declared.name or name,
+        title=declared.title or declared.name or name,
         experiment=kind.name,
         family=declared.family,
         axes=_complete_axes(where, declared, kind),

@@ -71,22 +71,22 @@ class Trial:
     def columns(self) -> dict[str, Any]:
         """What the table `trials` holds of its settings."""
         kind = self.kind
-        own = {"trial_id": self.trial_id, "space": self.space, "family": self.family}
+        own = {"trial_id": self.trial_id, "space": self.space, "experiment": self.experiment, "family": self.family}
         values = dict(zip(kind.axes, kind.axis_values(self.settings), strict=True))
         return own | values | self.training.columns
 
 
-def trial_of(row: Mapping[str, Any], experiment_name: str, scoring: Any) -> Trial:
+def trial_of(row: Mapping[str, Any], scoring: Any) -> Trial:
     """The trial that a row of the database describes.
 
     Raises:
         KeyError: the row lacks a column of the experiment.
     """
-    kind = experiment(experiment_name)
+    kind = experiment(row["experiment"])
     settings = kind.settings(**{axis: row[axis] for axis in kind.axes})
-    return Trial(row["space"], experiment_name, row["family"], settings, from_columns(kind.training, row), scoring)
+    return Trial(row["space"], kind.name, row["family"], settings, from_columns(kind.training, row), scoring)
 
 
-def scoring_of(row: Mapping[str, Any], experiment_name: str) -> Any:
+def scoring_of(row: Mapping[str, Any]) -> Any:
     """How a trial was scored, as far as the columns of a row tell."""
-    return from_columns(experiment(experiment_name).scoring, row)
+    return from_columns(experiment(row["experiment"]).scoring, row)

@@ -14,42 +14,36 @@ import json
 import math
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.mnist.dataset import DataError, ensure_mnist
+from data.errors import DataError
 from metrics.classifier_card import ClassifierError
-from search_spaces.space import SearchSpace, SpaceError, expand
+from search_spaces.space import SearchSpace, SpaceError
 from search_spaces.space_file import load_space
-from search_spaces.trial import Trial
 from sweep.command.console import OutputError, answer, attempt, counted, one_line, say, shown, warn
 from sweep.command.parser import OneLineParser
 from sweep.command.terminal import open_streams
-from sweep.driver.cluster import check_address, is_named, share_out_all
-from sweep.driver.event_log import Journal
-from sweep.driver.hook import notify
 from sweep.errors import RayError, StorageError
-from sweep.planning.finished import finished_trials
 from sweep.planning.machine import Machine, this_machine
-from sweep.planning.plan import Plan, PlanError, Resources, as_first_planned, make_plan, save_plan
-from sweep.provenance import code_version, environment
+from sweep.planning.plan import PlanError, save_plan
 from sweep.results.export import FORMATS, ExportError, export
 from sweep.results.rerun import rerun, rerun_text, stored_trial
 from sweep.results.status import read_status, status_text
+from sweep.runner import MAX_ATTEMPTS, Options, machines, plan_sweep, run_sweep
 from sweep.storage import DEFAULT_URL, Storage, exists
 from sweep.storage.tables import REASONS
-from sweep.worker.checkpoint_folder import EVERY_S, Marks
+from sweep.worker.checkpoint_folder import EVERY_S
 
 if TYPE_CHECKING:
-    from sweep.driver.supervisor import Outcome
+    pass
 
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
 LAPTOP_MINUTES = 10.0
-MAX_ATTEMPTS = 3
+CODES = {"done": 0, "done with failures": 1, "failed": 1, "stopped": 130}  # exit codes
 MOST_MINUTES = 5_000_000.0  # almost ten years
 
 
@@ -161,38 +155,37 @@ def _add_db(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    spaces, resources, trials = _whole_grid(options, _machines())
+    where = machines()
+    spaces = _spaces(options, where)
     url = options.db or os.environ.get("SWEEP_DB") or DEFAULT_URL
-    finished: set[str] = set()
-    if options.db or exists(url):
-        with closing(Storage(url)) as storage, storage.describing():
-            finished = finished_trials(trials, storage)
-            resources = _as_first_planned(resources, spaces, storage)
-    plan = _first_cohorts(make_plan(spaces, trials, resources, finished), options.limit)
+    db = url if options.db or exists(url) else None
+    plan = plan_sweep(spaces, db, _options(options), warn, where)
     if options.save:
         save_plan(plan, options.save)
-    answer(json.dumps(plan.summary()) if options.json else _plan_text(plan))
+    answer(json.dumps(plan.summary()) if options.json else plan.text())
     return 0
 
 
 def _run(options: argparse.Namespace) -> int:
-    # What is wrong with the grid, the cluster or the data shows before a database is made.
-    spaces, resources, trials = _whole_grid(options, _machines())
-    ensure_mnist(say)
-    with closing(Storage(options.db, create=True)) as storage:
+    where = machines()
+    spaces = _spaces(options, where)
+
+    def check(storage: Storage, n_trials: int) -> None:
         if not options.spaces:
-            _mind_other_spaces(storage, spaces, len(trials))
-        storage.claim()
-        storage.release()
-        finished = finished_trials(trials, storage)
-        resources = _as_first_planned(resources, spaces, storage)
-        plan = make_plan(spaces, trials, resources, finished)
-        marks = _marks(options, storage)
-        if marks:
-            marks.clear(finished)
-        plan = _first_cohorts(plan, options.limit)
-        say(_plan_text(plan))
-        return _run_plan(plan, storage, options, marks) if plan.cohorts else 0
+            _mind_other_spaces(storage, spaces, n_trials)
+
+    outcome = run_sweep(spaces, options.db, _options(options), say, None, where, check)
+    if outcome.repeated_error:
+        warn(f"Stopped: the same error came three times in a row.\n{outcome.repeated_error}")
+    if outcome.state == "stopped":
+        say("Stopped. Finished cohorts are stored; the same command goes on with the rest.")
+    return CODES[outcome.state]
+
+
+def _options(options: argparse.Namespace) -> Options:
+    """The options of the runner that a command has."""
+    given = vars(options) | {"order_seed": options.seed}
+    return Options(**{field.name: given[field.name] for field in fields(Options) if field.name in given})
 
 
 def _mind_other_spaces(storage: Storage, spaces: Sequence[SearchSpace], n_trials: int) -> None:
@@ -217,64 +210,6 @@ def _mind_other_spaces(storage: Storage, spaces: Sequence[SearchSpace], n_trials
         raise PlanError("nothing was added: name the spaces to run")
 
 
-def _run_plan(plan: Plan, storage: Storage, options: argparse.Namespace, marks: Marks | None) -> int:
-    """Declare a sweep and run it; whatever ends it, the event log and --notify are told."""
-    from sweep.driver.dispatcher import Settings
-    from sweep.driver.supervisor import Outcome, Task, supervise
-
-    sweep_id = storage.declare(
-        name=", ".join(space.name for space in plan.spaces),
-        spaces={space.name: space.as_dict() for space in plan.spaces},
-        settings={"order_seed": options.seed, "worker": asdict(plan.resources), "machine": environment(this_machine())},
-        code_version=code_version(),
-    )
-    storage.add_trials(sweep_id, plan.trials)
-    journal = Journal(_beside(options.log, storage, f"sweep-{sweep_id}.jsonl"))
-    journal.write("planned", sweep=sweep_id, **plan.summary())
-    url = storage.url.render_as_string(hide_password=False)
-    settings = Settings(_deadline(options), options.max_attempts)
-    task = Task(url, sweep_id, plan, settings, marks, journal.path)
-    state, outcome = "failed", Outcome(failed=0)
-    say("Starting Ray ...")
-    try:
-        outcome = supervise(task, storage, journal, say)
-        if not outcome.interrupted and not outcome.repeated_error:
-            storage.finish(sweep_id)
-        code, state = _ending(outcome)
-    except KeyboardInterrupt:
-        state = "stopped"
-        raise
-    finally:
-        journal.write("over", failed=outcome.failed, interrupted=outcome.interrupted)
-        if options.notify:
-            notify(options.notify, state, storage, sweep_id)
-    return code
-
-
-def _ending(outcome: "Outcome") -> tuple[int, str]:
-    """Exit code of a sweep, and the state that --notify is told."""
-    if outcome.repeated_error:
-        warn(f"Stopped: the same error came three times in a row.\n{outcome.repeated_error}")
-        return 1, "done with failures"
-    if outcome.interrupted:
-        say("Stopped. Finished cohorts are stored; the same command goes on with the rest.")
-        return 130, "stopped"
-    return (1, "done with failures") if outcome.failed else (0, "done")
-
-
-def _marks(options: argparse.Namespace, storage: Storage) -> Marks | None:
-    folder = _beside(options.checkpoints, storage, "checkpoints")
-    every_s = 60 * options.checkpoint_minutes
-    return Marks(folder.absolute(), every_s) if folder and every_s else None
-
-
-def _beside(chosen: Path | None, storage: Storage, name: str) -> Path | None:
-    """A chosen path, or one beside the file of an SQLite database and named after it; a server has no place for it."""
-    if chosen is None and storage.is_file:
-        return storage.path.with_name(f"{storage.path.stem}-{name}")
-    return chosen
-
-
 def _status(options: argparse.Namespace) -> int:
     with closing(Storage(options.db)) as storage, storage.describing():
         found = read_status(storage)
@@ -296,8 +231,8 @@ def _rerun(options: argparse.Namespace) -> int:
             attempt(lambda: print(f"\r{share:.0%}\r", end="", flush=True))
 
     with closing(Storage(options.db)) as storage:
-        stored_trial(storage, options.trial_id)  # what is wrong with it shows before anything is fetched
-        ensure_mnist(say)
+        trial, _ = stored_trial(storage, options.trial_id)  # what is wrong with it shows before anything is fetched
+        trial.kind.fetch(say)
         device = "cuda" if this_machine().gpus else "cpu"
         say(f"Training {options.trial_id} again ...")
         answer(rerun_text(rerun(storage, options.trial_id, device, options.cohort, progress)))
@@ -322,9 +257,9 @@ def _dashboard(options: argparse.Namespace) -> int:
     return 0
 
 
-def _spaces(options: argparse.Namespace, machine: Machine) -> list[SearchSpace]:
+def _spaces(options: argparse.Namespace, where: Sequence[Machine]) -> list[SearchSpace]:
     """The named search spaces; by default the paper's grids on a GPU, else the laptop grids for a few minutes."""
-    names = options.spaces
+    names, machine = options.spaces, max(where, key=lambda machine: len(machine.gpus))
     if not names:
         folder = "paper" if machine.gpus else "laptop"
         names = [f"{folder}/{family}" for family in FAMILIES]
@@ -334,56 +269,6 @@ def _spaces(options: argparse.Namespace, machine: Machine) -> list[SearchSpace]:
             options.minutes = LAPTOP_MINUTES
             warn(f"This run stops after {LAPTOP_MINUTES:g} minutes (say --minutes, or MINUTES= to make).")
     return [load_space(name) for name in names]
-
-
-def _whole_grid(
-    options: argparse.Namespace, machines: Sequence[Machine]
-) -> tuple[list[SearchSpace], Resources, Sequence[Trial]]:
-    spaces = _spaces(options, max(machines, key=lambda machine: len(machine.gpus)))
-    resources = share_out_all(machines, options.workers, options.gpus_per_worker)
-    return spaces, resources, expand(spaces, options.seed)
-
-
-def _machines() -> list[Machine]:
-    """Where a sweep would run: the machines of the cluster that RAY_ADDRESS names, or this one."""
-    check_address()
-    if not is_named():
-        return [this_machine()]
-    from sweep.driver.ray_session import cluster_machines
-
-    return cluster_machines()
-
-
-def _as_first_planned(resources: Resources, spaces: Sequence[SearchSpace], storage: Storage) -> Resources:
-    resources, note = as_first_planned(resources, spaces, storage.declared())
-    if note:
-        warn(note)
-    return resources
-
-
-def _first_cohorts(plan: Plan, limit: int | None) -> Plan:
-    return replace(plan, cohorts=plan.cohorts[:limit])
-
-
-def _deadline(options: argparse.Namespace) -> float | None:
-    if options.minutes is None:
-        return None
-    passed = time.time() - options.since if options.since else 0.0
-    return time.monotonic() - passed + 60 * options.minutes
-
-
-def _plan_text(plan: Plan) -> str:
-    numbers = plan.summary()
-    families = ", ".join(f"{n:,} {family}" for family, n in numbers["by_family"].items())
-    cohorts = counted(numbers["cohorts"], "cohort")
-    lines = [f"{counted(numbers['cells'], 'cell')}: {families}; {plan.missing:,} to run in {cohorts}"]
-    if plan.cohorts:
-        lines.append(
-            f"{counted(numbers['workers'], 'worker')}, {numbers['memory_per_worker_gib']} GiB each; about "
-            f"{numbers['hours']} hours for everything (a guess until the first cohorts are done), "
-            f"{numbers['disk_mib']} MiB of disk"
-        )
-    return "\n".join(lines)
 
 
 def _number(convert: Callable[[str], float], fits: Callable[[float], bool], allowed: str) -> Callable[[str], float]:

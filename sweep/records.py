@@ -1,4 +1,4 @@
-"""What a worker sends back about one trial, and what real images score, in plain values."""
+"""What a worker sends back about one trial, in plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Record:
         error: traceback of a failed trial.
         reason: of a failed trial: its code raised an error, memory was too small for it alone, or its worker died
             again and again.
-        earlier: scores on the way to the end, by step.
+        intermediate: scores during training, by step.
     """
 
     trial_id: str
@@ -34,13 +34,4 @@ class Record:
     sheet: bytes | None = None
     error: str | None = None
     reason: Reason | None = None
-    earlier: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What real images score under an identity, kept beside it."""
-
-    real_score: float
-    real_inception_score: float
-    classifier_accuracy: float
+    intermediate: Mapping[int, Mapping[str, float]] = field(default_factory=dict)

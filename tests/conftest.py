@@ -1,16 +1,50 @@
-"""What tests of several packages share: an SQLite file, and a real PostgreSQL that is started for them."""
+"""What tests of several packages share: an SQLite file, a real PostgreSQL that is started for them, and figures."""
 
+import gc
 import itertools
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
 BACKENDS = ("sqlite", "postgresql")
+# The files that take longest, longest first. Several processes share the files: one that is begun last ends last.
+LONGEST = (
+    "test_ray_dies.py",
+    "test_chaos.py",
+    "test_load.py",
+    "test_real_cluster.py",
+    "test_shared_server.py",
+    "test_sweep_runs.py",
+    "test_explorer_browser.py",
+    "test_page.py",
+)
+# How long an example takes says nothing where several processes share the machine.
+hypothesis.settings.register_profile("shared", deadline=None)
+hypothesis.settings.load_profile("shared")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+def pytest_collection_finish() -> None:
+    """Prepare this process, once it has imported what the tests import.
+
+    Later garbage collections pass over that: workers and tests ask for many, and looking through torch and pandas takes
+    a second. And torch gets one thread: sums then have one order on every machine, and several threads that wait for
+    one another are slow where other tests want the cores.
+    """
+    gc.collect()
+    gc.freeze()
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 @contextmanager
@@ -70,3 +104,16 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/runs/results.db"
     made: str = request.getfixturevalue("new_database")()
     return made
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made, but without bars, and neither laid out nor encoded: that takes most of a report's time."""
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    def save(_: Figure, file: Any, **__: Any) -> None:
+        file.write(b"<svg></svg>")
+
+    monkeypatch.setattr(Figure, "savefig", save)
+    monkeypatch.setattr(Axes, "bar", lambda *_, **__: None)

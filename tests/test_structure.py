@@ -71,6 +71,8 @@ LIGHT = (
         "metrics.identity",
         "sweep.planning.plan",
         "sweep.storage",
+        "sweep.worker.checkpoint_folder",
+        "sweep.worker.memory",
     ),
     *("sweep.__main__", "reports", "reports.__main__"),
 )
@@ -148,6 +150,36 @@ def test_no_file_is_a_catch_all() -> None:
     assert [name_of(path) for path in FILES if path.stem in names] == []
 
 
+def defined(node: ast.stmt) -> list[str]:
+    """Names that a statement of a file gives to something."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    return [target.id for target in getattr(node, "targets", []) if isinstance(target, ast.Name)]
+
+
+def words(node: ast.AST) -> set[str]:
+    """All names in a piece of code, those of arguments among them, for these are names of fixtures."""
+    names = {found.id for found in ast.walk(node) if isinstance(found, ast.Name)}
+    return names | {found.arg for found in ast.walk(node) if isinstance(found, ast.arg)}
+
+
+def starts_ray(node: ast.AST) -> bool:
+    """Whether a piece of code makes a command that begins with `python -m sweep run`, or calls `run_cohorts` itself."""
+    for found in ast.walk(node):
+        if isinstance(found, ast.Attribute) and found.attr == "run_cohorts":
+            return True
+        if isinstance(found, ast.List) and "'-m', 'sweep', 'run'" in ast.unparse(found):
+            return True
+    return False
+
+
+def is_slow(node: ast.AST) -> bool:
+    """Whether a test, or a file by its `pytestmark`, is marked as slow."""
+    marks = [found.value for found in getattr(node, "body", []) if "pytestmark" in defined(found)]
+    marks += getattr(node, "decorator_list", [])
+    return any("pytest.mark.slow" in ast.unparse(mark) for mark in marks)
+
+
 class TestTests:
     files = sorted((ROOT / "tests").rglob("*.py"))
 
@@ -170,3 +202,36 @@ class TestTests:
                     caught = ast.unparse(node.type)
                     assert "AssertionError" not in caught, name_of(path)
                     assert caught not in ("Exception", "BaseException"), name_of(path)
+
+
+class TestSlowOnes:
+    """`make test` stays quick: what starts Ray is marked as slow, but for one real sweep."""
+
+    quick_sweep = ("test_sweep_runs.py", "TestInterrupted")
+
+    def starting_ray(self, tree: ast.Module) -> set[str]:
+        """Names of the functions, classes and constants of a file that start Ray, or use another one that does."""
+        parts = {name: node for node in tree.body for name in defined(node)}
+        found: set[str] = set()
+        while more := {name for name, node in parts.items() if starts_ray(node) or words(node) & found} - found:
+            found |= more
+        return found
+
+    def test_what_starts_ray_is_slow(self) -> None:
+        quick, n_starting = [], 0
+        for path in TestTests.files:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            starting = self.starting_ray(tree)
+            n_starting += bool(starting)
+            for node in tree.body:
+                is_test = isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name.lower().startswith("test")
+                if is_test and node.name in starting and not is_slow(tree) and not is_slow(node):
+                    quick.append((path.name, node.name))
+        assert quick == [self.quick_sweep]
+        assert n_starting > 5
+
+    def test_the_longest_files_are_there(self) -> None:
+        """A parallel run begins with them; a file that is called otherwise now would be begun at its end."""
+        tree = ast.parse((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
+        (longest,) = [ast.literal_eval(node.value) for node in tree.body if "LONGEST" in defined(node)]
+        assert set(longest) - {path.name for path in TestTests.files} == set()

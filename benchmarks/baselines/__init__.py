@@ -1,1 +1,1 @@
-"""Other ways to train the same trials, as users write them themselves."""
+"""Baselines: other implementations that train the same trials, as users would write them."""

@@ -1,4 +1,4 @@
-"""The way `cohort`: what a sweep runs. `sweep.planning.cohorts` stacks trials, `models.mlp.training` trains them."""
+"""`cohort`: what a sweep runs. `sweep.planning.cohorts` stacks trials, `models.mlp.training` trains them."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ from torch import Tensor
 
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import partition
-from sweep.worker.train import new_training
+from sweep.worker.recipes.mnist_gan import new_training
 
 
-class CohortWay:
-    """Cohorts of the cells, one after the other where memory does not hold them all."""
+class CohortBaseline:
+    """Cohorts of the cells, trained one after the other if memory does not hold them all."""
 
     def __init__(self, cells: Sequence[Trial], images: Tensor, memory: int = 2**62) -> None:
         cohorts = partition(cells, memory, images.device.type)

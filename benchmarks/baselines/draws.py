@@ -8,9 +8,9 @@ from torch import Tensor
 
 
 class Draws(Protocol):
-    """What a way asks for; tests answer with the draws of `models` to compare the ways number by number."""
+    """The draws of a baseline; tests replace them by those of `models` to compare the baselines number by number."""
 
-    def noise(self, n: int, z_dim: int) -> Tensor: ...
+    def z(self, n: int, z_dim: int) -> Tensor: ...
 
     def batch(self, n: int) -> Tensor: ...
 
@@ -19,20 +19,20 @@ class Draws(Protocol):
     def mask(self, n: int, width: int) -> Tensor: ...
 
 
-class FreshDraws:
-    """New draws; every epoch is a new permutation of the training set."""
+class RandomDraws:
+    """Draws from torch's global generator; every epoch is a new permutation of the training set."""
 
     def __init__(self, images: Tensor, rate: float) -> None:
         self._images, self._rate = images, rate
         self._order = self._epoch()
         self._at = 0
 
-    def noise(self, n: int, z_dim: int) -> Tensor:
+    def z(self, n: int, z_dim: int) -> Tensor:
         """Inputs of a generator [n, z_dim]."""
         return torch.randn(n, z_dim, device=self._images.device, dtype=self._images.dtype)
 
     def batch(self, n: int) -> Tensor:
-        """Indices of the next images [n]; the rest of an epoch that is no full batch is dropped."""
+        """Indices of the next images [n]; an incomplete batch at the end of an epoch is dropped."""
         if self._at + n > len(self._order):
             self._order, self._at = self._epoch(), 0
         self._at += n
@@ -43,7 +43,7 @@ class FreshDraws:
         return F.dropout(x, self._rate)
 
     def mask(self, n: int, width: int) -> Tensor:
-        """Dropout multipliers [n, width] for those who apply them themselves."""
+        """Dropout multipliers [n, width], 0 or 1 / keep rate."""
         keep = 1 - self._rate
         return torch.empty(n, width, device=self._images.device, dtype=self._images.dtype).bernoulli_(keep).div_(keep)
 

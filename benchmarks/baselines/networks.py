@@ -1,4 +1,4 @@
-"""The two networks as plain modules, shared by the ways that users write themselves."""
+"""The two networks as plain modules, shared by the baselines that users write themselves."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ Dropout = Callable[[Tensor], Tensor]
 
 
 class Generator(nn.Module):
-    """Noise [N, z_dim] to images [N, pixels] in [-1, 1]."""
+    """z [N, z_dim] to images [N, pixels] in [-1, 1]."""
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
@@ -53,12 +53,12 @@ class Discriminator(nn.Module):
 
 
 def make_networks(cell: Trial, images: Tensor) -> tuple[Generator, Discriminator]:
-    """Networks of a cell with the initial weights that its seed gives, on the device of the images."""
+    """The networks of a cell, with the initial weights of its seed, on the device of the images."""
     g, d = generator_widths(cell), discriminator_widths(cell)
     generator = Generator(g).to(images.device, images.dtype)
     discriminator = Discriminator(d).to(images.device, images.dtype)
-    _start(generator, initial_weights(g, [cell.settings.seed], "generator", 0.02))
-    _start(discriminator, initial_weights(d, [cell.settings.seed], "discriminator", 0.002))
+    _set_weights(generator, initial_weights(g, [cell.settings.seed], "generator", 0.02))
+    _set_weights(discriminator, initial_weights(d, [cell.settings.seed], "discriminator", 0.002))
     return generator, discriminator
 
 
@@ -75,9 +75,9 @@ def _batch_norm(width: int) -> nn.BatchNorm1d:
 
 
 @torch.no_grad()
-def _start(network: nn.Module, starts: Sequence[Tensor]) -> None:
+def _set_weights(network: nn.Module, weights: Sequence[Tensor]) -> None:
     linears = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
-    for layer, start in zip(linears, starts, strict=True):
-        layer.weight.copy_(start[0].T)
+    for layer, weight in zip(linears, weights, strict=True):
+        layer.weight.copy_(weight[0].T)
         if layer.bias is not None:
             layer.bias.zero_()

@@ -1,4 +1,4 @@
-"""The way `tune`: one configuration per Ray Tune trial, actors reused, one trial a core (or some a GPU).
+"""The baseline `tune`: one configuration per Ray Tune trial, actors reused, one trial a core (or some a GPU).
 
 Training every sampled cell to its end would take hours, so a trial trains a few timed steps while all its neighbours
 do the same, and the rest of the wall time is what Ray Tune adds to a trial.
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.planning.machine import ALLOCATOR
+from sweep.worker.memory import ALLOCATOR
 
 for _name, _value in {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -42,7 +42,7 @@ class TuneTimes:
 
     Attributes:
         step_seconds: of a step of each cell, by number, with all its neighbours running.
-        overhead: seconds of a trial's slot beside its steps: scheduling, building the networks, reporting.
+        overhead: seconds of a trial's slot that are not its steps: scheduling, building the networks, reporting.
         concurrent: trials at once.
     """
 
@@ -51,7 +51,7 @@ class TuneTimes:
     concurrent: int
 
 
-class LoneTrainable(tune.Trainable):
+class SoloTrainable(tune.Trainable):
     """Trains one configuration after another in a process that stays."""
 
     def setup(
@@ -71,24 +71,24 @@ class LoneTrainable(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        from benchmarks.baselines.loop import Lone
+        from benchmarks.baselines.loop import SoloTraining
 
         if self._number < 0:  # a first trial for every process, which loads torch and the images
             time.sleep(1)
             return {"number": -1, "done": True}
-        lone = Lone(self._cells[self._number], self._images)
-        lone.step()
-        estimate = self._timed(lone, 1)
+        solo = SoloTraining(self._cells[self._number], self._images)
+        solo.step()
+        estimate = self._timed(solo, 1)
         steps = min(_LONGEST, max(1, round(self._seconds / estimate)))
-        took = self._timed(lone, steps)
-        # What a full training would not repeat: the estimate. The first step counts as overhead.
+        took = self._timed(solo, steps)
+        # A full training would not repeat the estimate. The first step counts as overhead.
         return {"number": self._number, "step_seconds": took / steps, "timed": took + estimate, "done": True}
 
-    def _timed(self, lone: Any, steps: int) -> float:
+    def _timed(self, solo: Any, steps: int) -> float:
         self._wait()
         start = time.perf_counter()
         for _ in range(steps):
-            lone.step()
+            solo.step()
         self._wait()
         return time.perf_counter() - start
 
@@ -108,7 +108,7 @@ def measure_tune(cells: Sequence[Trial], device: str, concurrent: int, cores: in
         seconds: about how long a trial trains.
     """
     trainable = tune.with_resources(
-        tune.with_parameters(LoneTrainable, cells=list(cells), device=device, seconds=seconds),
+        tune.with_parameters(SoloTrainable, cells=list(cells), device=device, seconds=seconds),
         {"cpu": cores / concurrent, "gpu": 1 / concurrent if device == "cuda" else 0},
     )
     watch = _Watch(len(cells))
@@ -134,7 +134,7 @@ def measure_tune(cells: Sequence[Trial], device: str, concurrent: int, cores: in
 
 
 class _Watch(tune.Callback):
-    """Notes when the measured trials start and end."""
+    """Records when the measured trials start and end."""
 
     def __init__(self, n: int) -> None:
         self.started = self.ended = self.timed = 0.0

@@ -1,4 +1,4 @@
-"""The way `vmap`: PyTorch's own ensembling, torch.func.stack_module_state and vmap over grad."""
+"""The baseline `vmap`: PyTorch's own ensembling, torch.func.stack_module_state and vmap over grad."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -8,15 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call, grad, stack_module_state, vmap
 
-from benchmarks.baselines.draws import Draws, FreshDraws
+from benchmarks.baselines.draws import Draws, RandomDraws
 from benchmarks.baselines.networks import Dropout, make_networks, pull_away
 from search_spaces.trial import Trial
 
 Parameters = dict[str, Tensor]
 
 
-class VmapWay:
-    """Configurations of one shape as one vmapped program; all share the draws of noise, batches and masks.
+class VmapBaseline:
+    """Configurations of one shape as one vmapped program; all share the draws of z, batches and masks.
 
     Members with equal optimiser settings are neighbours, so that torch's fused optimisers run on slices.
     """
@@ -24,7 +24,7 @@ class VmapWay:
     def __init__(self, cells: Sequence[Trial], images: Tensor, draws: Draws | None = None) -> None:
         first = cells[0]
         self._shared, self._images, self._hidden = first.training, images, first.settings.n_layer_d - 1
-        self._draws = draws or FreshDraws(images, first.training.dropout_rate)
+        self._draws = draws or RandomDraws(images, first.training.dropout_rate)
         self._order = sorted(
             range(len(cells)),
             key=lambda i: (cells[i].settings.optim_g, cells[i].settings.lr, cells[i].settings.optim_d),
@@ -64,16 +64,16 @@ class VmapWay:
         n, z_dim = self._shared.batch_size, self._shared.z_dim
         real = self._images[self._draws.batch(n)]
         with torch.no_grad():
-            fake = self._generate(self._draws.noise(n, z_dim))
+            fake = self._generate(self._draws.z(n, z_dim))
         masks_real, masks_fake = self._masks(n), self._masks(n)
-        # vmap's functions are made anew in every step, which takes microseconds: kept, they would refer back to this
-        # object, and memory that only Python's collector can free piles up from shape to shape.
+        # Each step makes new vmap functions, which takes microseconds: functions that we kept would refer back to this
+        # object, and memory that only Python's collector can free would pile up from shape to shape.
         d_gradients = vmap(grad(self._d_loss), in_dims=(0, 0, None, None, None, 0, 0))
         gradients = d_gradients(self._d, fake, real, masks_real, masks_fake, self._dropout, self._margin)
         _update(self._slices_d, gradients)
         g_gradients = vmap(grad(self._g_loss), in_dims=(0, 0, None, None, 0, 0))
-        noise, masks = self._draws.noise(n, z_dim), self._masks(n)
-        _update(self._slices_g, g_gradients(self._g, self._d, noise, masks, self._dropout, self._pt_weight))
+        z, masks = self._draws.z(n, z_dim), self._masks(n)
+        _update(self._slices_g, g_gradients(self._g, self._d, z, masks, self._dropout, self._pt_weight))
 
     def _generate(self, z: Tensor) -> Tensor:
         images: Tensor = vmap(self._images_of, in_dims=(0, None))(self._g, z)
@@ -86,7 +86,9 @@ class VmapWay:
         images: Tensor = functional_call(self._generator, g, (z,))
         return images
 
-    def _judge(self, d: Parameters, images: Tensor, masks: Sequence[Tensor], on: Tensor) -> tuple[Tensor, Tensor]:
+    def _discriminate(
+        self, d: Parameters, images: Tensor, masks: Sequence[Tensor], on: Tensor
+    ) -> tuple[Tensor, Tensor]:
         out: tuple[Tensor, Tensor] = functional_call(self._discriminator, d, (images, _dropout(masks, on)))
         return out
 
@@ -100,8 +102,8 @@ class VmapWay:
         on: Tensor,
         margin: Tensor,
     ) -> Tensor:
-        out_real, _ = self._judge(d, real, masks_real, on)
-        out_fake, _ = self._judge(d, fake, masks_fake, on)
+        out_real, _ = self._discriminate(d, real, masks_real, on)
+        out_fake, _ = self._discriminate(d, fake, masks_fake, on)
         if self._gan:
             return F.softplus(-out_real).mean() + F.softplus(out_fake).mean()
         return out_real.mean() + (margin - out_fake).relu().mean()
@@ -109,7 +111,7 @@ class VmapWay:
     def _g_loss(
         self, g: Parameters, d: Parameters, z: Tensor, masks: Sequence[Tensor], on: Tensor, pt_weight: Tensor
     ) -> Tensor:
-        out, code = self._judge(d, self._images_of(g, z), masks, on)
+        out, code = self._discriminate(d, self._images_of(g, z), masks, on)
         if self._gan:
             return F.softplus(-out).mean()
         return out.mean() + pt_weight * pull_away(code) if self._pulls else out.mean()
@@ -118,17 +120,17 @@ class VmapWay:
 Slice = tuple[slice, Parameters, torch.optim.Optimizer]
 
 
-def _optimizers(stacked: Parameters, cells: Sequence[Trial], rules: Sequence[str]) -> Iterator[Slice]:
-    """An optimiser for every run of members with one rule and rate, on its slice of the stacked parameters."""
-    for (rule, rate), run in groupby(range(len(cells)), key=lambda i: (rules[i], cells[i].settings.lr)):
+def _optimizers(stacked: Parameters, cells: Sequence[Trial], names: Sequence[str]) -> Iterator[Slice]:
+    """An optimiser for every run of members with equal settings, on its slice of the stacked parameters."""
+    for (name, lr), run in groupby(range(len(cells)), key=lambda i: (names[i], cells[i].settings.lr)):
         members = list(run)
         part = slice(members[0], members[-1] + 1)
-        views = {name: value[part] for name, value in stacked.items()}
+        views = {key: value[part] for key, value in stacked.items()}
         betas = cells[0].training.betas
         optimizer = (
-            torch.optim.SGD(views.values(), lr=rate, fused=True)
-            if rule == "sgd"
-            else torch.optim.Adam(views.values(), lr=rate, betas=betas, fused=True)
+            torch.optim.SGD(views.values(), lr=lr, fused=True)
+            if name == "sgd"
+            else torch.optim.Adam(views.values(), lr=lr, betas=betas, fused=True)
         )
         yield part, views, optimizer
 
@@ -146,6 +148,6 @@ def _detached(stacked: Parameters) -> Parameters:
 
 
 def _dropout(masks: Sequence[Tensor], on: Tensor) -> Dropout | None:
-    """Dropout by masks, one a hidden layer, for members that have it on."""
+    """Dropout by masks, one for each hidden layer, for members that have dropout."""
     waiting = iter(masks)
     return (lambda x: x * (1 + on * (next(waiting) - 1))) if masks else None

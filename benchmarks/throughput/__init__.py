@@ -1,1 +1,1 @@
-"""How many trials a machine trains an hour, beside baselines and the measured limits of the machine."""
+"""How many trials a machine trains an hour, compared with baselines and the machine's roofline."""

@@ -1,6 +1,6 @@
-"""Lanes: processes that measure at the same moment, one a core, so that all cores are as busy as in a sweep.
+"""Processes that measure at the same moment, one on each core, so that all cores are as busy as in a sweep.
 
-Python starts and the images load once; every measurement is a message. On a CUDA device there is one lane.
+Python starts and the images load once; every measurement is a message. On a CUDA device there is one process.
 """
 
 import multiprocessing
@@ -15,15 +15,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from search_spaces.trial import Trial
-from sweep.planning.machine import ALLOCATOR, return_memory
+from sweep.worker.memory import ALLOCATOR, return_memory
 
 
-class LaneError(Exception):
-    """A measurement failed; the message is the traceback of the lane."""
+class ProcessError(Exception):
+    """A measurement failed; the message is the traceback of the process."""
 
 
 class Bench:
-    """What a lane can measure; lives in its process."""
+    """What a process can measure; there is one in each process."""
 
     def __init__(self, device: str) -> None:
         import torch
@@ -33,39 +33,39 @@ class Bench:
         self._torch, self._device = torch, torch.device(device)
         torch.set_num_threads(1)
         self._images = scale(load_mnist("train")[0]).flatten(1).to(self._device)
-        self._ways: dict[str, Any] = {}
+        self._baselines: dict[str, Any] = {}
         self._estimates: dict[str, float] = {}
         self._members = 0
 
-    def prepare(self, cells: Sequence[Trial], ways: Sequence[str], memory: int) -> None:
-        """Build the ways for these cells and warm them up."""
-        from benchmarks.baselines.cohort import CohortWay
-        from benchmarks.baselines.loop import LoopWay
-        from benchmarks.baselines.vmap import VmapWay
+    def prepare(self, cells: Sequence[Trial], baselines: Sequence[str], memory: int) -> None:
+        """Build the baselines for these cells and warm them up."""
+        from benchmarks.baselines.cohort import CohortBaseline
+        from benchmarks.baselines.loop import LoopBaseline
+        from benchmarks.baselines.vmap import VmapBaseline
 
         make: dict[str, Callable[[], Any]] = {
-            "loop": lambda: LoopWay(cells, self._images),
-            "loops": lambda: LoopWay(cells, self._images),
-            "vmap": lambda: VmapWay(cells, self._images),
-            "cohort": lambda: CohortWay(cells, self._images, memory),
+            "loop": lambda: LoopBaseline(cells, self._images),
+            "loops": lambda: LoopBaseline(cells, self._images),
+            "vmap": lambda: VmapBaseline(cells, self._images),
+            "cohort": lambda: CohortBaseline(cells, self._images, memory),
         }
-        self._ways.clear()
+        self._baselines.clear()
         return_memory()
         self._members = len(cells)
-        for name in ways:
-            if name == "loops" and "loop" in self._ways:  # the same, measured in every lane at once
-                self._ways[name], self._estimates[name] = self._ways["loop"], self._estimates["loop"]
+        for name in baselines:
+            if name == "loops" and "loop" in self._baselines:  # the same, measured in every process at once
+                self._baselines[name], self._estimates[name] = self._baselines["loop"], self._estimates["loop"]
                 continue
-            way = self._ways[name] = make[name]()
-            self._estimates[name] = self._timed(way.run, 1)
-            if self._estimates[name] < 0.5:  # the first step allocates; where it is short, the second tells the truth
-                self._estimates[name] = self._timed(way.run, 1)
+            baseline = self._baselines[name] = make[name]()
+            self._estimates[name] = self._timed(baseline.run, 1)
+            if self._estimates[name] < 0.5:  # the first step allocates, which distorts a short one
+                self._estimates[name] = self._timed(baseline.run, 1)
 
     def measure(self, name: str, threads: int, seconds: float) -> float:
         """Member-steps per second over about so many seconds, one step at least."""
         self._torch.set_num_threads(threads)
         steps = max(1, round(seconds / self._estimates[name]))
-        took = self._timed(self._ways[name].run, steps)
+        took = self._timed(self._baselines[name].run, steps)
         self._estimates[name] = took / steps
         return self._members * steps / took
 
@@ -86,53 +86,51 @@ class Bench:
         return touched * self._rate(lambda: target.copy_(source), seconds)
 
     def score(self, cells: Sequence[Trial]) -> float:
-        """Seconds that a worker takes to score one member, all the times that it does so in a training."""
-        from benchmarks.baselines.cohort import CohortWay
-        from data.sample_sheet import sheet
+        """Seconds that a worker spends on scoring one member in a whole training, intermediate scores included."""
+        from benchmarks.baselines.cohort import CohortBaseline
         from search_spaces.experiments.mnist_gan import GanScoring
-        from sweep.worker.evaluation import score
+        from sweep.worker.recipes.mnist_gan import evaluate
 
         torch = self._torch
         torch.set_num_threads(1)
-        training = CohortWay(cells, self._images).trainings[0]
+        training = CohortBaseline(cells, self._images).trainings[0]
         scoring = cells[0].scoring
-        score(training, GanScoring(n_samples=20, z_seed=scoring.z_seed), self._device)
+        evaluate(training, GanScoring(n_samples=20, z_seed=scoring.z_seed), self._device)
 
         def whole() -> None:
             for _ in range(scoring.times):
-                _, images = score(training, scoring, self._device)
-            for member in images:
-                sheet(member.numpy())
+                evaluation = evaluate(training, scoring, self._device)
+            evaluation.sheets()
 
         return self._timed(whole) / len(cells)
 
-    def stages(self, cells: Sequence[Trial], seconds: float) -> dict[str, float]:
-        """Share of every stage in a step of the cells as one cohort."""
-        from benchmarks.baselines.cohort import CohortWay
-        from benchmarks.throughput.stages import stage_shares
+    def profile(self, cells: Sequence[Trial], seconds: float) -> dict[str, float]:
+        """Fraction of every part in the time of a step of the cells as one cohort."""
+        from benchmarks.baselines.cohort import CohortBaseline
+        from benchmarks.throughput.profile import profile_step
 
         self._torch.set_num_threads(1)
-        way = CohortWay(cells, self._images)
-        way.run(5)
-        steps = max(5, round(seconds / self._timed(way.run, 1)))
-        return stage_shares(lambda: way.run(steps), self._device)
+        baseline = CohortBaseline(cells, self._images)
+        baseline.run(5)
+        steps = max(5, round(seconds / self._timed(baseline.run, 1)))
+        return profile_step(lambda: baseline.run(steps), self._device)
 
-    def memory(self, cells: Sequence[Trial], way: str) -> int:
-        """Peak bytes that training adds to a process that has Python, torch and the images; in a lane of its own.
+    def memory(self, cells: Sequence[Trial], baseline: str) -> int:
+        """Peak bytes that training adds to Python, torch and the images; call it in a process of its own.
 
         A loop has one configuration in memory at a time, so it is measured with one.
         """
-        cells = cells[:1] if way == "loop" else cells
+        cells = cells[:1] if baseline == "loop" else cells
         if self._device.type == "cuda":
             self._torch.cuda.reset_peak_memory_stats()
             before = self._torch.cuda.memory_allocated()
-            self.prepare(cells, [way], 2**62)
+            self.prepare(cells, [baseline], 2**62)
             return int(self._torch.cuda.max_memory_allocated() - before)
         with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
         before = _process_memory("VmRSS")
-        self.prepare(cells, [way], 2**62)
-        self._ways[way].run(1)
+        self.prepare(cells, [baseline], 2**62)
+        self._baselines[baseline].run(1)
         return _process_memory("VmHWM") - before
 
     def _rate(self, action: Callable[[], object], seconds: float) -> float:
@@ -154,14 +152,14 @@ class Bench:
             self._torch.cuda.synchronize()
 
 
-class Lanes:
+class Processes:
     """Processes with a `Bench` each; calls go to all of them, or to the first alone."""
 
     def __init__(self, n: int, device: str, keep_memory: bool = True) -> None:
         context = multiprocessing.get_context("spawn")
         before = dict(os.environ)
         for name, value in ALLOCATOR.items():
-            os.environ.pop(name, None)  # Ray's file sets them too, and kept memory hides a peak
+            os.environ.pop(name, None)  # the file that imports Ray sets them, and kept memory hides a peak
             if keep_memory:
                 os.environ[name] = value
         self._pipes: list[Connection] = []
@@ -193,42 +191,42 @@ class Lanes:
         return len(self._pipes)
 
     def all(self, action: str, *arguments: Any) -> list[Any]:
-        """Answers of all lanes, which work at the same time.
+        """Results of an action in all processes, which work at the same time.
 
         Raises:
-            LaneError: the action failed in one of them.
+            ProcessError: the action failed in one of them.
         """
         return self._ask(self._pipes, action, arguments)
 
     def first(self, action: str, *arguments: Any) -> Any:
-        """Answer of the first lane, while the others wait."""
+        """Result of an action in the first process, while the others wait."""
         return self._ask(self._pipes[:1], action, arguments)[0]
 
     def _ask(self, pipes: Sequence[Connection], action: str, arguments: Sequence[Any]) -> list[Any]:
         for pipe in pipes:
             pipe.send((action, arguments))
         try:
-            answers = [pipe.recv() for pipe in pipes]
+            replies = [pipe.recv() for pipe in pipes]
         except EOFError:
-            raise LaneError("a lane ended without an answer, for lack of memory perhaps") from None
-        for failed, answer in answers:
+            raise ProcessError("a process ended without a result, perhaps for lack of memory") from None
+        for failed, result in replies:
             if failed:
-                raise LaneError(answer)
-        return [answer for _, answer in answers]
+                raise ProcessError(result)
+        return [result for _, result in replies]
 
 
 def _serve(pipe: Connection, device: str) -> None:
     os.environ["KINETO_LOG_LEVEL"] = "99"  # the profiler's library would write to the terminal
     bench: Bench | None = None
-    with suppress(EOFError, BrokenPipeError):  # whoever asked has gone
+    with suppress(EOFError, BrokenPipeError):  # the process that asked has ended
         while (message := pipe.recv()) is not None:
             action, arguments = message
             try:
                 bench = bench or Bench(device)
-                answer = (False, getattr(bench, action)(*arguments))
+                reply = (False, getattr(bench, action)(*arguments))
             except Exception:
-                answer = (True, traceback.format_exc())
-            pipe.send(answer)
+                reply = (True, traceback.format_exc())
+            pipe.send(reply)
 
 
 def _process_memory(field: str) -> int:

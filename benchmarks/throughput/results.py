@@ -1,4 +1,4 @@
-"""What a run of the benchmark found, in plain values, and the totals and ratios that follow from it."""
+"""Results of a run of the benchmark in plain values, and the totals and ratios that follow from them."""
 
 import json
 import statistics
@@ -9,14 +9,14 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True)
-class CaseFinding:
+class CaseResult:
     """One sampled shape.
 
     Attributes:
         members: cells of the case, and how many of them were trained.
         member_steps: of all cells of the grid that it stands for.
-        rates: member-steps per second of the machine, by way, one a repeat.
-        floor, floor_main_memory: least seconds of a member-step, see `benchmarks.throughput.roofline`.
+        rates: member-steps per second of the machine, by baseline, one for each repeat.
+        lower_bound, lower_bound_main_memory: on the seconds of a member-step, see `benchmarks.throughput.roofline`.
     """
 
     name: str
@@ -26,75 +26,75 @@ class CaseFinding:
     member_steps: float
     layouts: dict[str, str]
     rates: dict[str, list[float]]
-    floor: float
-    floor_main_memory: float
+    lower_bound: float
+    lower_bound_main_memory: float
 
 
 @dataclass(frozen=True)
-class GridFinding:
+class GridResult:
     """One grid.
 
     Attributes:
         inflation: exact operations of the grid over those that the sample implies; totals are multiplied by it.
-        tune_overhead: seconds that Ray Tune adds to a trial, one a repeat; part of the totals of `tune`.
+        tune_overhead: seconds that Ray Tune adds to a trial, one for each repeat; part of the totals of `tune`.
         tune_concurrent: Ray Tune trials at once.
-        memory: bytes that the largest case adds to a process, by way.
+        memory: bytes that the largest case adds to a process, by baseline.
         memory_case: name of that case.
         scoring: seconds of scoring a member over those of training it, by case.
-        stages: where the time of a step of the cohort goes, shares of stages by case.
+        profile: fraction of each part in the time of a step of the cohort, by case.
     """
 
     grid: str
     n_cells: int
     inflation: float
-    cases: list[CaseFinding]
+    cases: list[CaseResult]
     tune_overhead: list[float]
     tune_concurrent: int
     memory: dict[str, int]
     memory_case: str
     scoring: dict[str, float]
-    stages: dict[str, dict[str, float]]
+    profile: dict[str, dict[str, float]]
 
     @property
-    def ways(self) -> list[str]:
+    def baselines(self) -> list[str]:
         return list(self.cases[0].rates)
 
-    def hours(self, way: str) -> list[float]:
-        """Hours that the whole grid takes, one a repeat."""
-        repeats = len(self.cases[0].rates[way])
-        return [self.inflation * self._seconds(way, r) / 3600 for r in range(repeats)]
+    def hours(self, baseline: str) -> list[float]:
+        """Hours that the whole grid takes, one for each repeat."""
+        repeats = len(self.cases[0].rates[baseline])
+        return [self.inflation * self._seconds(baseline, r) / 3600 for r in range(repeats)]
 
-    def rate(self, way: str) -> float:
+    def rate(self, baseline: str) -> float:
         """Member-steps per second over the whole grid."""
-        return self.member_steps / (statistics.median(self.hours(way)) * 3600)
+        return self.member_steps / (statistics.median(self.hours(baseline)) * 3600)
 
     @property
     def member_steps(self) -> float:
         return sum(case.member_steps for case in self.cases)
 
-    def floor_hours(self, main_memory: bool = False) -> float:
-        """Least hours of the whole grid."""
-        floors = (c.member_steps * (c.floor_main_memory if main_memory else c.floor) for c in self.cases)
-        return self.inflation * sum(floors) / 3600
+    def lower_bound_hours(self, main_memory: bool = False) -> float:
+        """Lower bound on the hours of the whole grid."""
+        bounds = (c.member_steps * (c.lower_bound_main_memory if main_memory else c.lower_bound) for c in self.cases)
+        return self.inflation * sum(bounds) / 3600
 
-    def share(self, way: str, main_memory: bool = False) -> float:
-        """Share of the machine's limit."""
-        return self.floor_hours(main_memory) / statistics.median(self.hours(way))
+    def roofline_fraction(self, baseline: str, main_memory: bool = False) -> float:
+        """Lower bound over the measured hours; 1 is as fast as the machine can be."""
+        return self.lower_bound_hours(main_memory) / statistics.median(self.hours(baseline))
 
-    def ratio(self, way: str) -> list[float]:
-        """How many times faster the cohort is than a way, one a repeat."""
-        pairs = zip(self.hours(way), self.hours("cohort"), strict=False)
+    def ratio(self, baseline: str) -> list[float]:
+        """How many times faster the cohort is than a baseline, one for each repeat."""
+        pairs = zip(self.hours(baseline), self.hours("cohort"), strict=False)
         return [other / cohort for other, cohort in pairs]
 
-    def _seconds(self, way: str, repeat: int) -> float:
-        training = sum(case.member_steps / case.rates[way][repeat] for case in self.cases)
-        if way != "tune":
+    def _seconds(self, baseline: str, repeat: int) -> float:
+        training = sum(case.member_steps / case.rates[baseline][repeat] for case in self.cases)
+        if baseline != "tune":
             return training
         return training + self.n_cells / self.inflation * self.tune_overhead[repeat] / self.tune_concurrent
 
 
 @dataclass(frozen=True)
-class SweepFinding:
+class SweepResult:
     """A whole small sweep and its report.
 
     Attributes:
@@ -113,17 +113,17 @@ class SweepFinding:
 
 
 @dataclass(frozen=True)
-class Findings:
-    """All of a run."""
+class BenchmarkResults:
+    """All results of a run."""
 
     device: str
-    lanes: int
+    processes: int
     environment: dict[str, Any]
     settings: dict[str, Any]
     flops: float
     bandwidth: dict[str, float]
-    grids: list[GridFinding]
-    sweep: SweepFinding | None
+    grids: list[GridResult]
+    sweep: SweepResult | None
 
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,24 +134,24 @@ class Findings:
         values = json.loads(path.read_text(encoding="utf-8"))
         values.pop("derived")
         grids = [
-            GridFinding(**grid | {"cases": [CaseFinding(**case) for case in grid["cases"]]})
+            GridResult(**grid | {"cases": [CaseResult(**case) for case in grid["cases"]]})
             for grid in values.pop("grids")
         ]
         sweep = values.pop("sweep")
-        return cls(**values, grids=grids, sweep=sweep and SweepFinding(**sweep))
+        return cls(**values, grids=grids, sweep=sweep and SweepResult(**sweep))
 
     def derived(self) -> dict[str, Any]:
         """Totals and ratios for those who read the file without this code."""
         return {
             grid.grid: {
-                way: {
-                    "hours": grid.hours(way),
-                    "member_steps_per_s": grid.rate(way),
-                    "share_of_limit": grid.share(way),
-                    "share_of_main_memory_limit": grid.share(way, main_memory=True),
-                    "cohort_is_faster": grid.ratio(way) if "cohort" in grid.ways else None,
+                baseline: {
+                    "hours": grid.hours(baseline),
+                    "member_steps_per_s": grid.rate(baseline),
+                    "roofline_fraction": grid.roofline_fraction(baseline),
+                    "main_memory_roofline_fraction": grid.roofline_fraction(baseline, main_memory=True),
+                    "cohort_is_faster": grid.ratio(baseline) if "cohort" in grid.baselines else None,
                 }
-                for way in grid.ways
+                for baseline in grid.baselines
             }
             for grid in self.grids
         }
@@ -159,7 +159,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A target beside what was reached; None where it was not measured."""
+    """A target and what was reached; `met` is None if it was not measured."""
 
     what: str
     target: str
@@ -172,17 +172,17 @@ _RATIOS: Mapping[tuple[str, bool], dict[str, float]] = {
     ("paper", False): {"loop": 1.2},
     ("paper", True): {"loop": 20, "tune": 5},
 }
-_SHARES: Mapping[tuple[str, bool], float] = {("laptop", False): 0.5, ("paper", False): 0.7, ("paper", True): 0.5}
+_FRACTIONS: Mapping[tuple[str, bool], float] = {("laptop", False): 0.5, ("paper", False): 0.7, ("paper", True): 0.5}
 
 
-def verdicts(findings: Findings) -> list[Verdict]:
+def verdicts(results: BenchmarkResults) -> list[Verdict]:
     """Every target that exists for this kind of device, met or not."""
-    gpu = bool(findings.settings.get("device") == "cuda")
+    gpu = bool(results.settings.get("device") == "cuda")
     found: list[Verdict] = []
-    for grid in findings.grids:
+    for grid in results.grids:
         found += _grid_verdicts(grid, gpu)
-    if findings.sweep:
-        found.append(_at_most("whole small sweep over its training alone", 1.10, findings.sweep.ratio))
+    if results.sweep:
+        found.append(_at_most("whole small sweep over its training alone", 1.10, results.sweep.ratio))
     return found
 
 
@@ -191,21 +191,21 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
-def _grid_verdicts(grid: GridFinding, gpu: bool) -> list[Verdict]:
+def _grid_verdicts(grid: GridResult, gpu: bool) -> list[Verdict]:
     found: list[Verdict] = []
-    if "cohort" not in grid.ways:
+    if "cohort" not in grid.baselines:
         return found
-    for way, target in _RATIOS.get((grid.grid, gpu), {}).items():
-        name = f"{grid.grid}: cohort over {way}"
-        if way in grid.ways:
-            ratio = grid.ratio(way)
+    for baseline, target in _RATIOS.get((grid.grid, gpu), {}).items():
+        name = f"{grid.grid}: cohort over {baseline}"
+        if baseline in grid.baselines:
+            ratio = grid.ratio(baseline)
             found.append(Verdict(name, f"at least {target:g}", spread(ratio), statistics.median(ratio) >= target))
         else:
             found.append(Verdict(name, f"at least {target:g}", "not measured", None))
-    if (share := _SHARES.get((grid.grid, gpu))) is not None:
-        reached = grid.share("cohort")
-        name = f"{grid.grid}: cohort's share of the limit"
-        found.append(Verdict(name, f"at least {share:.0%}", f"{reached:.0%}", reached >= share))
+    if (least := _FRACTIONS.get((grid.grid, gpu))) is not None:
+        reached = grid.roofline_fraction("cohort")
+        name = f"{grid.grid}: cohort's fraction of the roofline"
+        found.append(Verdict(name, f"at least {least:.0%}", f"{reached:.0%}", reached >= least))
     if gpu and grid.grid == "paper":
         found.append(_at_most("paper: hours of the whole grid", 1.0, statistics.median(grid.hours("cohort"))))
     found += [_at_most(f"{grid.grid}: scoring over training, {name}", 0.05, v, 3) for name, v in grid.scoring.items()]

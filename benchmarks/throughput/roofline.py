@@ -1,4 +1,4 @@
-"""The least time of a training step: the fewest operations and bytes it needs, over what the machine can do.
+"""Lower bound on the time of a training step: the fewest operations and bytes it needs, over the machine's roofline.
 
 Operations are `sweep.planning.cost.step_flops`. Bytes are counted for plain float32 training in which every product
 reads its weights once and everything between two products is fused. What such a step moves, for a network with w
@@ -13,7 +13,7 @@ weights:
   gradient is written and read: 5 moves. Without a backward pass it is 2.
 - inputs: the real images, read once.
 
-Masks, noise and biases are left out, all below a hundredth. Bytes of a step that fits into a cache never see main
+Masks, z and biases are left out, all below a hundredth. Bytes of a step that fits into a cache never see main
 memory, so the bandwidth is that of a copy as large as what one member touches.
 """
 
@@ -26,8 +26,8 @@ from sweep.planning.costs.mnist_gan import FLOAT, discriminator_widths, generato
 
 
 @dataclass(frozen=True)
-class Limit:
-    """What the machine can do with all its cores.
+class Roofline:
+    """What the machine can do at most, with all its cores.
 
     Attributes:
         flops: operations per second of a large matrix product.
@@ -59,31 +59,30 @@ def step_bytes(trial: Trial) -> int:
 
 
 def touched_bytes(trial: Trial) -> int:
-    """Weights, gradients and optimiser state of one member: what must stay near for its next step."""
+    """Weights, gradients and optimiser state of one member: what must stay in a cache for its next step."""
     g, d = weights(generator_widths(trial)), weights(discriminator_widths(trial))
-    return FLOAT * sum(
-        w * (4 if rule == "adam" else 2) for w, rule in ((g, trial.settings.optim_g), (d, trial.settings.optim_d))
-    )
+    copies = {"adam": 4, "sgd": 2}  # the weights, their gradients, and Adam's moments
+    return FLOAT * (g * copies[trial.settings.optim_g] + d * copies[trial.settings.optim_d])
 
 
-def floor_seconds(trial: Trial, limit: Limit) -> float:
-    """Least seconds of one step of one member on the whole machine."""
-    bandwidth = limit.bandwidth_of(touched_bytes(trial))
-    return max(cost.step_flops(trial) / limit.flops, step_bytes(trial) / bandwidth)
+def lower_bound_seconds(trial: Trial, roofline: Roofline) -> float:
+    """Lower bound on the seconds of one step of one member on the whole machine."""
+    bandwidth = roofline.bandwidth_of(touched_bytes(trial))
+    return max(cost.step_flops(trial) / roofline.flops, step_bytes(trial) / bandwidth)
 
 
-def main_memory_seconds(trial: Trial, limit: Limit) -> float:
-    """The same if every byte came from main memory, as in a cohort far larger than the caches."""
-    return max(cost.step_flops(trial) / limit.flops, step_bytes(trial) / limit.main_memory)
+def main_memory_seconds(trial: Trial, roofline: Roofline) -> float:
+    """The same bound if every byte comes from main memory, as in a cohort far larger than the caches."""
+    return max(cost.step_flops(trial) / roofline.flops, step_bytes(trial) / roofline.main_memory)
 
 
-def mean_floor(cells: Sequence[Trial], limit: Limit) -> tuple[float, float]:
-    """Mean least seconds of a step of these cells: from the nearest memory that holds a member, from main memory."""
-    near = sum(floor_seconds(cell, limit) for cell in cells) / len(cells)
-    far = sum(main_memory_seconds(cell, limit) for cell in cells) / len(cells)
+def mean_lower_bound(cells: Sequence[Trial], roofline: Roofline) -> tuple[float, float]:
+    """Mean lower bounds of a step of these cells: from the nearest memory that holds a member, and from main memory."""
+    near = sum(lower_bound_seconds(cell, roofline) for cell in cells) / len(cells)
+    far = sum(main_memory_seconds(cell, roofline) for cell in cells) / len(cells)
     return near, far
 
 
-def _update_moves(rule: str) -> int:
+def _update_moves(optimizer: str) -> int:
     """Gradient written and read, weight read and written, and two moments of Adam read and written."""
-    return 8 if rule == "adam" else 4
+    return 8 if optimizer == "adam" else 4

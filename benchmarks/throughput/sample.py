@@ -15,7 +15,7 @@ from sweep.planning.cost import training_flops
 from sweep.planning.costs import mnist_gan as cost
 
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
-_STRIDE = 5  # through the depth pairs where fewer shapes are asked for than there are; meets other depths each time
+_STRIDE = 5  # through the depth pairs if fewer shapes are asked for than there are; it meets other depths each time
 _PAIRINGS = 200  # seeded pairings tried; the one whose operations are nearest to the grid's is kept
 
 
@@ -84,10 +84,10 @@ def draw_sample(grid: str, shapes: int) -> Sample:
     return Sample(grid, tuple(cases), len(cells), sum(training_flops(cell) for cell in cells))
 
 
-def thin(cells: Sequence[Trial], most: int) -> tuple[Trial, ...]:
-    """At most so many of the cells, in their order, evenly over the values of their axes.
+def subsample(cells: Sequence[Trial], most: int) -> tuple[Trial, ...]:
+    """At most `most` of the cells, in their order, evenly over the values of their axes.
 
-    One after the other is taken whose values, and then pairs of values, have been met least so far.
+    Greedy: the next cell is the one whose values, and then pairs of values, were met least so far.
     """
     if most >= len(cells):
         return tuple(cells)

@@ -1,4 +1,4 @@
-"""The findings as tables, for the terminal and for docs/performance.md."""
+"""The results as tables, for the terminal and for docs/performance.md."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -8,14 +8,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.throughput.results import Findings, GridFinding, spread, verdicts
+from benchmarks.throughput.results import BenchmarkResults, GridResult, spread, verdicts
 
 BEGIN = "<!-- from here to the end marker: written by `make bench` -->"
 END = "<!-- end of what `make bench` writes -->"
 
 
 @dataclass(frozen=True)
-class Sheet:
+class TextTable:
     """A table as text."""
 
     title: str
@@ -23,39 +23,39 @@ class Sheet:
     rows: Sequence[Sequence[str]]
 
 
-def sheets(findings: Findings) -> Iterator[Sheet]:
+def tables(results: BenchmarkResults) -> Iterator[TextTable]:
     """All tables, totals first."""
-    yield _targets(findings)
-    yield _limit(findings)
-    for grid in findings.grids:
+    yield _targets(results)
+    yield _roofline(results)
+    for grid in results.grids:
         yield _totals(grid)
         yield _by_shape(grid)
-        if grid.stages:
-            yield _stages(grid)
-    if findings.sweep:
-        yield _sweep(findings)
+        if grid.profile:
+            yield _profile(grid)
+    if results.sweep:
+        yield _sweep(results)
 
 
-def show(findings: Findings, console: Console) -> None:
-    for sheet in sheets(findings):
-        table = Table(title=sheet.title, title_justify="left")
-        for i, name in enumerate(sheet.head):
+def show(results: BenchmarkResults, console: Console) -> None:
+    for text in tables(results):
+        table = Table(title=text.title, title_justify="left")
+        for i, name in enumerate(text.head):
             table.add_column(name, justify="right" if i else "left")
-        for row in sheet.rows:
+        for row in text.rows:
             table.add_row(*row)
         console.print(table)
 
 
-def markdown(findings: Findings) -> str:
+def markdown(results: BenchmarkResults) -> str:
     """The tables between the markers of docs/performance.md."""
-    env = findings.environment
-    cores = f"{findings.lanes} measuring processes"
-    lines = [f"Measured on {findings.device} ({cores}), torch {env['packages']['torch']}, code {env['code']}.", ""]
-    for sheet in sheets(findings):
-        lines += [f"**{sheet.title}**", ""]
-        lines.append("| " + " | ".join(sheet.head) + " |")
-        lines.append("|" + "---|" + "---:|" * (len(sheet.head) - 1))
-        lines += ["| " + " | ".join(row) + " |" for row in sheet.rows]
+    env = results.environment
+    cores = f"{results.processes} measuring processes"
+    lines = [f"Measured on {results.device} ({cores}), torch {env['packages']['torch']}, code {env['code']}.", ""]
+    for table in tables(results):
+        lines += [f"**{table.title}**", ""]
+        lines.append("| " + " | ".join(table.head) + " |")
+        lines.append("|" + "---|" + "---:|" * (len(table.head) - 1))
+        lines += ["| " + " | ".join(row) + " |" for row in table.rows]
         lines.append("")
     return "\n".join(lines)
 
@@ -73,63 +73,60 @@ def write_between_markers(path: Path, text: str) -> None:
     path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
 
 
-def _targets(findings: Findings) -> Sheet:
+def _targets(results: BenchmarkResults) -> TextTable:
     words = {True: "met", False: "missed", None: "not measured"}
-    rows = [[v.what, v.target, v.reached, words[v.met]] for v in verdicts(findings)]
-    return Sheet("Targets", ["what", "target", "reached (median, range)", ""], rows)
+    rows = [[v.what, v.target, v.reached, words[v.met]] for v in verdicts(results)]
+    return TextTable("Targets", ["what", "target", "reached (median, range)", ""], rows)
 
 
-def _limit(findings: Findings) -> Sheet:
-    rows = [["matrix product", f"{findings.flops / 1e9:.0f} GFLOP/s"]]
-    rows += [[f"copy that touches {_size(int(n))}", f"{v / 1e9:.0f} GB/s"] for n, v in findings.bandwidth.items()]
-    return Sheet("What the machine can do, all cores", ["", "rate"], rows)
+def _roofline(results: BenchmarkResults) -> TextTable:
+    rows = [["matrix product", f"{results.flops / 1e9:.0f} GFLOP/s"]]
+    rows += [[f"copy that touches {_size(int(n))}", f"{v / 1e9:.0f} GB/s"] for n, v in results.bandwidth.items()]
+    return TextTable("What the machine can do, all cores", ["", "rate"], rows)
 
 
-def _totals(grid: GridFinding) -> Sheet:
+def _totals(grid: GridResult) -> TextTable:
     rows = []
-    for way in grid.ways:
-        ratio = spread(grid.ratio(way)) if "cohort" in grid.ways else ""
-        memory = f"{grid.memory[way] / 2**20:.0f} MiB" if way in grid.memory else ""
-        rows.append(
-            [
-                *(way, f"{grid.rate(way):.4g}", spread(grid.hours(way))),
-                *(f"{grid.share(way):.0%}", f"{grid.share(way, main_memory=True):.0%}", ratio, memory),
-            ]
-        )
-    floor, far = grid.floor_hours(), grid.floor_hours(main_memory=True)
-    rows.append(["limit", f"{grid.member_steps / grid.floor_hours() / 3600:.4g}", f"{floor:.2f}", "100%"])
-    rows[-1] += [f"{far / floor:.0%}", "", ""]
-    head = ["way", "member-steps/s", "hours of the grid", "of the limit", "of it from main memory"]
+    for baseline in grid.baselines:
+        ratio = spread(grid.ratio(baseline)) if "cohort" in grid.baselines else ""
+        memory = f"{grid.memory[baseline] / 2**20:.0f} MiB" if baseline in grid.memory else ""
+        fractions = [f"{grid.roofline_fraction(baseline, main_memory=far):.0%}" for far in (False, True)]
+        rows.append([baseline, f"{grid.rate(baseline):.4g}", spread(grid.hours(baseline)), *fractions, ratio, memory])
+    near, far = grid.lower_bound_hours(), grid.lower_bound_hours(main_memory=True)
+    rate = grid.member_steps / near / 3600
+    rows.append(["roofline", f"{rate:.4g}", f"{near:.2f}", "100%", f"{far / near:.0%}", "", ""])
+    head = ["baseline", "member-steps/s", "hours of the grid", "of the roofline", "of it, from main memory"]
     title = f"{grid.grid} grid, {grid.n_cells} cells, weighted; memory added to a process by {grid.memory_case or '-'}"
-    return Sheet(title, [*head, "cohort is faster by", "memory"], rows)
+    return TextTable(title, [*head, "cohort is faster by", "memory"], rows)
 
 
-def _by_shape(grid: GridFinding) -> Sheet:
+def _by_shape(grid: GridResult) -> TextTable:
     rows = []
     for case in grid.cases:
         cells = f"{case.measured} of {case.members}" if case.measured < case.members else str(case.members)
         row = [case.name, cells]
-        for way in grid.ways:
-            mark = "*" if case.layouts.get(way) == "threads" else ""
-            row.append(spread(case.rates[way], 0 if max(case.rates[way]) > 100 else 1) + mark)
-        row.append(f"{1 / case.floor:.4g}")
+        for baseline in grid.baselines:
+            mark = "*" if case.layouts.get(baseline) == "threads" else ""
+            row.append(spread(case.rates[baseline], 0 if max(case.rates[baseline]) > 100 else 1) + mark)
+        row.append(f"{1 / case.lower_bound:.4g}")
         rows.append(row)
     title = f"{grid.grid} grid, member-steps/s by shape (* one process with all threads was better)"
-    return Sheet(title, ["generator, discriminator", "members", *grid.ways, "limit"], rows)
+    return TextTable(title, ["generator, discriminator", "members", *grid.baselines, "roofline"], rows)
 
 
-def _stages(grid: GridFinding) -> Sheet:
-    limits = {case.name: (case.rates["cohort"], case.floor) for case in grid.cases}
+def _profile(grid: GridResult) -> TextTable:
+    rates_and_bounds = {case.name: (case.rates["cohort"], case.lower_bound) for case in grid.cases}
     rows = []
-    for name, shares in grid.stages.items():
-        rates, floor = limits[name]
-        rows.append([name, f"{floor * statistics.median(rates):.0%}", *(f"{share:.0%}" for share in shares.values())])
-    head = ["cohort", "of the limit", *next(iter(grid.stages.values()))]
-    return Sheet(f"{grid.grid} grid, where the time of a cohort's step goes (one lane, profiled)", head, rows)
+    for name, parts in grid.profile.items():
+        rates, lower_bound = rates_and_bounds[name]
+        fraction = lower_bound * statistics.median(rates)
+        rows.append([name, *(f"{share:.0%}" for share in (fraction, *parts.values()))])
+    head = ["cohort", "of the roofline", *next(iter(grid.profile.values()))]
+    return TextTable(f"{grid.grid} grid, where the time of a cohort's step goes (one process, profiled)", head, rows)
 
 
-def _sweep(findings: Findings) -> Sheet:
-    sweep = findings.sweep
+def _sweep(results: BenchmarkResults) -> TextTable:
+    sweep = results.sweep
     assert sweep is not None
     rows = [
         ["training alone, no Ray", f"{sweep.training:.1f} s"],
@@ -137,7 +134,7 @@ def _sweep(findings: Findings) -> Sheet:
         ["python -m reports", f"{sweep.report:.1f} s"],
         ["both over training", f"{sweep.ratio:.2f}"],
     ]
-    return Sheet(f"A whole laptop sweep of {sweep.trials} trials", ["", ""], rows)
+    return TextTable(f"A whole laptop sweep of {sweep.trials} trials", ["", ""], rows)
 
 
 def _size(n: int) -> str:

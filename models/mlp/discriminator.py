@@ -1,7 +1,7 @@
 """The stacked discriminators: a GAN's classifier and an EBGAN's auto-encoder (Zhao et al., 2016, 2.3 and appendix C).
 
-Both answer with one number an image. No batch norm after the first layer. `masks` are dropout multipliers, one a
-hidden layer, see `models.mlp.network`.
+Both give one number an image: a logit or an energy. No batch norm after the first layer. `masks` are dropout
+multipliers, one for each hidden layer, see `models.mlp.network`.
 """
 
 from abc import ABC, abstractmethod
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from models.mlp.layers import Stack
+from models.mlp.layers import Activations
 from models.mlp.network import Network, Pass
 
 INIT_STD = 0.002
@@ -19,71 +19,73 @@ INIT_STD = 0.002
 def make_discriminator(
     weights: Sequence[Tensor], dropout: Sequence[bool], device: torch.device, dtype: torch.dtype
 ) -> Network:
-    """K discriminators from the initial weights of every layer, [K, in, out]; `dropout` tells which members have it."""
+    """K discriminators from the initial weights of every layer, [K, in, out]; `dropout` says which members have it."""
     return Network(weights, False, device, dtype, dropout)
 
 
-class Judging(ABC):
-    """Discriminators at work on batches of images [H, N, K, pixels].
+class DiscriminatorPass(ABC):
+    """Buffers and forward/backward of K discriminators for images [H, N, K, pixels].
 
     Args:
         network: K discriminators.
-        images: what they judge.
-        learns, teaches: what `backward` is to fill in, see `models.mlp.network.Pass`.
+        images: their input.
+        param_grads, input_grad: which gradients `backward` computes.
     """
 
-    def __init__(self, network: Network, images: Stack, *, learns: bool = False, teaches: bool = False) -> None:
-        self._images, self._teaches = images, teaches
-        self._pass = Pass(network, images, learns=learns, teaches=teaches)
+    def __init__(
+        self, network: Network, images: Activations, *, param_grads: bool = False, input_grad: bool = False
+    ) -> None:
+        self._images, self._input_grad = images, input_grad
+        self._pass = Pass(network, images, param_grads=param_grads, input_grad=input_grad)
 
     @property
     def code(self) -> Tensor:
-        """What the output layer received, [H, N, K, size_d]."""
+        """The input of the output layer, [H, N, K, size_d]."""
         return self._pass.code.tensor
 
     @property
-    def d_images(self) -> Stack:
-        """The gradient of the images, for one that teaches."""
+    def d_images(self) -> Activations:
+        """The gradient of the images; there is one if `input_grad`."""
         return self._pass.d_input
 
     @abstractmethod
-    def judge(self, masks: Sequence[Tensor]) -> Tensor:
-        """The answers to the images, [H, N, K]."""
+    def forward(self, masks: Sequence[Tensor]) -> Tensor:
+        """The outputs for the images, logits or energies, [H, N, K]."""
 
     @abstractmethod
-    def backward(self, d_answer: Tensor, masks: Sequence[Tensor], d_code: Tensor | None = None) -> None:
-        """Fill in gradients from that of the last answers, and of the code if given."""
+    def backward(self, d_output: Tensor, masks: Sequence[Tensor], d_code: Tensor | None = None) -> None:
+        """Compute gradients from that of the last outputs [H, N, K] and, if given, that of the code."""
 
 
-class Classifying(Judging):
-    """K classifiers; the answer is the logit of being real."""
+class LogitDiscriminator(DiscriminatorPass):
+    """K classifiers; the output is the logit of being real."""
 
-    def judge(self, masks: Sequence[Tensor]) -> Tensor:
+    def forward(self, masks: Sequence[Tensor]) -> Tensor:
         self._pass.forward(masks)
         return self._pass.output.tensor[..., 0]
 
-    def backward(self, d_answer: Tensor, masks: Sequence[Tensor], d_code: Tensor | None = None) -> None:
-        self._pass.d_output.tensor[..., 0] = d_answer
+    def backward(self, d_output: Tensor, masks: Sequence[Tensor], d_code: Tensor | None = None) -> None:
+        self._pass.d_output.tensor[..., 0] = d_output
         self._pass.backward(masks, d_code)
 
 
-class Rebuilding(Judging):
-    """K auto-encoders; the decoder is always a single linear layer. The answer is the energy >= 0.
+class AutoencoderDiscriminator(DiscriminatorPass):
+    """K auto-encoders; the decoder is always a single linear layer. The output is the energy >= 0.
 
     The energy is the reconstruction error, an l2 norm that is not squared (eq. 13). The target is not detached: the
     gradient of a generated image flows through both of its occurrences.
     """
 
-    def judge(self, masks: Sequence[Tensor]) -> Tensor:
+    def forward(self, masks: Sequence[Tensor]) -> Tensor:
         self._pass.forward(masks)
         self._pass.output.tensor.sub_(self._images.tensor)  # reconstruction error
         self._energy = torch.linalg.vector_norm(self._pass.output.tensor, dim=-1)
         return self._energy
 
-    def backward(self, d_answer: Tensor, masks: Sequence[Tensor], d_code: Tensor | None = None) -> None:
-        # The norm's gradient is the error over its length; 0 for an image rebuilt exactly.
-        scale = (d_answer / self._energy).masked_fill_(self._energy == 0, 0)
+    def backward(self, d_output: Tensor, masks: Sequence[Tensor], d_code: Tensor | None = None) -> None:
+        # The norm's gradient is the error over its length; 0 for an image that is reconstructed exactly.
+        scale = (d_output / self._energy).masked_fill_(self._energy == 0, 0)
         d_error = torch.mul(self._pass.output.tensor, scale[..., None], out=self._pass.d_output.tensor)
         self._pass.backward(masks, d_code)
-        if self._teaches:
+        if self._input_grad:
             self.d_images.tensor.sub_(d_error)

@@ -1,4 +1,4 @@
-"""The stacked generator: noise to images through fully connected layers (Zhao et al., 2016, appendix C).
+"""The stacked generator: z to images through fully connected layers (Zhao et al., 2016, appendix C).
 
 Batch norm and ReLU after every layer but the last, whose output is squashed by tanh.
 """
@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from models.mlp import aten
+from models.mlp.layers import Activations
 from models.mlp.network import Network, Pass
 
 INIT_STD = 0.02
@@ -18,17 +20,39 @@ def make_generator(weights: Sequence[Tensor], device: torch.device, dtype: torch
     return Network(weights, True, device, dtype)
 
 
-class Making(Pass):
-    """Noise [H, N, K, z_dim] to images [H, N, K, pixels] in [-1, 1]."""
+class GeneratorPass:
+    """Buffers and forward/backward of K generators for z [H, N, K, z_dim] and images [H, N, K, pixels] in [-1, 1].
 
-    def make(self) -> Tensor:
+    Args:
+        network: K generators.
+        z: their input.
+        images: memory for the images; by default the pass has its own.
+        param_grads: whether `backward` computes the gradients of the parameters.
+        backward_batches: which of the H batches `backward` is for.
+        d_images: memory that holds the gradient of those batches' images; by default the pass has its own.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        z: Activations,
+        images: Activations | None = None,
+        *,
+        param_grads: bool = False,
+        backward_batches: slice = slice(None),
+        d_images: Activations | None = None,
+    ) -> None:
+        self._pass = Pass(
+            network, z, images, param_grads=param_grads, backward_batches=backward_batches, d_output=d_images
+        )
+
+    def forward(self) -> Tensor:
         """Run the generators; returns the images."""
-        self.forward()
+        self._pass.forward()
         # tanh as 2 sigmoid(2x) - 1, which torch computes four times faster on a CPU; equal to 2e-7 in float32.
-        return self.output.tensor.mul_(2).sigmoid_().mul_(2).sub_(1)
+        return self._pass.output.tensor.mul_(2).sigmoid_().mul_(2).sub_(1)
 
-    def learn(self) -> None:
-        """Fill in the gradients of all parameters from `d_output`, that of the images, which is overwritten."""
-        d_images = self.d_output.tensor
-        torch.ops.aten.tanh_backward.grad_input(d_images, self._seen[-1].tensor, grad_input=d_images)
-        self.backward()
+    def backward(self) -> None:
+        """Compute the gradients of all parameters from `d_images`, which is overwritten."""
+        aten.tanh_backward_(self._pass.d_output.tensor, self._pass.saved_output.tensor)
+        self._pass.backward()

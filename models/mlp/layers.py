@@ -1,11 +1,11 @@
 """Layers that carry a member axis: K networks of one shape computed as one.
 
-Activations are [H, N, K, C] in fixed memory, a `Stack`: H batches that are normalised apart, such as real and
-generated images, of N images each, for K members with C channels. Parameters are [K, ...]. Members never mix.
+`Activations` are [H, N, K, C] in fixed memory: H batches that are normalised separately, such as real and generated
+images, of N images each, for K members with C channels. Parameters are [K, ...]. Members never mix.
 
 Gradients are written out, not left to autograd, and activations stay where they are: a step of small networks would
-lose much of its time to the overhead of operators and to memory that no cache holds yet. They are the gradients that
-autograd finds for the same layers.
+lose much of its time to the overhead of operators and to memory that no cache holds yet. Tests compare them with the
+gradients that autograd finds for the same layers.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,10 @@ import torch
 from torch import Tensor
 
 from models.flat_parameters import Parameter
+from models.mlp import aten
 
-_EPSILON = 1e-5  # of the variance in batch norm, torch's default
 
-
-class Matrices:
+class MemberMatrices:
     """A matrix for each of K members, [K, m, n], with any strides."""
 
     def __init__(self, stacked: Tensor) -> None:
@@ -31,20 +30,20 @@ class Matrices:
         return self.stacked.unbind()
 
     @cached_property
-    def transposed(self) -> "Matrices":
-        return Matrices(self.stacked.transpose(1, 2))
+    def transposed(self) -> "MemberMatrices":
+        return MemberMatrices(self.stacked.transpose(1, 2))
 
 
-def multiply(a: Matrices, b: Matrices, out: Matrices) -> None:
+def multiply(a: MemberMatrices, b: MemberMatrices, out: MemberMatrices) -> None:
     """out[k] = a[k] @ b[k] for every member k."""
     if out.stacked.is_cuda:
         torch.bmm(a.stacked, b.stacked, out=out.stacked)
-    else:  # a product a member: the batched one would copy what does not lie in the order of members
+    else:  # one product for each member: a batched product would copy matrices that are not stored member by member
         for left, right, product in zip(a.each, b.each, out.each, strict=True):
             torch.mm(left, right, out=product)
 
 
-class Stack:
+class Activations:
     """Activations of K members in fixed memory.
 
     Args:
@@ -55,22 +54,22 @@ class Stack:
         self.tensor = tensor
 
     @cached_property
-    def matrices(self) -> Matrices:
+    def matrices(self) -> MemberMatrices:
         """All images of a member, [K, H * N, C]."""
-        return Matrices(self.tensor.flatten(0, 1).transpose(0, 1))
+        return MemberMatrices(self.tensor.flatten(0, 1).transpose(0, 1))
 
     @cached_property
     def batches(self) -> tuple[Tensor, ...]:
         """The H batches, with the channels of all members side by side, [N, K * C]."""
         return self.tensor.flatten(2).unbind()
 
-    def empty(self, channels: int) -> "Stack":
-        """New memory for so many channels of the same images and members."""
-        return Stack(self.tensor.new_empty(*self.tensor.shape[:3], channels))
+    def empty(self, channels: int) -> "Activations":
+        """New memory for the same images and members with this many channels."""
+        return Activations(self.tensor.new_empty(*self.tensor.shape[:3], channels))
 
-    def part(self, batches: slice) -> "Stack":
+    def part(self, batches: slice) -> "Activations":
         """Some of the batches, in the same memory."""
-        return Stack(self.tensor[batches])
+        return Activations(self.tensor[batches])
 
 
 class Linear:
@@ -84,27 +83,27 @@ class Linear:
 
     def __init__(self, weight: Parameter, bias: Parameter | None) -> None:
         self.weight, self.bias = weight, bias
-        self._weight, self._gradient = Matrices(weight.value), Matrices(weight.gradient)
+        self._weight, self._gradient = MemberMatrices(weight.value), MemberMatrices(weight.gradient)
 
-    def forward(self, x: Stack, out: Stack) -> None:
+    def forward(self, x: Activations, out: Activations) -> None:
         multiply(x.matrices, self._weight, out.matrices)
         if self.bias is not None:
             out.tensor += self.bias.value
 
-    def backward(self, x: Stack, d_out: Stack) -> None:
-        """Fill in the gradients of weight and bias."""
+    def backward(self, x: Activations, d_out: Activations) -> None:
+        """Compute the gradients of weight and bias."""
         multiply(x.matrices.transposed, d_out.matrices, self._gradient)
         if self.bias is not None:
             torch.sum(d_out.tensor, (0, 1), out=self.bias.gradient)
 
-    def input_gradient(self, d_out: Stack, d_x: Stack) -> None:
+    def input_gradient(self, d_out: Activations, d_x: Activations) -> None:
         multiply(d_out.matrices, self._weight.transposed, d_x.matrices)
 
 
-class Statistics:
+class BatchStats:
     """Mean and 1 / standard deviation of the channels in each of H batches, [K * C] each."""
 
-    def __init__(self, x: Stack) -> None:
+    def __init__(self, x: Activations) -> None:
         self.of_batch = [(torch.empty_like(batch[0]), torch.empty_like(batch[0])) for batch in x.batches]
 
 
@@ -114,21 +113,21 @@ class BatchNorm:
     def __init__(self, scale: Parameter, shift: Parameter) -> None:
         self.scale, self.shift = scale, shift
 
-    def forward(self, x: Stack, out: Stack, statistics: Statistics) -> None:
+    def forward(self, x: Activations, out: Activations, stats: BatchStats) -> None:
         scale, shift = self.scale.value.flatten(), self.shift.value.flatten()
-        for batch, normed, (mean, inverse) in zip(x.batches, out.batches, statistics.of_batch, strict=True):
-            torch.native_batch_norm(batch, scale, shift, None, None, True, 0.0, _EPSILON, out=(normed, mean, inverse))
+        for batch, normed, (mean, inverse_std) in zip(x.batches, out.batches, stats.of_batch, strict=True):
+            aten.batch_norm(batch, scale, shift, normed, mean, inverse_std)
 
-    def backward(self, x: Stack, statistics: Sequence[tuple[Tensor, Tensor]], d_out: Stack, own: bool) -> None:
-        """Write the gradient of the input over that of the output; fill in those of scale and shift if `own`."""
+    def backward(
+        self, x: Activations, stats: Sequence[tuple[Tensor, Tensor]], d_out: Activations, affine_grads: bool
+    ) -> None:
+        """Overwrite the gradient of the output by that of the input; with `affine_grads`, store scale's and shift's."""
         scale = self.scale.value.flatten()
-        for h, (batch, grad, (mean, inverse)) in enumerate(zip(x.batches, d_out.batches, statistics, strict=True)):
-            d_x, *gradients = torch.ops.aten.native_batch_norm_backward(
-                grad, batch, scale, None, None, mean, inverse, True, _EPSILON, [True, own, own]
-            )
+        for h, (batch, grad, (mean, inverse_std)) in enumerate(zip(x.batches, d_out.batches, stats, strict=True)):
+            d_x, *gradients = aten.batch_norm_backward(grad, batch, scale, mean, inverse_std, affine_grads)
             grad.copy_(d_x)
-            if own:
-                for parameter, gradient in zip((self.scale, self.shift), gradients, strict=True):
+            for parameter, gradient in zip((self.scale, self.shift), gradients, strict=True):
+                if gradient is not None:
                     gradient = gradient.view_as(parameter.gradient)
                     parameter.gradient.copy_(gradient) if h == 0 else parameter.gradient.add_(gradient)
 
@@ -137,14 +136,14 @@ class Dropout:
     """Multiplies the activations of the members that have dropout by masks, 0 or 1 / keep rate."""
 
     def __init__(self, on: Sequence[bool]) -> None:
-        """`on` tells for each member whether it has dropout."""
+        """`on` says for each member whether it has dropout."""
         self._parts: list[slice] = []
         for is_on, run in groupby(range(len(on)), key=on.__getitem__):
             members = list(run)
             if is_on:
                 self._parts.append(slice(members[0], members[-1] + 1))
 
-    def apply(self, x: Stack, mask: Tensor) -> None:
+    def apply(self, x: Activations, mask: Tensor) -> None:
         """Multiply in place by a mask [H, N, K, C]."""
         for part in self._parts:
             x.tensor[:, :, part].mul_(mask[:, :, part])

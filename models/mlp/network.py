@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from models.flat_parameters import Parameter, Parameters
-from models.mlp.layers import BatchNorm, Dropout, Linear, Stack, Statistics
+from models.mlp import aten
+from models.mlp.layers import Activations, BatchNorm, BatchStats, Dropout, Linear
 
 
 class Network:
@@ -15,7 +16,7 @@ class Network:
     Args:
         weights: initial weights of every layer, [K, in, out], the output layer last. Biases and shifts start at 0,
             scales at 1.
-        norm_first: whether batch norm follows the first layer too (it does not in a discriminator: DCGAN).
+        norm_first: whether batch norm follows the first layer too (in a discriminator it does not: DCGAN).
         device, dtype: of the parameters.
         dropout: which members have dropout after the hidden layers, by default none.
     """
@@ -30,17 +31,17 @@ class Network:
     ) -> None:
         normed = [norm_first or i > 0 for i in range(len(weights) - 1)] + [False]
         shapes: list[tuple[int, ...]] = []
-        for start, norm in zip(weights, normed, strict=True):
-            shapes += [_stored(start).shape[1:], *[start.shape[2:]] * (2 if norm else 1)]
+        for initial, norm in zip(weights, normed, strict=True):
+            shapes += [_stored(initial).shape[1:], *[initial.shape[2:]] * (2 if norm else 1)]
         self.parameters = Parameters(shapes, len(weights[0]), device, dtype)
         self.dropout = Dropout(dropout)
         self.linears: list[Linear] = []
         self.norms: list[BatchNorm | None] = []
         parameters = iter(self.parameters)
-        for start, norm in zip(weights, normed, strict=True):
+        for initial, norm in zip(weights, normed, strict=True):
             weight = next(parameters)
-            weight.value.copy_(_stored(start))
-            if _stored(start) is not start:
+            weight.value.copy_(_stored(initial))
+            if _stored(initial) is not initial:
                 weight = Parameter(*(t.transpose(1, 2) for t in weight))
             self.linears.append(Linear(weight, None if norm else next(parameters)))
             self.norms.append(BatchNorm(next(parameters), next(parameters)) if norm else None)
@@ -57,84 +58,90 @@ class Network:
 
 
 class Pass:
-    """A network at work on batches of one size, forward and, if it learns or teaches, backward.
+    """Buffers and forward/backward of a network for one batch size.
 
     Args:
         network: the parameters.
         x: the input, [H, N, K, in].
-        out: where the output goes, [H, N, K, out]; by default memory of its own.
-        learns: whether the backward pass is to fill in the gradients of the parameters.
-        teaches: whether it is to fill in the gradient of the input.
-        backward: the batches that it is for.
-        d_out: where the gradient of their output is found, by default memory of its own.
+        out: memory for the output, [H, N, K, out]; by default the pass has its own.
+        param_grads: whether `backward` computes the gradients of the parameters.
+        input_grad: whether `backward` computes the gradient of the input.
+        backward_batches: which of the H batches `backward` is for.
+        d_output: memory that holds the gradient of those batches' output; by default the pass has its own.
 
     Attributes:
         output: [H, N, K, out].
-        code: what the output layer receives, [H, N, K, C].
-        d_output, d_input: gradients, of the batches of the backward pass alone.
+        code: the input of the output layer, [H, N, K, C].
+        saved_output: the output of the batches that `backward` is for.
+        d_output, d_input: gradients of the output and the input, for those batches alone.
     """
 
     def __init__(
         self,
         network: Network,
-        x: Stack,
-        out: Stack | None = None,
+        x: Activations,
+        out: Activations | None = None,
         *,
-        learns: bool = False,
-        teaches: bool = False,
-        backward: slice = slice(None),
-        d_out: Stack | None = None,
+        param_grads: bool = False,
+        input_grad: bool = False,
+        backward_batches: slice = slice(None),
+        d_output: Activations | None = None,
     ) -> None:
-        self._network, self._learns, self._teaches, self._backward = network, learns, teaches, backward
-        keeps = learns or teaches
-        self._values = [x]  # before the first layer and after each
-        self._products: list[Stack] = []  # of the linear layers
-        before: tuple[bool, int] | None = None
+        self._network, self._param_grads, self._input_grad = network, param_grads, input_grad
+        self._backward_batches = backward_batches
+        keeps = param_grads or input_grad
+        self._activations = [x]  # the input, then the output of each layer
+        self._linear_outputs: list[Activations] = []  # before batch norm; where there is none, the layer's output
+        previous: tuple[bool, int] | None = None  # whether the layer before has batch norm, and its channels
         for i, (linear, norm) in enumerate(zip(network.linears, network.norms, strict=True)):
             channels = linear.weight.value.shape[2]
-            if not keeps and before == (norm is not None, channels) == (True, channels):
-                value, product = self._values[-1], self._products[-1]  # the layer before is done with its memory
+            reusable = norm is not None and previous == (True, channels)
+            if reusable and not keeps:  # inference: overwrite the previous layer's buffers
+                activation, linear_output = self._activations[-1], self._linear_outputs[-1]
             else:
-                value = out if out is not None and i == len(network.linears) - 1 else x.empty(channels)
-                product = value if norm is None else x.empty(channels)
-            self._values.append(value)
-            self._products.append(product)
-            before = norm is not None, channels
-        self.code, self.output = self._values[-2:]
-        self._statistics = [Statistics(product) for product in self._products]
+                activation = out if out is not None and i == len(network.linears) - 1 else x.empty(channels)
+                linear_output = activation if norm is None else x.empty(channels)
+            self._activations.append(activation)
+            self._linear_outputs.append(linear_output)
+            previous = norm is not None, channels
+        self.code, self.output = self._activations[-2:]
+        self._stats = [BatchStats(linear_output) for linear_output in self._linear_outputs]
         if keeps:
-            self._seen = [value.part(backward) for value in self._values]
-            self._seen_products = [product.part(backward) for product in self._products]
-            self._gradients = [seen.empty(seen.tensor.shape[3]) for seen in self._seen[1:-1]]
-            self.d_output = self._seen[-1].empty(self.output.tensor.shape[3]) if d_out is None else d_out
+            self._saved = [activation.part(backward_batches) for activation in self._activations]
+            self._saved_linear_outputs = [output.part(backward_batches) for output in self._linear_outputs]
+            self.saved_output = self._saved[-1]
+            self._gradients = [saved.empty(saved.tensor.shape[3]) for saved in self._saved[1:-1]]
+            self.d_output = self.saved_output.empty(self.output.tensor.shape[3]) if d_output is None else d_output
             self._gradients.append(self.d_output)
-        if teaches:
-            self.d_input = self._seen[0].empty(x.tensor.shape[3])
+        if input_grad:
+            self.d_input = self._saved[0].empty(x.tensor.shape[3])
 
     def forward(self, masks: Sequence[Tensor] = ()) -> None:
         """From the input to the output.
 
         Args:
-            masks: one a hidden layer, [H, N, K, C], 0 or 1 / keep rate; none if no member has dropout.
+            masks: one for each hidden layer, [H, N, K, C], 0 or 1 / keep rate; none if no member has dropout.
         """
-        last = len(self._products) - 1
+        last = len(self._linear_outputs) - 1
         for i, (linear, norm) in enumerate(zip(self._network.linears, self._network.norms, strict=True)):
-            linear.forward(self._values[i], self._products[i])
+            linear.forward(self._activations[i], self._linear_outputs[i])
             if norm is not None:
-                norm.forward(self._products[i], self._values[i + 1], self._statistics[i])
+                norm.forward(self._linear_outputs[i], self._activations[i + 1], self._stats[i])
             if i < last:
-                self._values[i + 1].tensor.relu_()
+                self._activations[i + 1].tensor.relu_()
                 if masks:
-                    self._network.dropout.apply(self._values[i + 1], masks[i])
+                    self._network.dropout.apply(self._activations[i + 1], masks[i])
 
     def backward(self, masks: Sequence[Tensor] = (), d_code: Tensor | None = None) -> None:
-        """From `d_output`, which may be overwritten, to the gradients that are asked for; written, not added.
+        """Compute the gradients that were asked for from `d_output`; they replace older ones.
+
+        `d_output` may be overwritten.
 
         Args:
             masks: those of the forward pass.
-            d_code: gradient of the code beside the one that comes from the output, [H, N, K, C].
+            d_code: a gradient of the code to add to the one that comes from the output, [H, N, K, C].
         """
-        last = len(self._products) - 1
+        last = len(self._linear_outputs) - 1
         for i in range(last, -1, -1):
             linear, norm, grad = self._network.linears[i], self._network.norms[i], self._gradients[i]
             if i == last - 1 and d_code is not None:
@@ -142,20 +149,18 @@ class Pass:
             if i < last:
                 if masks:
                     self._network.dropout.apply(grad, masks[i])
-                torch.ops.aten.threshold_backward.grad_input(
-                    grad.tensor, self._seen[i + 1].tensor, 0, grad_input=grad.tensor
-                )
+                aten.relu_backward_(grad.tensor, self._saved[i + 1].tensor)
             if norm is not None:
-                statistics = self._statistics[i].of_batch[self._backward]
-                norm.backward(self._seen_products[i], statistics, grad, self._learns)
-            if self._learns:
-                linear.backward(self._seen[i], grad)
+                stats = self._stats[i].of_batch[self._backward_batches]
+                norm.backward(self._saved_linear_outputs[i], stats, grad, self._param_grads)
+            if self._param_grads:
+                linear.backward(self._saved[i], grad)
             if i > 0:
                 linear.input_gradient(grad, self._gradients[i - 1])
-            elif self._teaches:
+            elif self._input_grad:
                 linear.input_gradient(grad, self.d_input)
 
 
 def _stored(weight: Tensor) -> Tensor:
-    """A weight [K, in, out] with its longer side last in memory: on a CPU its gradient then takes half the time."""
+    """A weight [K, in, out], stored with its longer side last: on a CPU its gradient then takes half the time."""
     return weight.transpose(1, 2) if weight.shape[1] >= weight.shape[2] else weight

@@ -1,22 +1,77 @@
 """Adversarial training of a cohort: one discriminator step, then one generator step (Zhao et al., 2016, section 2).
 
-A lone configuration is a cohort with K = 1. A member's result follows from its own settings and seed; it is the
-same alone, in any cohort and in any order, up to floating-point rounding.
+A lone trial is a cohort with K = 1. A member's result follows from its own settings and seed; it is the same alone,
+in any cohort and in any order, up to floating-point rounding.
 """
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from models import losses
-from models.cuda_graph import Replay
+from models.cuda_graph import CUDAGraphStep
 from models.draws import Draws, stream
-from models.mlp import discriminator, generator
-from models.mlp.architecture import Architecture, Member, Schedule
-from models.mlp.layers import Stack
+from models.mlp.architecture import Architecture, Member, TrainingConfig
+from models.mlp.discriminator import INIT_STD as D_INIT_STD
+from models.mlp.discriminator import AutoencoderDiscriminator, LogitDiscriminator, make_discriminator
+from models.mlp.generator import INIT_STD as G_INIT_STD
+from models.mlp.generator import GeneratorPass, make_generator
+from models.mlp.layers import Activations
 from models.optim import StackedOptimizer
+
+
+@dataclass(frozen=True)
+class StepBuffers:
+    """Fixed memory for the inputs of one step. The passes of a training read and write views of it:
+
+        for the update of       discriminators                 generators
+                         ┌───────────────┬───────────────┬───────────────┐
+        images           │   [0] real    │  [1] fakes    │  [2] fakes    │
+                         └───────────────┴───────────────┴───────────────┘
+        real_and_fake    |<----------------------------->|                  read by the discriminators' pass
+        fakes                            |<----------------------------->|  written by the generators' pass
+        g_fakes                                          |<------------->|  read by the discriminators' other pass
+        z                                |      [0]      |      [1]      |  read by the generators' pass
+        dropout_masks    |    [:, 0]     |    [:, 1]     |    [:, 2]     |
+
+    Attributes:
+        images: [3, N, K, pixels].
+        z: [2, N, K, z_dim].
+        dropout_masks: multipliers of each hidden layer and distinct seed, [layers, 3, N, S, size_d]; [0, ...] if no
+            member has dropout.
+    """
+
+    images: Tensor
+    z: Tensor
+    dropout_masks: Tensor
+
+    @classmethod
+    def allocate(
+        cls, architecture: Architecture, batch_size: int, members: Sequence[Member], like: Tensor
+    ) -> "StepBuffers":
+        """Uninitialised buffers with the device and precision of `like`."""
+        layers = architecture.n_layer_d - 1 if any(m.dropout_d for m in members) else 0
+        seeds = len({m.seed for m in members})
+        return cls(
+            images=like.new_empty(3, batch_size, len(members), architecture.pixels),
+            z=like.new_empty(2, batch_size, len(members), architecture.z_dim),
+            dropout_masks=like.new_empty(layers, 3, batch_size, seeds, architecture.size_d),
+        )
+
+    @property
+    def real_and_fake(self) -> Activations:
+        return Activations(self.images[:2])
+
+    @property
+    def fakes(self) -> Activations:
+        return Activations(self.images[1:])
+
+    @property
+    def g_fakes(self) -> Activations:
+        return Activations(self.images[2:])
 
 
 class CohortTraining:
@@ -25,7 +80,7 @@ class CohortTraining:
     Args:
         architecture: shapes of the networks.
         members: settings of each of the K members.
-        schedule: steps, batch size and what else all members share.
+        config: steps, batch size and what else all members share.
         images: the training set in [-1, 1], [n, pixels]; its device and precision are those of the training.
     """
 
@@ -33,10 +88,10 @@ class CohortTraining:
         self,
         architecture: Architecture,
         members: Sequence[Member],
-        schedule: Schedule,
+        config: TrainingConfig,
         images: Tensor,
     ) -> None:
-        self.schedule = schedule
+        self.config = config
         self.architecture = architecture
         self.steps_done = 0
         self._images = images
@@ -44,92 +99,89 @@ class CohortTraining:
         seeds = [m.seed for m in members]
         self._draws = Draws(seeds, len(images), device, dtype)
 
-        g_init = initial_weights(architecture.generator_widths(), seeds, "generator", generator.INIT_STD)
-        d_init = initial_weights(architecture.discriminator_widths(), seeds, "discriminator", discriminator.INIT_STD)
-        dropout = [m.dropout_d for m in members]
-        self.generator = generator.make_generator(g_init, device, dtype)
-        self.discriminator = discriminator.make_discriminator(d_init, dropout, device, dtype)
-        self._energy = architecture.discriminator == "autoencoder"
-        judging = discriminator.Rebuilding if self._energy else discriminator.Classifying
+        g_init = initial_weights(architecture.generator_widths(), seeds, "generator", G_INIT_STD)
+        d_init = initial_weights(architecture.discriminator_widths(), seeds, "discriminator", D_INIT_STD)
+        self.generator = make_generator(g_init, device, dtype)
+        self.discriminator = make_discriminator(d_init, [m.dropout_d for m in members], device, dtype)
 
-        # Three slots: real images, generated ones for the discriminators, generated ones for the generators.
-        n = schedule.batch_size
-        self._slots = images.new_empty(3, n, len(members), architecture.pixels)
-        self._noise = images.new_empty(2, n, len(members), architecture.z_dim)
-        hidden = architecture.n_layer_d - 1 if any(dropout) else 0
-        self._kept = images.new_empty(hidden, 3, n, len(set(seeds)), architecture.size_d)  # dropout, of each slot
-        self._both = judging(self.discriminator, Stack(self._slots[:2]), learns=True)
-        self._fooled = judging(self.discriminator, Stack(self._slots[2:]), teaches=True)
-        self._making = generator.Making(
+        # `_d_pass` and `_g_pass` both run the discriminators: in their own update, and in that of the generators.
+        self._is_energy = architecture.discriminator == "autoencoder"
+        discriminator_pass = AutoencoderDiscriminator if self._is_energy else LogitDiscriminator
+        self._buffers = StepBuffers.allocate(architecture, config.batch_size, members, like=images)
+        self._d_pass = discriminator_pass(self.discriminator, self._buffers.real_and_fake, param_grads=True)
+        self._g_pass = discriminator_pass(self.discriminator, self._buffers.g_fakes, input_grad=True)
+        self._generator_pass = GeneratorPass(
             self.generator,
-            Stack(self._noise),
-            Stack(self._slots[1:]),
-            learns=True,
-            backward=slice(1, 2),
-            d_out=self._fooled.d_images,
+            Activations(self._buffers.z),
+            self._buffers.fakes,
+            param_grads=True,
+            backward_batches=slice(1, 2),
+            d_images=self._g_pass.d_images,
         )
 
-        betas = (schedule.beta1, schedule.beta2)
-        rates = [m.lr for m in members]
-        self._optim_g = StackedOptimizer(self.generator.parameters, [m.optim_g for m in members], rates, betas)
-        self._optim_d = StackedOptimizer(self.discriminator.parameters, [m.optim_d for m in members], rates, betas)
+        betas = (config.beta1, config.beta2)
+        lrs = [m.lr for m in members]
+        self._optim_g = StackedOptimizer(self.generator.parameters, [m.optim_g for m in members], lrs, betas)
+        self._optim_d = StackedOptimizer(self.discriminator.parameters, [m.optim_d for m in members], lrs, betas)
 
         def column(values: Sequence[float]) -> Tensor:
             return torch.tensor(values, device=device, dtype=dtype)
 
-        self._replay = Replay(device)
+        self._run_update = CUDAGraphStep(device)
         self._margin = column([0.0 if m.margin is None else m.margin for m in members])
-        self._pulled = torch.tensor(
+        self._pt_members = torch.tensor(
             [k for k, m in enumerate(members) if m.pt_weight > 0], device=device, dtype=torch.long
         )
-        self._pt_weight = column([m.pt_weight for m in members])[self._pulled]
+        self._pt_weight = column([m.pt_weight for m in members])[self._pt_members]
 
     @torch.no_grad()
     def step(self) -> None:
-        """One update of every discriminator, then, with fresh noise, one of every generator."""
-        n, sizes = self.schedule.batch_size, self.architecture
-        self._slots[0] = self._draws.to_members(self._images[self._draws.batch(n)])
-        self._noise.copy_(self._draws.to_members(self._draws.noise((2, n, sizes.z_dim))))
-        if len(self._kept):
-            self._kept.copy_(self._draws.keep((len(self._kept), 3, n, sizes.size_d), self.schedule.dropout_rate))
-        self._replay(self._update)
+        """One update of every discriminator, then, with new z, one of every generator."""
+        n, sizes, buffers = self.config.batch_size, self.architecture, self._buffers
+        buffers.images[0] = self._draws.to_members(self._images[self._draws.batch(n)])
+        buffers.z.copy_(self._draws.to_members(self._draws.z((2, n, sizes.z_dim))))
+        if layers := len(buffers.dropout_masks):
+            masks = self._draws.dropout_mask((layers, 3, n, sizes.size_d), self.config.dropout_rate)
+            buffers.dropout_masks.copy_(masks)
+        self._run_update(self._update)
         self.steps_done += 1
 
     @torch.no_grad()
     def generate(self, z: Tensor) -> Tensor:
-        """Images [N, K, pixels] in [-1, 1] from shared noise z [N, z_dim], with the batch statistics of these N."""
+        """Images [N, K, pixels] in [-1, 1] from z [N, z_dim] that members share, with the statistics of this batch."""
         members = len(self._margin)
-        x = Stack(z[None, :, None].expand(-1, -1, members, -1))
-        return generator.Making(self.generator, x).make()[0]
+        x = Activations(z[None, :, None].expand(-1, -1, members, -1))
+        return GeneratorPass(self.generator, x).forward()[0]
 
     @torch.no_grad()
-    def judge(self, z: Tensor) -> dict[str, Tensor]:
-        """What discriminators make of the first images of the training set and of as many generated from z, each [K].
+    def evaluate_losses(self, z: Tensor) -> dict[str, Tensor]:
+        """The discriminators' loss and energies on the first N images of the training set and N generated from z.
 
-        In whole batches as in training, one at least, so that a few may be used twice or left out; without dropout.
-        Memory of the next step is used, which writes it anew.
+        The images come in whole batches as in training, at least one, so that a few may be used twice or left out.
+        There is no dropout. Reuses the buffers of a step; the next step overwrites them.
 
         Args:
-            z: noise [N, z_dim].
+            z: [N, z_dim].
 
         Returns:
-            d_loss: the discriminators' loss. energy_real, energy_fake: mean energies; NaN for classifiers.
+            d_loss: the discriminators' loss, [K]. energy_real, energy_fake: mean energies, [K]; NaN for classifiers.
         """
-        n, members = self.schedule.batch_size, len(self._margin)
-        masks = [self._images.new_ones(()).expand(2, n, members, self.architecture.size_d)] * len(self._kept)
-        answers = []
+        n, members = self.config.batch_size, len(self._margin)
+        layers = len(self._buffers.dropout_masks)
+        masks = [self._images.new_ones(()).expand(2, n, members, self.architecture.size_d)] * layers
+        outputs = []
         for start in range(0, max(len(z) - n, 0) + 1, n):
             rows = torch.arange(start, start + n, device=z.device)
-            self._slots[0] = self._images[rows % len(self._images)][:, None]
-            self._slots[1] = self.generate(z[rows % len(z)])
-            answers.append(self._both.judge(masks).clone())
-        answer = torch.cat(answers, dim=1)  # [2, N, K]
-        real, fake = answer.mean(1) if self._energy else answer.new_full((2, members), torch.nan)
-        return {"d_loss": self._d_loss(answer), "energy_real": real, "energy_fake": fake}
+            self._buffers.images[0] = self._images[rows % len(self._images)][:, None]
+            self._buffers.images[1] = self.generate(z[rows % len(z)])
+            outputs.append(self._d_pass.forward(masks).clone())
+        output = torch.cat(outputs, dim=1)  # [2, N, K]
+        real, fake = output.mean(1) if self._is_energy else output.new_full((2, members), torch.nan)
+        return {"d_loss": self._d_loss(output), "energy_real": real, "energy_fake": fake}
 
     @torch.no_grad()
     def diverged(self) -> Tensor:
-        """Which members hold a NaN or an infinity in any weight, [K]."""
+        """Which members hold a NaN or an infinity in any weight, [K] bool."""
         blocks = [network.parameters.values for network in (self.generator, self.discriminator)]
         extremes = [extreme for block in blocks for extreme in block.aminmax(dim=1)]  # NaN if any weight is
         return ~torch.stack(extremes).isfinite().all(0)
@@ -140,7 +192,7 @@ class CohortTraining:
 
     @torch.no_grad()
     def load_state(self, state: Mapping[str, Tensor], steps_done: int) -> None:
-        """Go on from what `state` gave after so many steps, to the same results bit by bit on the same device.
+        """Continue from what `state` gave after so many steps, to the same results bit by bit on the same device.
 
         Raises:
             KeyError, RuntimeError, TypeError, ValueError: it is the state of another training; a part may be loaded.
@@ -154,56 +206,58 @@ class CohortTraining:
         self.steps_done = steps_done
 
     def _fixed(self) -> dict[str, Tensor]:
-        """Weights and what the optimisers keep, in the memory where steps change them."""
+        """Weights and the optimisers' moments, in the memory where steps change them."""
         found = {"generator": self.generator.parameters.values, "discriminator": self.discriminator.parameters.values}
         for name, optimizer in (("optim_g", self._optim_g), ("optim_d", self._optim_d)):
             found |= {f"{name}.{i}": tensor for i, tensor in enumerate(optimizer.state())}
         return found
 
     def _update(self) -> None:
-        """What follows from the draws. The generators change last, so one pass of them serves both updates."""
-        masks = self._draws.to_members(self._kept)
-        self._making.make()
-        self._update_discriminator([mask[:2] for mask in masks])
-        self._update_generator([mask[2:] for mask in masks])
+        """All of a step after its draws. The generators change last, so one forward pass serves both updates."""
+        masks = self._draws.to_members(self._buffers.dropout_masks)
+        self._generator_pass.forward()
+        self._update_discriminators([mask[:2] for mask in masks])
+        self._update_generators([mask[2:] for mask in masks])
 
-    def _update_discriminator(self, masks: Sequence[Tensor]) -> None:
-        (d_answer,) = _gradients(self._d_loss, self._both.judge(masks))
-        self._both.backward(d_answer, masks)
+    def _update_discriminators(self, masks: Sequence[Tensor]) -> None:
+        (d_output,) = _gradients(self._d_loss, self._d_pass.forward(masks))
+        self._d_pass.backward(d_output, masks)
         self._optim_d.step()
 
-    def _update_generator(self, masks: Sequence[Tensor]) -> None:
-        answer, d_code = self._fooled.judge(masks), None
-        if len(self._pulled):
-            d_answer, d_code = _gradients(self._g_loss, answer, self._fooled.code)
+    def _update_generators(self, masks: Sequence[Tensor]) -> None:
+        output, d_code = self._g_pass.forward(masks), None
+        if len(self._pt_members):
+            d_output, d_code = _gradients(self._g_loss, output, self._g_pass.code)
         else:
-            (d_answer,) = _gradients(self._g_loss, answer)
-        self._fooled.backward(d_answer, masks, d_code)
-        self._making.learn()
+            (d_output,) = _gradients(self._g_loss, output)
+        self._g_pass.backward(d_output, masks, d_code)
+        self._generator_pass.backward()
         self._optim_g.step()
 
-    def _d_loss(self, answer: Tensor) -> Tensor:
-        real, generated = answer
-        if self._energy:
-            return losses.ebgan_d_loss(real, generated, self._margin)
-        return losses.gan_d_loss(real, generated)
+    def _d_loss(self, output: Tensor) -> Tensor:
+        """Loss of each discriminator from its outputs for real and generated images [2, N, K]; returns [K]."""
+        real, fake = output
+        if self._is_energy:
+            return losses.ebgan_d_loss(real, fake, self._margin)
+        return losses.gan_d_loss(real, fake)
 
-    def _g_loss(self, answer: Tensor, code: Tensor | None = None) -> Tensor:
-        loss = losses.ebgan_g_loss(answer[0]) if self._energy else losses.gan_g_loss(answer[0])
+    def _g_loss(self, output: Tensor, code: Tensor | None = None) -> Tensor:
+        """Loss of each generator from outputs [1, N, K]; given the code, the sum of all with their pull-away terms."""
+        loss = losses.ebgan_g_loss(output[0]) if self._is_energy else losses.gan_g_loss(output[0])
         if code is None:
             return loss
-        return loss.sum() + (self._pt_weight * losses.pull_away(code[0].index_select(1, self._pulled))).sum()
+        return loss.sum() + (self._pt_weight * losses.pull_away(code[0].index_select(1, self._pt_members))).sum()
 
 
 def _gradients(loss: Callable[..., Tensor], *values: Tensor) -> tuple[Tensor, ...]:
-    """Gradients of the members' losses with respect to what the discriminators answered."""
+    """Gradients of the members' losses with respect to what the discriminators gave."""
     with torch.enable_grad():
         leaves = [value.detach().requires_grad_() for value in values]
         return torch.autograd.grad(loss(*leaves).sum(), leaves)
 
 
 def initial_weights(widths: Sequence[int], seeds: Sequence[int], purpose: str, std: float) -> list[Tensor]:
-    """Normal weights [K, in, out] of each layer, on the CPU so that every device starts from the same."""
+    """Normal weights [K, in, out] of each layer, drawn on the CPU so that every device starts from the same ones."""
     drawn: dict[int, list[Tensor]] = {}
     for seed in set(seeds):
         numbers = stream(seed, purpose)

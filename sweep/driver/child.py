@@ -1,14 +1,17 @@
 """The child of a supervisor: runs the cohorts of a plan on Ray, and reports how it goes.
 
-Its report is a JSON object a line: "ended" for each cohort, "storing" once Ray is over, and a last word: "over",
-"refused" (nothing is to be tried again), "waits" (for a database that fails), or "died".
+Its report is a JSON object a line: "ended" for each cohort, "progress" and "note" for a parent that shows them itself,
+"storing" once Ray is over, and a last word: "over", "refused" (nothing is to be tried again), "waits" (for a database
+that fails), or "died".
 """
 
+import io
 import json
 import os
 import pickle
 import sys
 import threading
+import time
 import traceback
 from collections import Counter
 from contextlib import suppress
@@ -25,7 +28,7 @@ from sweep.planning.finished import finished_trials, identities
 from sweep.planning.plan import Plan, PlanError, cohort_flops
 from sweep.storage import Storage
 from sweep.storage.patience import answers_within
-from sweep.storage.tables import STATES
+from sweep.storage.tables import GRID_STATES
 
 
 def main() -> None:
@@ -63,12 +66,16 @@ def _run(task: Task, report: IO[str]) -> dict[str, Any]:
         return {"event": "waits", "reason": f"the database fails: {error}"}
     journal = _Report(task.log, report)
     operations = sum(map(cohort_flops, plan.cohorts))
-    panel = Panel(Console(), counts, operations, task.settings.deadline)
-    own = identities({trial.scoring for trial in plan.trials})
-    dispatcher = Dispatcher(plan, storage, task.sweep_id, own, panel, journal, task.settings, task.marks)
+    panel = (
+        Panel(Console(), counts, operations, task.settings.deadline)
+        if task.shows
+        else _ReportedPanel(report, counts, operations, task.settings.deadline)
+    )
+    own = identities(plan.trials)
+    dispatcher = Dispatcher(plan, storage, task.sweep_id, own, panel, journal, task.settings, task.checkpoints)
     try:
         with panel:
-            run_cohorts(dispatcher, plan.resources, task.scratch, task.marks, task.first)
+            run_cohorts(dispatcher, plan.resources, task.scratch, task.checkpoints, task.first)
     except RayError:
         with suppress(StorageError):  # another child computes again what can't be stored now
             dispatcher.close()
@@ -94,12 +101,36 @@ class _Report(Journal):
             _tell(self._report, event="ended", failed=values["states"].get("FAILED", 0))
 
 
+class _ReportedPanel(Panel):
+    """Shows nothing, and reports every second how far the sweep is."""
+
+    def __init__(
+        self, report: IO[str], counts: dict[str, dict[str, int]], operations: float, deadline: float | None
+    ) -> None:
+        from rich.console import Console
+
+        super().__init__(Console(file=io.StringIO()), counts, operations, deadline)
+        self._report, self._reported = report, 0.0
+
+    def tick(self) -> None:
+        if time.monotonic() - self._reported > 1.0:
+            self._reported = time.monotonic()
+            _tell(self._report, event="progress", **self.numbers())
+
+    def __exit__(self, *problem: Any) -> None:
+        self._reported = 0.0
+        self.tick()
+
+    def say(self, text: str) -> None:
+        _tell(self._report, event="note", text=text)
+
+
 def counts_before(plan: Plan, storage: Storage) -> dict[str, dict[str, int]]:
     """Trials by family and state, in which whatever is going to run waits, whatever it did before."""
     missing = {trial.trial_id: trial.family for cohort in plan.cohorts for trial in cohort.trials}
     counts = storage.counts({trial.trial_id for trial in plan.trials} - missing.keys())
     for family, n in Counter(missing.values()).items():
-        counts.setdefault(family, dict.fromkeys(STATES, 0))["WAITING"] += n
+        counts.setdefault(family, dict.fromkeys(GRID_STATES, 0))["WAITING"] += n
     return counts
 
 

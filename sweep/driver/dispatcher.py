@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from metrics.classifier_card import classifier_card
-from metrics.identity import ScoreIdentity
+from metrics.identity import Reference, ScoreIdentity
 from search_spaces.axis import SharedSettings
 from sweep.command.console import counted
 from sweep.driver.event_log import Journal
 from sweep.driver.progress import Panel
 from sweep.planning.cohorts import Cohort
+from sweep.planning.finished import reference_of
 from sweep.planning.plan import Plan, cohort_flops
-from sweep.records import Record, Reference
+from sweep.records import Record
 from sweep.storage import Storage, StorageError
 from sweep.storage.patience import answers_within
-from sweep.worker.checkpoint_folder import Marks
+from sweep.worker.checkpoint_folder import CheckpointFolder
 
 BEAT_S = 5.0  # between two signs of life
 RECHECK_S = 5.0  # before cohorts of other drivers, or a database that failed, are tried again
@@ -77,7 +77,7 @@ class Dispatcher:
         panel: Panel,
         journal: Journal,
         settings: Settings,
-        marks: Marks | None = None,
+        marks: CheckpointFolder | None = None,
     ) -> None:
         self._plan, self._storage, self._sweep_id, self._identities = plan, storage, sweep_id, identities
         self._panel, self._journal, self._settings, self._marks = panel, journal, settings, marks
@@ -92,12 +92,10 @@ class Dispatcher:
         self._flights: dict[int, _Flight] = {}
         self._losses: Counter[int] = Counter()
         self._same_error: tuple[str, int] = ("", 0)
-        self._unsaved: list[tuple[int, Sequence[Record]]] = []
+        self._unsaved: list[tuple[int, Sequence[Record], Reference | None]] = []
         self._trouble: _Trouble | None = None
         self._beat = 0.0
         self._handed_out = self.n_ended = 0
-        card = classifier_card()
-        self._reference = Reference(card.real_score, card.real_inception_score, card.test_accuracy)
 
     def cohort(self, number: int) -> Cohort:
         """A cohort that was handed out."""
@@ -147,9 +145,9 @@ class Dispatcher:
         if flight is None:
             return
         self.n_ended += 1
-        self._unsaved.append((flight.cohort_id, records))
-        self._journal.write("ended", cohort=flight.cohort_id, states=dict(Counter(r.state for r in records)))
         cohort = self._cohorts.pop(number)
+        self._unsaved.append((flight.cohort_id, records, reference_of(cohort.trials[0])))
+        self._journal.write("ended", cohort=flight.cohort_id, states=dict(Counter(r.state for r in records)))
         if not self._rests():
             self._save()
         if self._marks and not self._unsaved:
@@ -185,7 +183,7 @@ class Dispatcher:
         if time.monotonic() - self._beat > BEAT_S or self._trouble:
             self._beat = time.monotonic()
             shares = {flight.cohort_id: flight.share for flight in self._flights.values()}
-            self._guard(lambda: self._storage.beat(self._sweep_id, shares))
+            self._guard(lambda: self._storage.heartbeat(self._sweep_id, shares))
 
     def must_stop(self) -> bool:
         """On Ctrl-C, on an error again and again, or at the deadline; then a run without any result waits for one."""
@@ -206,7 +204,7 @@ class Dispatcher:
         """
         self._save()
         if self._unsaved:
-            lost = counted(sum(len(records) for _, records in self._unsaved), "result")
+            lost = counted(sum(len(records) for _, records, _ in self._unsaved), "result")
             problem = self._trouble.error if self._trouble else "the database fails"
             raise StorageError(f"{problem}: {lost} could not be stored; the same command computes them again")
         with answers_within(self._storage, self._patience):
@@ -265,8 +263,8 @@ class Dispatcher:
             self._unsaved.pop(0)
 
     def _store(self) -> None:
-        cohort_id, records = self._unsaved[0]
-        late = len(records) - self._storage.record(cohort_id, records, self._reference)
+        cohort_id, records, reference = self._unsaved[0]
+        late = len(records) - self._storage.record(cohort_id, records, reference)
         if late:
             self.note(f"{counted(late, 'result')} came too late: another driver has taken the trials over.")
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -99,6 +99,26 @@ class Panel:
         for family in families:
             self._families[family]["COMPLETE"] += 1
             self._families[family]["WAITING"] -= 1
+
+    def numbers(self) -> dict[str, Any]:
+        """How far the sweep is.
+
+        Returns:
+            counts: trials by family and state.
+            best: best first score of this run, by family.
+            fraction: share of the arithmetic of this run that is done, 0 to 1.
+            trials_per_minute: of this run.
+            seconds_left: for all that is missing; None before it can be estimated.
+        """
+        rate = self.operations_per_second
+        done = rate * self._elapsed() if rate else 0.0
+        return {
+            "counts": {family: dict(states) for family, states in self._families.items()},
+            "best": dict(self._best),
+            "fraction": min(1.0, done / self._operations) if self._operations else 1.0,
+            "trials_per_minute": self._finished_cells / self._elapsed() * 60,
+            "seconds_left": max(0.0, (self._operations - done) / rate) if rate else None,
+        }
 
     def say(self, text: str) -> None:
         """A line that stays, beside the panel."""

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sweep.driver.cluster import is_named
-from sweep.planning.machine import ALLOCATOR, Machine, this_machine
+from sweep.planning.machine import Machine, this_machine
 from sweep.planning.plan import PlanError, Resources
+from sweep.worker.memory import ALLOCATOR
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",

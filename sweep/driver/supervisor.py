@@ -12,8 +12,9 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +30,7 @@ from sweep.errors import RayError, StorageError
 from sweep.planning.plan import Plan, PlanError
 from sweep.storage import Storage
 from sweep.storage.patience import answers_within
-from sweep.worker.checkpoint_folder import Marks
+from sweep.worker.checkpoint_folder import CheckpointFolder
 
 FRUITLESS = 3  # children in a row that die before a cohort has ended, after which a sweep gives up
 PAUSE_S = 5.0  # before another child is started; longer each time, so that a cluster notices which machines are gone
@@ -49,6 +50,7 @@ class Task:
     Attributes:
         url: of the database, with its password, which thus stands in no command line.
         log: file of the event log.
+        shows: whether the child shows the progress on its terminal; otherwise it reports it.
         scratch: folder for Ray's files.
         first: whether no child ran before.
     """
@@ -57,8 +59,9 @@ class Task:
     sweep_id: int
     plan: Plan
     settings: Settings
-    marks: Marks | None
+    checkpoints: CheckpointFolder | None
     log: Path | None
+    shows: bool = True
     scratch: str = ""
     first: bool = True
 
@@ -71,26 +74,44 @@ class Outcome:
         failed: trials that failed.
         interrupted: whether somebody stopped the sweep.
         repeated_error: traceback of the error that came again and again and stopped it.
+        failure: what ended it beside that.
     """
 
     failed: int
     interrupted: bool = False
     repeated_error: str | None = None
+    failure: str | None = None
+
+    @property
+    def state(self) -> str:
+        """One of "done", "done with failures", "stopped" and "failed"."""
+        if self.failure:
+            return "failed"
+        if self.interrupted and not self.repeated_error:
+            return "stopped"
+        return "done with failures" if self.failed or self.repeated_error else "done"
 
 
-def supervise(task: Task, storage: Storage, journal: Journal, tell: Callable[[str], None]) -> Outcome:
+def supervise(
+    task: Task,
+    storage: Storage,
+    journal: Journal,
+    tell: Callable[[str], None],
+    progress: Callable[[Mapping[str, Any]], None] = lambda numbers: None,
+) -> Outcome:
     """Run the cohorts of a plan, with as many children as it takes.
 
     Args:
         storage: the database of the task. It has no open connection while a child runs.
         tell: is told what a person should know.
+        progress: receives how far the sweep is, if the task does not show it.
 
     Raises:
         RayError: children died again and again before a cohort had ended.
         PlanError: the cluster lacks what the plan asks for.
         StorageError: the database fails.
     """
-    supervisor = _Supervisor(task, storage, journal, tell)
+    supervisor = _Supervisor(task, storage, journal, tell, progress)
     with quiet_terminal(), supervisor.signals():
         return supervisor.run()
 
@@ -112,8 +133,15 @@ class _Ended:
 
 
 class _Supervisor:
-    def __init__(self, task: Task, storage: Storage, journal: Journal, tell: Callable[[str], None]) -> None:
-        self._task, self._storage, self._journal, self._tell = task, storage, journal, tell
+    def __init__(
+        self,
+        task: Task,
+        storage: Storage,
+        journal: Journal,
+        tell: Callable[[str], None],
+        progress: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self._task, self._storage, self._journal, self._tell, self._progress = task, storage, journal, tell, progress
         self._first = True
         self._child: subprocess.Popen[bytes] | None = None
         self._paused = False
@@ -168,6 +196,9 @@ class _Supervisor:
     @contextmanager
     def signals(self) -> Iterator[None]:
         """The first Ctrl-C, SIGTERM or closed terminal asks the sweep to stop, a second one ends it at once."""
+        if threading.current_thread() is not threading.main_thread():  # only that one may handle signals
+            yield
+            return
         ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else set()  # by nohup
         heeded = set(STOP_SIGNALS) - ignored
         before = {number: signal.signal(number, self._on_signal) for number in heeded}
@@ -241,6 +272,10 @@ class _Supervisor:
         if word["event"] == "ended":
             ended.cohorts += 1
             ended.failed += word["failed"]
+        elif word["event"] == "progress":
+            self._progress({name: value for name, value in word.items() if name != "event"})
+        elif word["event"] == "note":
+            self._tell(word["text"])
         elif word["event"] == "storing":
             if self._patience is not None and self._asked == 1:
                 self._patience = time.monotonic() + STORING_S

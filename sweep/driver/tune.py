@@ -17,7 +17,7 @@ from sweep.driver.supervisor import STOP_SIGNALS
 from sweep.errors import RayError
 from sweep.planning.cohorts import Cohort
 from sweep.planning.plan import PlanError, Resources
-from sweep.worker.checkpoint_folder import Marks
+from sweep.worker.checkpoint_folder import CheckpointFolder
 
 # Ray reads its settings when it is imported, and sweep.ray_session makes them.
 import ray  # isort: skip
@@ -55,7 +55,7 @@ class CohortTrainable(Trainable):
         config: dict[str, Any],
         shelf: Any = None,
         device: str = "cpu",
-        marks: Marks | None = None,
+        marks: CheckpointFolder | None = None,
         threads: int = 1,
     ) -> None:
         import torch  # belongs to the workers
@@ -65,17 +65,19 @@ class CohortTrainable(Trainable):
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        from sweep.worker.train import run_cohort  # torch belongs to the workers
+        from sweep.worker.train import cohort_steps  # torch belongs to the workers
 
         cohort = ray.get(self._shelf.get.remote(new_config["cohort"]))
-        self._work = run_cohort(cohort, self._device, self._marks)
+        self._work = cohort_steps(cohort, self._device, self._marks)
         return True
 
     def step(self) -> dict[str, Any]:
-        item = next(self._work)
-        if isinstance(item, list):
-            return {"records": item, "share": 1.0, "note": None, "done": True}
-        return {"records": [], "share": item.member_steps / item.total, "note": item.note, "done": False}
+        try:
+            progress = next(self._work)
+        except StopIteration as end:
+            return {"records": end.value, "share": 1.0, "note": None, "done": True}
+        share = progress.member_steps / progress.total
+        return {"records": [], "share": share, "note": progress.note, "done": False}
 
 
 class _CohortQueue(Searcher):
@@ -162,7 +164,11 @@ class _Stop(Stopper):
 
 
 def run_cohorts(
-    dispatcher: Dispatcher, resources: Resources, scratch: str, marks: Marks | None = None, whole: bool = True
+    dispatcher: Dispatcher,
+    resources: Resources,
+    scratch: str,
+    marks: CheckpointFolder | None = None,
+    whole: bool = True,
 ) -> None:
     """Run what a dispatcher hands out until it has no more or wants to stop.
 
@@ -192,7 +198,7 @@ def run_cohorts(
         dispatcher.abandon()
 
 
-def _fit(dispatcher: Dispatcher, resources: Resources, marks: Marks | None, scratch: str) -> bool:
+def _fit(dispatcher: Dispatcher, resources: Resources, marks: CheckpointFolder | None, scratch: str) -> bool:
     """Run some cohorts; Ray Tune remembers every one, so it starts afresh now and then. Returns whether all is done."""
     here = on_node(ray.get_runtime_context().get_node_id())
     shelf = ray.remote(num_cpus=0)(CohortShelf).options(scheduling_strategy=here).remote()

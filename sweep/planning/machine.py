@@ -1,15 +1,9 @@
 """What this machine can compute on, found out without loading torch."""
 
 import ctypes
-import gc
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-# Environment of a process that trains on the CPU: freed memory is used again instead of being handed back to the
-# system. Read by the C library when the process starts.
-ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**34)}
 
 
 @dataclass(frozen=True)
@@ -36,16 +30,6 @@ def processor_name() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "CPU")
-
-
-def return_memory() -> None:
-    """Give the memory that this process has freed back to the system; by `ALLOCATOR` it would keep it.
-
-    For the moment between two cohorts: blocks of other sizes do not fit into the gaps that the first one leaves.
-    """
-    gc.collect()  # a cohort that failed is held by the frames of its error, which refer to one another
-    with suppress(AttributeError, OSError):  # a C library that is not GNU's
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _free_memory() -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from search_spaces.space import SearchSpace
 from search_spaces.trial import Trial
+from sweep.command.console import counted
 from sweep.planning.cohorts import Cohort, partition
 from sweep.planning.cost import FLOPS_PER_CORE, FLOPS_PER_GPU, cost_of, training_flops
 from sweep.planning.machine import Machine
@@ -83,6 +84,20 @@ class Plan:
             "hours": round(sum(seconds) / self.resources.workers / 3600, 2),
             "disk_mib": round(sum(map(_disk_bytes, self.cohorts)) / 2**20, 1),
         }
+
+    def text(self) -> str:
+        """The plan in two lines."""
+        numbers = self.summary()
+        families = ", ".join(f"{n:,} {family}" for family, n in numbers["by_family"].items())
+        cohorts = counted(numbers["cohorts"], "cohort")
+        lines = [f"{counted(numbers['cells'], 'cell')}: {families}; {self.missing:,} to run in {cohorts}"]
+        if self.cohorts:
+            lines.append(
+                f"{counted(numbers['workers'], 'worker')}, {numbers['memory_per_worker_gib']} GiB each; about "
+                f"{numbers['hours']} hours for everything (a guess until the first cohorts are done), "
+                f"{numbers['disk_mib']} MiB of disk"
+            )
+        return "\n".join(lines)
 
 
 def make_plan(

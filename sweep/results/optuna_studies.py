@@ -12,7 +12,7 @@ import optuna
 import pandas as pd
 from optuna.storages.journal import JournalFileBackend
 
-from search_spaces.experiment import FIRST, Score, experiment
+from search_spaces.experiment import Score, experiment, experiments
 from sweep.storage import Storage
 
 AT_ONCE = 1000  # trials, between two words on progress
@@ -43,10 +43,11 @@ def fill_studies(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     ended = results[results["state"].isin(list(_STATES))]
-    kind = experiment(FIRST)
-    score, *others = (one for one in kind.scores if one.higher_is_better is not None)
-    direction: Literal["maximize", "minimize"] = "maximize" if score.higher_is_better else "minimize"
-    for space, rows in ended.groupby("space", observed=True):
+    known = ended[ended["experiment"].isin(list(experiments()))]
+    for (space, name), rows in known.groupby(["space", "experiment"], observed=True):
+        kind = experiment(str(name))
+        score, *others = (one for one in kind.scores if one.higher_is_better is not None)
+        direction: Literal["maximize", "minimize"] = "maximize" if score.higher_is_better else "minimize"
         study = optuna.create_study(study_name=str(space), storage=storage, direction=direction)
         axes = [axis for axis in kind.axes if rows[axis].notna().all()]
         choices = {axis: sorted(rows[axis].unique().tolist()) for axis in axes}

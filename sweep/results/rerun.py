@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from search_spaces.experiment import FIRST
+from search_spaces.experiment import experiments
 from search_spaces.space_file import could_declare
 from search_spaces.trial import Trial, scoring_of, trial_of
 from sweep.planning.cohorts import partition
@@ -29,9 +29,12 @@ def stored_trial(storage: Storage, trial_id: str) -> tuple[Trial, Mapping[str, A
     row = storage.result(trial_id)
     if row is None:
         raise StorageError(f"{storage.name}: no trial {trial_id}, allowed: one of the column trial_id")
-    if row["n_samples"] is None or row["z_seed"] is None:
+    if row["experiment"] not in experiments():
+        raise StorageError(f"{storage.name}: trial {trial_id}: the experiment {row['experiment']} is not installed")
+    scoring = scoring_of(row)
+    if row["formula"] is None or None in scoring.columns.values():
         raise StorageError(f"{storage.name}: trial {trial_id} is {row['state']}, allowed: one that has a score")
-    return _trial(storage, row, scoring_of(row, FIRST)), row
+    return _trial(storage, row, scoring), row
 
 
 def rerun(
@@ -54,7 +57,7 @@ def rerun(
     """
     import torch  # seconds
 
-    from sweep.worker.train import Progress, run_cohort
+    from sweep.worker.train import run_cohort
 
     with storage.describing():
         trial, before = stored_trial(storage, trial_id)
@@ -67,13 +70,10 @@ def rerun(
     threads = torch.get_num_threads()
     torch.set_num_threads(_cores(settings) or threads)
     try:
-        for told in run_cohort(cohort, device):
-            if isinstance(told, Progress):
-                progress(told.member_steps / told.total)
-            else:
-                now = next(record for record in told if record.trial_id == trial_id)
+        records = run_cohort(cohort, device, report=lambda now: progress(now.member_steps / now.total))
     finally:
         torch.set_num_threads(threads)
+    now = next(record for record in records if record.trial_id == trial_id)
     scores = {name: (before[name], (now.scores or {}).get(name)) for name in _ranked(trial)}
     return Rerun((before["state"], now.state), (before["device"], now.device), scores)
 
@@ -83,7 +83,7 @@ def _ranked(trial: Trial) -> list[str]:
 
 
 def _trial(storage: Storage, row: Mapping[str, Any], scoring: Any) -> Trial:
-    trial = trial_of(row, FIRST, scoring)
+    trial = trial_of(row, scoring)
     if not could_declare(trial) or trial.trial_id != row["trial_id"]:
         raise StorageError(f"{storage.name}: trial {row['trial_id']}: holds what no sweep wrote")
     return trial

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.experiment import FIRST, Experiment, experiment
+from search_spaces.experiment import Experiment, experiments
 from search_spaces.trial import trial_of
 from sweep.command.console import counted
 from sweep.planning.cost import training_flops
@@ -37,8 +37,8 @@ def read_status(storage: Storage) -> dict[str, Any]:
         cohort["alive"] = cohort["silent_s"] < LEASE_S
         cohort["started_at"] = cohort["started_at"].isoformat(timespec="seconds")
     now, sweeps = storage.now(), storage.sweeps()
-    alive = sweeps[sweeps["finished_at"].isna() & (sweeps["heard_at"] > now - timedelta(seconds=LEASE_S))]
-    rate, hours = _pace(trials, alive["started_at"].min(), now) if len(alive) and running else (None, None)
+    alive = sweeps[sweeps["finished_at"].isna() & (sweeps["last_heartbeat"] > now - timedelta(seconds=LEASE_S))]
+    rate, hours = _pace(trials, attempts, alive["started_at"].min(), now) if len(alive) and running else (None, None)
     last = attempts[attempts["trial_id"].isin(trials.loc[trials["state"] == "FAILED", "trial_id"])]
     last = last.groupby("trial_id").tail(1)
     return {
@@ -81,15 +81,17 @@ def status_text(status: Mapping[str, Any]) -> str:
 
 
 def _spent(attempts: "pd.DataFrame") -> dict[str, float]:
-    """Attempts, and the hours of their cohorts: those that began and ended together were one."""
+    """Attempts, and the hours of their cohorts."""
     if attempts.empty:
         return {"attempts": 0, "hours": 0.0}
-    cohorts = attempts[["started_at", "ended_at"]].drop_duplicates()
+    cohorts = attempts.drop_duplicates("cohort_id")  # those of older versions that belong to none count as one
     seconds = (cohorts["ended_at"] - cohorts["started_at"]).dt.total_seconds()
     return {"attempts": len(attempts), "hours": float(seconds.sum()) / 3600}
 
 
-def _pace(trials: "pd.DataFrame", since: datetime, now: datetime) -> tuple[float | None, tuple[float, float] | None]:
+def _pace(
+    trials: "pd.DataFrame", attempts: "pd.DataFrame", since: datetime, now: datetime
+) -> tuple[float | None, tuple[float, float] | None]:
     """Cells a minute, and the hours that are left, from what was finished since a moment."""
     measured = trials["started_at"].notna() & (trials["duration_s"] > 0)
     recent = trials[trials["state"].isin(["COMPLETE", "DIVERGED"]) & (trials["finished_at"] >= since) & measured]
@@ -98,7 +100,9 @@ def _pace(trials: "pd.DataFrame", since: datetime, now: datetime) -> tuple[float
     seconds = (now - recent["started_at"].min()).total_seconds()
     if not (done > 0 and seconds > 0):  # nothing yet, or networks and times that can't be
         return None, None
-    pieces = recent.assign(work=work[recent.index]).groupby(["finished_at", "started_at"])[["work", "duration_s"]].sum()
+    ended = attempts[attempts["outcome"].isin(["COMPLETE", "DIVERGED"])].drop_duplicates("trial_id", keep="last")
+    cohort = recent["trial_id"].map(ended.set_index("trial_id")["cohort_id"])
+    pieces = recent.assign(work=work[recent.index]).groupby(cohort)[["work", "duration_s"]].sum()
     rates = pieces["work"] / pieces["duration_s"]  # of one cohort
     spread = 2 * float(rates.std()) / len(rates) ** 0.5 / float(rates.mean()) if len(rates) > 1 else 1.0
     spread = min(max(spread, _LEAST_SPREAD), 0.9)
@@ -109,16 +113,21 @@ def _pace(trials: "pd.DataFrame", since: datetime, now: datetime) -> tuple[float
 
 def _operations(trials: "pd.DataFrame") -> "pd.Series":
     """Operations of the training of each trial."""
-    kind = experiment(FIRST)
-    columns = ["family", *kind.shape_axes, *kind.training_columns]
-    shapes = trials[columns].drop_duplicates()
-    shapes["flops"] = [_flops(shape, kind) for shape in shapes.to_dict("records")]
-    return trials.merge(shapes, on=columns)["flops"].set_axis(trials.index)
+    import pandas as pd  # a second of loading that other commands do without
+
+    work = pd.Series(0.0, trials.index)
+    for name, kind in experiments().items():
+        columns = ["family", *kind.shape_axes, *kind.training_columns]
+        own = trials.loc[trials["experiment"] == name, columns]
+        shapes = own.drop_duplicates()
+        flops = [_flops(shape, kind) for shape in shapes.to_dict("records")]
+        work[own.index] = own.merge(shapes.assign(flops=flops), on=columns)["flops"].to_numpy()
+    return work
 
 
 def _flops(shape: Mapping[Any, Any], kind: Experiment) -> float:
     """Operations of one training; none for what no search space declares, such as layers without end."""
     if shape["family"] not in kind.by_family or not all(0 < shape[axis] <= _LARGEST for axis in kind.shape_axes):
         return 0.0
-    row = {**dict.fromkeys(kind.axes), "space": "", **shape}
-    return max(0.0, float(training_flops(trial_of(row, kind.name, kind.scoring()))))
+    row = {**dict.fromkeys(kind.axes), "space": "", "experiment": kind.name, **shape}
+    return max(0.0, float(training_flops(trial_of(row, kind.scoring()))))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy import Column, Connection, Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -176,12 +176,11 @@ class Database:
             self._file.copy(version)
         elif self._file:
             self._file.use_write_ahead_log()
-        with self.write() as connection:
-            if not self.is_file:
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADING})"))
+        with self._changing_schema() as connection:
             version = self._version(connection, create)  # somebody else may have been faster
             if version is None:
                 tables.metadata.create_all(connection)
+                tables.create_views(connection)
                 connection.execute(insert(tables.version).values(version_num=tables.VERSION))
             elif version != tables.VERSION:
                 if not self.is_file:
@@ -189,6 +188,41 @@ class Database:
                 _upgrade(connection)
         if self._file:
             self._file.give_back()
+
+    @contextmanager
+    def _changing_schema(self) -> Iterator[Connection]:
+        """A transaction in which tables are made or changed, by one process at a time."""
+        self._wrote = True
+        engine = self._file.writer(foreign_keys=False) if self._file else self.writer
+        try:
+            with self._clear_errors(), engine.begin() as connection:
+                if not self.is_file:
+                    connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADING})"))
+                yield connection
+        finally:
+            if engine is not self.writer:
+                engine.dispose()
+
+    def add_columns(self) -> None:
+        """Add the columns of experiments that are new to this database, and make the views again. No schema version."""
+        with self.read() as connection:
+            if not _lacking(connection):
+                return
+        with self._changing_schema() as connection:
+            lacking = _lacking(connection)  # somebody else may have been faster
+            tables.drop_views(connection)
+            for table, column in lacking:
+                kind = column.type.compile(connection.dialect)
+                connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}"))
+            tables.create_views(connection)
+
+    def absent(self) -> set[str]:
+        """Columns of the view `results` of other experiments than the first that this database has not yet."""
+        known = {column.name for column in tables.results.columns if tables.is_later(column.name)}
+        if not known:
+            return set()
+        with self.read() as connection:
+            return known - {column["name"] for column in inspect(connection).get_columns("results")}
 
     def _version(self, connection: Connection, create: bool) -> str | None:
         """Its schema's version; None for an empty database that may be filled."""
@@ -263,6 +297,15 @@ def _start(url: str) -> str:
     return url if whole else re.split(r"[^\w+.-]", url)[0] + "..."
 
 
+def _lacking(connection: Connection) -> list[tuple[str, Column[Any]]]:
+    """Columns of trials and of scores that this installation knows and the database has not."""
+    found = []
+    for table in (tables.trials, tables.scores):
+        there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        found += [(table.name, column) for column in table.columns if column.name not in there]
+    return found
+
+
 def _engine(url: URL) -> Engine:
     # A server may have been restarted since a connection was last used.
     limits = {"connect_timeout": CONNECT_TIMEOUT_S} | _KEEPALIVE
@@ -284,6 +327,6 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    connection.execute(tables.DROP_RESULTS)
+    tables.drop_views(connection)
     command.upgrade(config, tables.VERSION)
-    connection.execute(tables.CREATE_RESULTS)
+    tables.create_views(connection)

@@ -70,9 +70,13 @@ class SqliteFile:
         has_log = Path(f"{self.path}-wal").exists()
         return self._engine(f"{self.path.as_uri()}?{'mode=ro' if has_log else 'immutable=1'}", _Reader)
 
-    def writer(self) -> Engine:
-        """Connections whose transactions take the lock of writers at once."""
-        return self._engine(str(self.path), sqlite3.Connection)
+    def writer(self, foreign_keys: bool = True) -> Engine:
+        """Connections whose transactions take the lock of writers at once.
+
+        Args:
+            foreign_keys: whether rows that others refer to can't go. A table can't be made again while they are held.
+        """
+        return self._engine(str(self.path), sqlite3.Connection, foreign_keys)
 
     def use_write_ahead_log(self) -> None:
         """Let readers and the writer never wait for each other; the file keeps this.
@@ -133,7 +137,7 @@ class SqliteFile:
         except (sqlite3.Error, OSError) as error:
             raise StorageError(f"{self.name}: can't be copied to {stem} before its upgrade: {error}") from None
 
-    def _engine(self, place: str, kind: type[sqlite3.Connection]) -> Engine:
+    def _engine(self, place: str, kind: type[sqlite3.Connection], foreign_keys: bool = True) -> Engine:
         reads = kind is _Reader
 
         def connect() -> sqlite3.Connection:
@@ -146,7 +150,7 @@ class SqliteFile:
                 uri=place.startswith("file:"),
             )
             connection.execute("PRAGMA trusted_schema=OFF")  # a view may call no function that does harm
-            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
             connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
             if isinstance(connection, _Reader):
                 connection.execute("PRAGMA query_only=ON")

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    Table,
     bindparam,
     case,
     delete,
@@ -21,8 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from metrics.identity import ScoreIdentity
-from sweep.records import Record, Reference
+from metrics.identity import Reference, ScoreIdentity
+from sweep.records import Record
 from sweep.storage import tables
 
 DRIVER_DIED = "its driver died"
@@ -50,8 +51,8 @@ def silent(now: datetime) -> ColumnElement[bool]:
 
     A sign of life from the future is none: the clock was wrong then, and a driver that lives gives another one soon.
     """
-    heard_at, lease = tables.sweeps.c.heard_at, timedelta(seconds=LEASE_S)
-    return or_(heard_at.is_(None), heard_at < now - lease, heard_at > now + lease)
+    heartbeat, lease = tables.sweeps.c.last_heartbeat, timedelta(seconds=LEASE_S)
+    return or_(heartbeat.is_(None), heartbeat < now - lease, heartbeat > now + lease)
 
 
 def alive(connection: Connection, cohort_ids: Collection[int], but: int, now: datetime) -> set[int]:
@@ -63,8 +64,8 @@ def alive(connection: Connection, cohort_ids: Collection[int], but: int, now: da
 
 def start(connection: Connection, sweep_id: int, trial_ids: Collection[str], title: str, now: datetime) -> int:
     """Mark trials as running in a new cohort; each gets an attempt."""
-    _close_attempts(connection, trial_ids, "LOST", last_sign(now), DRIVER_DIED)
-    cohort = {"sweep_id": sweep_id, "title": title, "members": len(trial_ids), "share": 0.0, "started_at": now}
+    _close_attempts(connection, trial_ids, "LOST", now, DRIVER_DIED, died=True)
+    cohort = {"sweep_id": sweep_id, "title": title, "members": len(trial_ids), "progress": 0.0, "started_at": now}
     result = connection.execute(insert(tables.cohorts).values(**cohort))
     cohort_id = int(result.inserted_primary_key[0])  # type: ignore[index]
     connection.execute(
@@ -73,7 +74,8 @@ def start(connection: Connection, sweep_id: int, trial_ids: Collection[str], tit
         .values(state="RUNNING", attempts=tables.trials.c.attempts + 1, started_at=now, cohort_id=cohort_id)
     )
     connection.execute(
-        insert(tables.attempts), [{"trial_id": t, "started_at": now, "sweep_id": sweep_id} for t in trial_ids]
+        insert(tables.attempts),
+        [{"trial_id": t, "started_at": now, "sweep_id": sweep_id, "cohort_id": cohort_id} for t in trial_ids],
     )
     return cohort_id
 
@@ -114,8 +116,10 @@ def put(connection: Connection, records: Sequence[Record], reference: Reference 
     numbers: dict[ScoreIdentity, int] = {}
     scores = []
     for record in records:
-        by_step = dict(record.earlier) if record.scores is None else {**record.earlier, record.step: record.scores}
-        if not by_step or record.identity is None or reference is None:
+        by_step = dict(record.intermediate)
+        if record.scores is not None:
+            by_step[record.step] = record.scores
+        if not by_step or record.identity is None:
             continue
         if record.identity not in numbers:
             numbers[record.identity] = _identity_id(connection, record.identity, reference)
@@ -124,8 +128,12 @@ def put(connection: Connection, records: Sequence[Record], reference: Reference 
             values = {name: value if math.isfinite(value) else None for name, value in found.items()}
             scores.append({"step": step} | own | values)
     _replace(connection, tables.scores, ("trial_id", "step", "identity_id"), scores)
-    sheets = [{"trial_id": record.trial_id, "png": record.sheet} for record in records if record.sheet is not None]
-    _replace(connection, tables.samples, ("trial_id",), sheets)
+    sheets = [
+        {"trial_id": record.trial_id, "step": record.step, "kind": tables.GENERATED, "png": record.sheet}
+        for record in records
+        if record.sheet is not None
+    ]
+    _replace(connection, tables.samples, ("trial_id", "step", "kind"), sheets)
 
 
 def _replace(connection: Connection, table: Any, key: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
@@ -135,61 +143,71 @@ def _replace(connection: Connection, table: Any, key: Sequence[str], rows: Seque
         connection.execute(insert(table), list(rows))
 
 
-def last_sign(now: datetime) -> ColumnElement[datetime]:
-    """When the driver of an attempt was last heard: until then it may have worked. Not before the attempt began."""
-    a, s = tables.attempts.c, tables.sweeps.c
-    heard = select(s.heard_at).where(s.sweep_id == a.sweep_id).scalar_subquery()
-    return case((heard.is_(None), now), (heard < a.started_at, a.started_at), else_=heard)
+def _last_heartbeat(table: Table, now: datetime) -> ColumnElement[datetime]:
+    """Until when the driver of an attempt or a cohort may have worked: its last heartbeat, not before the start."""
+    own, s = table.c, tables.sweeps.c
+    heartbeat = select(s.last_heartbeat).where(s.sweep_id == own.sweep_id).scalar_subquery()
+    return case((heartbeat.is_(None), now), (heartbeat < own.started_at, own.started_at), else_=heartbeat)
 
 
 def put_back(
     connection: Connection,
     cohort_ids: Sequence[int | None],
     outcome: str,
-    now: datetime | ColumnElement[datetime],
+    now: datetime,
     error: str | None = None,
+    died: bool = False,
 ) -> None:
-    """Trials that run in these cohorts go back to what they were; None stands for those in no cohort."""
+    """Trials that run in these cohorts go back to what they were; None stands for those in no cohort.
+
+    Args:
+        died: their driver died, so that they ended with its last heartbeat, and not now.
+    """
     t = tables.trials
     for cohort_id in cohort_ids:
         held = (t.c.cohort_id.is_(None) & (t.c.state == "RUNNING")) if cohort_id is None else t.c.cohort_id == cohort_id
         # Trials are locked before their attempts, as everywhere: in another order two drivers could deadlock.
         own = select(t.c.trial_id).where(held)
         connection.execute(own.with_for_update()).close()
-        _close_attempts(connection, own, outcome, now, error)
+        _close_attempts(connection, own, outcome, now, error, died)
         scored = exists().where(tables.scores.c.trial_id == t.c.trial_id, tables.scores.c.step == t.c.steps)
         before = case((scored, "COMPLETE"), else_="WAITING")
         connection.execute(update(t).where(held).values(state=before, cohort_id=None))
         if cohort_id is not None:
-            end(connection, cohort_id)
+            end(connection, cohort_id, _last_heartbeat(tables.cohorts, now) if died else now)
 
 
-def end(connection: Connection, cohort_id: int) -> None:
+def end(connection: Connection, cohort_id: int, now: datetime | ColumnElement[datetime]) -> None:
     """A cohort is in flight no more."""
-    connection.execute(delete(tables.cohorts).where(tables.cohorts.c.cohort_id == cohort_id))
+    c = tables.cohorts.c
+    this = (c.cohort_id == cohort_id) & c.ended_at.is_(None)
+    connection.execute(update(tables.cohorts).where(this).values(ended_at=now))
 
 
-def end_empty(connection: Connection, cohort_ids: Collection[int]) -> None:
+def end_empty(connection: Connection, cohort_ids: Collection[int], now: datetime) -> None:
     """End cohorts that hold no trial any more."""
     c = tables.cohorts.c
     holds = exists().where(tables.trials.c.cohort_id == c.cohort_id)
     if cohort_ids:
-        connection.execute(delete(tables.cohorts).where(c.cohort_id.in_(cohort_ids), ~holds))
+        empty = c.cohort_id.in_(cohort_ids) & ~holds & c.ended_at.is_(None)
+        connection.execute(update(tables.cohorts).where(empty).values(ended_at=now))
 
 
 def _close_attempts(
     connection: Connection,
     trial_ids: Collection[str] | Select[tuple[str]],
     outcome: str,
-    now: datetime | ColumnElement[datetime],
+    now: datetime,
     error: str | None = None,
+    died: bool = False,
 ) -> None:
     table = tables.attempts
     running = table.c.trial_id.in_(trial_ids) & table.c.outcome.is_(None)
-    connection.execute(update(table).where(running).values(outcome=outcome, ended_at=now, error=error))
+    ended_at = _last_heartbeat(table, now) if died else now
+    connection.execute(update(table).where(running).values(outcome=outcome, ended_at=ended_at, error=error))
 
 
-def _identity_id(connection: Connection, identity: ScoreIdentity, reference: Reference) -> int:
+def _identity_id(connection: Connection, identity: ScoreIdentity, reference: Reference | None) -> int:
     table = tables.identities
     values = asdict(identity)
     same = select(table.c.identity_id).where(*(table.c[name] == value for name, value in values.items()))
@@ -198,7 +216,7 @@ def _identity_id(connection: Connection, identity: ScoreIdentity, reference: Ref
         return int(found)
     try:
         with connection.begin_nested():
-            result = connection.execute(insert(table).values(**values, **asdict(reference)))
+            result = connection.execute(insert(table).values(**values, **(asdict(reference) if reference else {})))
     except IntegrityError:  # another driver has just written its first scores
         return int(connection.scalars(same).one())
     return int(result.inserted_primary_key[0])  # type: ignore[index]

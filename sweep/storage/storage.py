@@ -7,19 +7,20 @@ sign of life for a while loses what it held to whoever asks next.
 import itertools
 import os
 import platform
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Column, Select, bindparam, func, insert, select, text, type_coerce, update
+from sqlalchemy import Column, Select, String, bindparam, func, insert, null, select, text, type_coerce, update
 from sqlalchemy.types import NullType
 
-from metrics.identity import ScoreIdentity
+from metrics.identity import Reference, ScoreIdentity
+from search_spaces.experiment import experiments
 from search_spaces.trial import Trial
-from sweep.records import Record, Reference
+from sweep.records import Record
 from sweep.storage import statements, tables, values
 from sweep.storage.engine import DEFAULT_URL, Database, StorageError, exists
 from sweep.storage.statements import LEASE_S
@@ -60,6 +61,9 @@ class Storage:
 
     def __init__(self, url: str, create: bool = False) -> None:
         self._database = Database(url, create)
+        if create:
+            self._database.add_columns()
+        self._absent = self._database.absent()
         self.url = self._database.url
         self.name = self._database.name
         self.is_file = self._database.is_file
@@ -94,7 +98,7 @@ class Storage:
         values = {"name": name, "spaces": spaces, "settings": settings, "code_version": code_version}
         with self._database.write() as connection:
             now = self._database.now(connection)
-            own = {"started_at": now, "heard_at": now, "host": platform.node(), "pid": os.getpid()}
+            own = {"started_at": now, "last_heartbeat": now, "host": platform.node(), "pid": os.getpid()}
             result = connection.execute(insert(tables.sweeps).values(**own, **values))
             return int(result.inserted_primary_key[0])  # type: ignore[index]
 
@@ -105,18 +109,31 @@ class Storage:
         return [(row["spaces"], row["settings"]) for row in rows]
 
     def add_trials(self, sweep_id: int, trials: Iterable[Trial]) -> None:
-        """Make sure that every trial is there, with its place in this order; those already known are left alone."""
+        """Make sure that every trial is there, and that its space has it, with its place in this order.
+
+        Trials that are known are left alone, and so are those that their space has.
+        """
         with self._database.write() as connection:
             if not self.is_file:  # drivers that start at one moment would add the same trials
                 connection.execute(text("LOCK TABLE trials IN SHARE ROW EXCLUSIVE MODE"))
             known = set(connection.scalars(select(tables.trials.c.trial_id)))
-            rows = (
-                {"sweep_id": sweep_id, "position": position, "state": "WAITING"} | trial.columns
-                for position, trial in enumerate(trials)
-                if trial.trial_id not in known
-            )
-            while part := list(itertools.islice(rows, ROWS_AT_ONCE)):
-                connection.execute(insert(tables.trials), part)
+            d = tables.declared.c
+            declared = {tuple(row) for row in connection.execute(select(d.space, d.trial_id))}
+            places = enumerate(trials)
+            while part := list(itertools.islice(places, ROWS_AT_ONCE)):
+                new = [
+                    {"sweep_id": sweep_id, "position": position, "state": "WAITING"} | trial.columns
+                    for position, trial in part
+                    if trial.trial_id not in known
+                ]
+                members = [
+                    {"space": trial.space, "trial_id": trial.trial_id, "sweep_id": sweep_id, "position": position}
+                    for position, trial in part
+                    if (trial.space, trial.trial_id) not in declared
+                ]
+                for table, rows in ((tables.trials, new), (tables.declared, members)):
+                    if rows:
+                        connection.execute(insert(table), rows)
 
     def finished(self, identity: ScoreIdentity) -> set[str]:
         """Trials that need no more work: scored under this identity, diverged, or failed."""
@@ -146,20 +163,20 @@ class Storage:
                 own = []
             taken = frozenset(row.trial_id for row in own)
             cohort_id = statements.start(connection, sweep_id, taken, title, now) if taken else None
-            statements.end_empty(connection, {row.cohort_id for row in own} - {None})
+            statements.end_empty(connection, {row.cohort_id for row in own} - {None}, now)
         return Lease(cohort_id, taken, frozenset(trial_ids) - taken - finished)
 
-    def beat(self, sweep_id: int, shares: Mapping[int, float]) -> None:
-        """Give a sign of life, with how far the cohorts of this driver are, 0 to 1."""
+    def heartbeat(self, sweep_id: int, progress: Mapping[int, float]) -> None:
+        """Show that a driver lives, and the progress of its cohorts by their numbers, 0 to 1."""
         with self._database.write(brief=True) as connection:
             now = self._database.now(connection)
             this = tables.sweeps.c.sweep_id == sweep_id
-            connection.execute(update(tables.sweeps).where(this).values(heard_at=now))
-            if shares:
+            connection.execute(update(tables.sweeps).where(this).values(last_heartbeat=now))
+            if progress:
                 cohort = tables.cohorts.c.cohort_id == bindparam("number")
                 connection.execute(
-                    update(tables.cohorts).where(cohort).values(share=bindparam("done")),
-                    [{"number": number, "done": share} for number, share in shares.items()],
+                    update(tables.cohorts).where(cohort).values(progress=bindparam("done")),
+                    [{"number": number, "done": done} for number, done in progress.items()],
                 )
 
     def record(self, cohort_id: int, records: Sequence[Record], reference: Reference | None) -> int:
@@ -181,7 +198,7 @@ class Storage:
             statements.put(connection, records, reference, now)
             if len(records) < len(own):
                 statements.put_back(connection, [cohort_id], "LOST", now, "no record of it came back")
-            statements.end(connection, cohort_id)
+            statements.end(connection, cohort_id, now)
         return len(records)
 
     def lost(self, cohort_id: int, error: str) -> None:
@@ -205,7 +222,7 @@ class Storage:
         c = tables.cohorts.c
         with self._database.write(brief=sweep_id is not None) as connection:
             now = self._database.now(connection)
-            query = select(c.cohort_id).join(tables.sweeps)
+            query = select(c.cohort_id).join(tables.sweeps).where(c.ended_at.is_(None))
             if sweep_id is not None:
                 found = list(connection.scalars(query.where(c.sweep_id == sweep_id)))
                 statements.put_back(connection, found, outcome, now, error)
@@ -215,7 +232,7 @@ class Storage:
             dead: list[int | None] = list(connection.scalars(query))
             if self.is_file:
                 dead.append(None)  # left by an older version
-            statements.put_back(connection, dead, "LOST", statements.last_sign(now), statements.DRIVER_DIED)
+            statements.put_back(connection, dead, "LOST", now, statements.DRIVER_DIED, died=True)
 
     def retry(self, reason: str | None = None) -> int:
         """Put failed trials back to waiting, all or those of one of `tables.REASONS`; returns how many."""
@@ -227,11 +244,19 @@ class Storage:
         with self._database.write() as connection:
             return connection.execute(update(tables.trials).where(chosen).values(state="WAITING")).rowcount
 
-    def finish(self, sweep_id: int) -> None:
-        """Note that a sweep has done all it was going to do."""
+    def finish(self, sweep_id: int, state: str = "done", note: str | None = None, complete: bool = True) -> None:
+        """Keep how a sweep ended.
+
+        Args:
+            state: "done", "done with failures", "stopped" or "failed".
+            note: why, where there is more to say.
+            complete: whether it has done all that it was going to do.
+        """
         with self._database.write(brief=True) as connection:
-            this = tables.sweeps.c.sweep_id == sweep_id
-            connection.execute(update(tables.sweeps).where(this).values(finished_at=self._database.now(connection)))
+            values: dict[str, Any] = {"state": state, "note": note}
+            if complete:
+                values["finished_at"] = self._database.now(connection)
+            connection.execute(update(tables.sweeps).where(tables.sweeps.c.sweep_id == sweep_id).values(**values))
 
     def spaces(self) -> set[str]:
         """Names of the search spaces that it has trials of."""
@@ -246,7 +271,7 @@ class Storage:
         counts: dict[str, dict[str, int]] = {}
         for family, own in found.groupby("family")["state"]:
             here = {str(state): int(n) for state, n in own.value_counts().items()}
-            counts[str(family)] = dict.fromkeys(tables.STATES, 0) | here
+            counts[str(family)] = dict.fromkeys(tables.GRID_STATES, 0) | here
         return counts
 
     def n_rows(self) -> int:
@@ -257,12 +282,13 @@ class Storage:
     def results(self) -> "pd.DataFrame":
         """The view `results`, one row per trial. What no sweep can have written is left out: `sweep.storage.values`."""
         r = tables.results.c
-        return self._frame(select(tables.results).where(r.state.in_(tables.STATES)).order_by(r.sweep_id, r.position))
+        query = select(tables.results).where(r.state.in_(tables.STATES)).order_by(r.sweep_id, r.position)
+        return self._frame(query, _has_its_settings)
 
     def result(self, trial_id: str) -> dict[str, Any] | None:
         """The row of one trial in the view `results`; None if there is no such trial."""
         rows = self._records(select(tables.results).where(tables.results.c.trial_id == trial_id))
-        return rows[0] if rows else None
+        return next((row for row in rows if all(row[name] is not None for name in _needed(row["experiment"]))), None)
 
     def ran_with(self, trial_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Settings of the sweep in which a trial got its result, and the rows of the view `results` of all trials of
@@ -270,14 +296,14 @@ class Storage:
         """
         a, s, r = tables.attempts.c, tables.sweeps.c, tables.results.c
         last = (
-            select(a.sweep_id, a.started_at)
-            .where(a.trial_id == trial_id, a.outcome.in_(("COMPLETE", "DIVERGED")))
+            select(a.sweep_id, a.cohort_id)
+            .where(a.cohort_id.is_not(None), a.trial_id == trial_id, a.outcome.in_(("COMPLETE", "DIVERGED")))
             .order_by(a.attempt_id.desc())
         )
         found = self._records(last.limit(1))
         if not found:
             return {}, []
-        together = select(a.trial_id).where(*(a[name] == value for name, value in found[0].items()))
+        together = select(a.trial_id).where(a.cohort_id == found[0]["cohort_id"])
         rows = self._records(select(tables.results).where(r.trial_id.in_(together)).order_by(r.position))
         settings = self._records(select(s.settings).where(s.sweep_id == found[0]["sweep_id"]))
         return settings[0]["settings"] if settings else {}, rows
@@ -290,20 +316,22 @@ class Storage:
         """Cohorts in flight: title, members, share, started_at, and their driver's host, pid and seconds of silence."""
         c, s = tables.cohorts.c, tables.sweeps.c
         rows = self._records(
-            select(c.title, c.members, c.share, c.started_at, s.host, s.pid, s.heard_at)
+            select(c.title, c.members, c.progress, c.started_at, s.host, s.pid, s.last_heartbeat)
             .join_from(tables.cohorts, tables.sweeps)
+            .where(c.ended_at.is_(None))
             .order_by(c.cohort_id)
         )
         now = self.now()
         for row in rows:
-            heard_at = row.pop("heard_at")
-            row["silent_s"] = max(0.0, (now - (heard_at or row["started_at"])).total_seconds())
+            row["share"] = row.pop("progress")
+            heartbeat = row.pop("last_heartbeat")
+            row["silent_s"] = max(0.0, (now - (heartbeat or row["started_at"])).total_seconds())
         return rows
 
     def outcomes(self) -> "pd.DataFrame":
-        """Attempts that have ended, in their order: trial_id, outcome, reason, started_at, ended_at."""
+        """Attempts that have ended, in their order: trial_id, cohort_id, outcome, reason, started_at, ended_at."""
         a = tables.attempts.c
-        columns = (a.trial_id, a.outcome, a.reason, a.started_at, a.ended_at)
+        columns = (a.trial_id, a.cohort_id, a.outcome, a.reason, a.started_at, a.ended_at)
         return self._frame(select(*columns).where(a.outcome.is_not(None)).order_by(a.attempt_id))
 
     def steps(self) -> "pd.DataFrame":
@@ -321,8 +349,9 @@ class Storage:
 
     def sheets(self, trial_ids: Sequence[str]) -> dict[str, bytes]:
         """Sample sheets (PNG) of these trials, as far as there are any."""
-        query = select(tables.samples).where(tables.samples.c.trial_id.in_(trial_ids))
-        return {row["trial_id"]: row["png"] for row in self._records(query)}
+        s = tables.samples.c
+        query = select(s.trial_id, s.png).where(s.trial_id.in_(trial_ids), s.kind == tables.GENERATED).order_by(s.step)
+        return {row["trial_id"]: row["png"] for row in self._records(query)}  # of each the last one
 
     @contextmanager
     def describing(self) -> Iterator[None]:
@@ -341,25 +370,47 @@ class Storage:
             what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise StorageError(f"{self.name}: holds what no sweep wrote: {what}") from error
 
-    def _frame(self, query: Select[Any]) -> "pd.DataFrame":
-        """The rows of a query on tables of this project."""
-        return values.frame(self._rows(query), _columns(query))
+    def _frame(
+        self, query: Select[Any], is_whole: "Callable[[pd.DataFrame], pd.Series] | None" = None
+    ) -> "pd.DataFrame":
+        """The rows of a query on tables of this project; `is_whole` as in `values.frame`."""
+        return values.frame(self._rows(query), _columns(query), is_whole)
 
     def _records(self, query: Select[Any]) -> list[dict[str, Any]]:
         return values.records(self._rows(query), _columns(query))
 
     def _rows(self, query: Select[Any]) -> Sequence[Any]:
         """As the database gives them: SQLAlchemy's own conversion raises for what no sweep wrote."""
-        raw = [type_coerce(column, NullType()).label(column.name) for column in _columns(query)]
+        raw = [
+            (null() if column.name in self._absent else type_coerce(column, NullType())).label(column.name)
+            for column in _columns(query)
+        ]
         with self._database.read() as connection:
             return connection.execute(query.with_only_columns(*raw, maintain_column_froms=True)).all()
+
+
+def _needed(name: str) -> list[str]:
+    """Columns that every trial of an experiment has, whatever its family; none of an experiment that is not known."""
+    kind = experiments().get(name)
+    if kind is None:
+        return []
+    return [axis for axis, one in kind.axes.items() if not one.meaning.families] + list(kind.training_columns)
+
+
+def _has_its_settings(found: "pd.DataFrame") -> "pd.Series":
+    """Whether each row of the view has what all trials of its experiment have."""
+    whole = found["experiment"].notna()
+    for name in found["experiment"].dropna().unique():
+        whole &= (found["experiment"] != name) | found[_needed(name)].notna().all(axis=1)
+    return whole
 
 
 def _columns(query: Select[Any]) -> list[Column[Any]]:
     return list(query.selected_columns)  # type: ignore[arg-type]
 
 
-_CATEGORIES = ("family", "optim_g", "optim_d", "state", "space", "data", "precision", "device", "formula", "classifier")
+# All text in the view but a trial's id is one of a few names.
+_CATEGORIES = [c.name for c in tables.results.columns if isinstance(c.type, String) and c.name != "trial_id"]
 
 
 def load_results(source: str | Storage) -> "pd.DataFrame":

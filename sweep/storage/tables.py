@@ -1,14 +1,15 @@
 """Tables of the results database, and the view `results` that shows one flat row per trial."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
     JSON,
     Boolean,
     CheckConstraint,
     Column,
+    Connection,
     DateTime,
     Float,
     ForeignKey,
@@ -19,28 +20,38 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    event,
+    inspect,
+    text,
 )
 
 from search_spaces.axis import fields_of
-from search_spaces.experiment import FIRST, experiment
+from search_spaces.experiment import FIRST, experiments
 
-VERSIONS = ("0001", "0002", "0003", "0004")  # of the schema; sweep/migrations leads from one to the next
+VERSIONS = ("0001", "0002", "0003", "0004", "0005")  # of the schema; migrations lead from one to the next
 VERSION = VERSIONS[-1]
 REASONS = ("error", "memory", "lost")  # why a trial failed
-STATES = ("WAITING", "RUNNING", "COMPLETE", "DIVERGED", "FAILED")
+GRID_STATES = ("WAITING", "RUNNING", "COMPLETE", "DIVERGED", "FAILED")
+STATES = (*GRID_STATES, "PRUNED")  # a search may prune trials
+GENERATED = "generated"  # kind of the samples that models make
 
-_KIND = experiment(FIRST)
 _TYPES: dict[type, Any] = {bool: Boolean, int: Integer, float: Float, str: String(16)}
 
 
-def _settings(settings: type) -> Iterator[Column[Any]]:
-    """Columns of a dataclass of settings; those that only some families have may be NULL."""
-    for one in fields_of(settings):
-        optional = bool(getattr(one.meaning, "families", ()))
-        for name in one.columns:
-            kind = String(8) if len(one.choices) > 1 else _TYPES[one.kind]
-            yield Column(name, kind, nullable=optional)
+def _settings() -> Iterator[Column[Any]]:
+    """Columns of the axes and the training settings of all experiments. NULL where an experiment has no such setting.
+
+    Every experiment has `steps`.
+    """
+    fields = chain.from_iterable((*fields_of(one.settings), *fields_of(one.training)) for one in experiments().values())
+    kinds = {name: one.kind for one in fields for name in one.columns}
+    for name, kind in kinds.items():
+        yield Column(name, _TYPES[kind], nullable=name != "steps")
+
+
+def _scores() -> Iterator[Column[Any]]:
+    found = {score.name: score for one in experiments().values() for score in one.scores}
+    for name, score in found.items():
+        yield Column(name, Integer if score.whole else Float, comment=score.meaning or None)
 
 
 metadata = MetaData()
@@ -60,7 +71,9 @@ sweeps = Table(
     Column("finished_at", DateTime),
     Column("host", String, comment="where its driver runs"),
     Column("pid", Integer),
-    Column("heard_at", DateTime, comment="its driver's last sign of life"),
+    Column("last_heartbeat", DateTime, comment="of its driver"),
+    Column("state", String(16), comment="done, done with failures, stopped or failed; NULL while it runs, or unknown"),
+    Column("note", Text, comment="why it ended, where there is more to say than its state"),
 )
 
 cohorts = Table(
@@ -70,9 +83,9 @@ cohorts = Table(
     Column("sweep_id", ForeignKey("sweeps.sweep_id"), nullable=False),
     Column("title", String, nullable=False),
     Column("members", Integer, nullable=False),
-    Column("share", Float, nullable=False, comment="of its training that is done, 0 to 1"),
+    Column("progress", Float, nullable=False, comment="share of its training that is done, 0 to 1"),
     Column("started_at", DateTime, nullable=False),
-    comment="cohorts in flight; a row goes when its cohort ends",
+    Column("ended_at", DateTime, comment="NULL while it is in flight"),
 )
 
 trials = Table(
@@ -82,16 +95,38 @@ trials = Table(
     Column("sweep_id", ForeignKey("sweeps.sweep_id"), nullable=False),
     Column("space", String, nullable=False),
     Column("position", Integer, nullable=False, comment="place in the seeded random order"),
+    Column("experiment", String(32), nullable=False, server_default=FIRST),
     Column("family", String(16), nullable=False, index=True),
-    *_settings(_KIND.settings),
-    *_settings(_KIND.training),
-    Column("state", String(8), CheckConstraint(f"state IN {STATES}"), nullable=False, index=True),
+    *_settings(),
+    Column("state", String(8), nullable=False, index=True),
     Column("attempts", Integer, nullable=False, default=0),
     Column("cohort_id", Integer, index=True, comment="of cohorts: where it is running; NULL unless RUNNING"),
     Column("started_at", DateTime),
     Column("finished_at", DateTime),
     Column("duration_s", Float, comment="share of the cohort's wall time: seconds / members"),
     Column("device", String),
+    CheckConstraint(f"state IN {STATES}", name="known_state"),
+)
+
+declared = Table(
+    "declared",
+    metadata,
+    Column("space", String, primary_key=True),
+    Column("trial_id", ForeignKey("trials.trial_id"), primary_key=True),
+    Column("sweep_id", ForeignKey("sweeps.sweep_id"), nullable=False, comment="the first that declared it there"),
+    Column("position", Integer, nullable=False, comment="place in the random order of that sweep"),
+    comment="which search spaces a trial belongs to; one that was searched for belongs to none",
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("sweep_id", ForeignKey("sweeps.sweep_id"), primary_key=True),
+    Column("batch", Integer, primary_key=True),
+    Column("trial_id", ForeignKey("trials.trial_id"), primary_key=True),
+    Column("reason", String(16), nullable=False),
+    Column("acquisition", Float),
+    comment="trials that a search has chosen, batch by batch",
 )
 
 identities = Table(
@@ -99,12 +134,14 @@ identities = Table(
     metadata,
     Column("identity_id", Integer, primary_key=True),
     Column("formula", String, nullable=False),
-    Column("classifier", String(64), nullable=False, comment="SHA-256 of the classifier's weights"),
+    Column("network", String(64), nullable=False, server_default="", comment="name of the network that gives features"),
+    Column("classifier", String(64), nullable=False, comment="SHA-256 of that network's weights; empty without one"),
     Column("n_samples", Integer, nullable=False),
     Column("z_seed", Integer, nullable=False),
-    Column("real_score", Float, nullable=False, comment="score of the 10,000 real test digits"),
-    Column("real_inception_score", Float, nullable=False),
-    Column("classifier_accuracy", Float, nullable=False),
+    Column("rank", Integer, nullable=False, server_default="0", comment="the view shows the least of a trial's"),
+    Column("real_score", Float, comment="score of real images"),
+    Column("real_inception_score", Float),
+    Column("classifier_accuracy", Float),
     UniqueConstraint("formula", "classifier", "n_samples", "z_seed"),
 )
 
@@ -114,7 +151,7 @@ scores = Table(
     Column("trial_id", ForeignKey("trials.trial_id"), primary_key=True),
     Column("step", Integer, primary_key=True),
     Column("identity_id", ForeignKey("score_identities.identity_id"), primary_key=True),
-    *(Column(one.name, Integer if one.whole else Float, comment=one.meaning or None) for one in _KIND.scores),
+    *_scores(),
 )
 
 attempts = Table(
@@ -128,35 +165,91 @@ attempts = Table(
     Column("error", Text),
     Column("sweep_id", Integer, comment="of sweeps: whose attempt it is"),
     Column("reason", String(16), comment="why it failed: error, memory or lost"),
+    Column("cohort_id", Integer, index=True, comment="of cohorts: where it ran; NULL in rows of older versions"),
 )
 
 samples = Table(
     "samples",
     metadata,
     Column("trial_id", ForeignKey("trials.trial_id"), primary_key=True),
-    Column("png", LargeBinary, nullable=False, comment="8 x 12 generated images"),
+    Column("step", Integer, primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("png", LargeBinary, nullable=False),
 )
 
-_SHOWN = """
+# The view's columns as they have been since the first version, and what came later.
+_FIRST_SHOWN = """
        t.trial_id, t.family, t.n_layer_g, t.n_layer_d, t.size_g, t.size_d, t.dropout_d, t.optim_g, t.optim_d,
        t.lr, t.margin, t.pt_weight, t.seed, t.steps, t.state,
        s.score, s.inception_score, s.coverage, s.entropy, s.frechet, t.duration_s, t.device,
        s.score / i.real_score AS score_fraction, i.real_score, i.formula, i.classifier, i.n_samples, i.z_seed,
        s.d_loss, s.energy_real, s.energy_fake,
        t.space, t.position, t.data, t.batch_size, t.z_dim, t.beta1, t.beta2, t.dropout_rate,
-       t.precision, t.attempts, t.started_at, t.finished_at, t.sweep_id
+       t.precision, t.attempts, t.started_at, t.finished_at, t.sweep_id, t.experiment
 """
-CREATE_RESULTS = DDL(f"""
-CREATE VIEW results AS
-SELECT {_SHOWN.strip()}
+_FROM = """
 FROM trials t
 LEFT JOIN scores s ON t.state = 'COMPLETE' AND s.trial_id = t.trial_id AND s.step = t.steps
      AND s.identity_id = (
-         SELECT max(x.identity_id) FROM scores x WHERE x.trial_id = t.trial_id AND x.step = t.steps)
+         SELECT x.identity_id FROM scores x JOIN score_identities y ON y.identity_id = x.identity_id
+         WHERE x.trial_id = t.trial_id AND x.step = t.steps ORDER BY y.rank, x.identity_id DESC LIMIT 1)
 LEFT JOIN score_identities i ON i.identity_id = s.identity_id
-""")
-DROP_RESULTS = DDL("DROP VIEW results")
-event.listen(metadata, "after_create", CREATE_RESULTS)
+"""
+
+
+def shown(trial_columns: Collection[str], score_columns: Collection[str]) -> list[str]:
+    """What the view `results` selects in a database whose tables `trials` and `scores` have these columns.
+
+    Columns of experiments that this installation does not know are among them, behind all others.
+    """
+    first = [words.strip() for words in _FIRST_SHOWN.split(",")]
+    there = {f"t.{name}" for name in trial_columns} | {f"s.{name}" for name in score_columns}
+    hidden = {"t.cohort_id", "s.trial_id", "s.step", "s.identity_id", *first}
+    order = [f"t.{column.name}" for column in trials.columns] + [f"s.{column.name}" for column in scores.columns]
+    later = [words for words in (*order, *sorted(there - set(order))) if words in there - hidden]
+    return first + later
+
+
+def create_views(connection: Connection) -> None:
+    """Make the view `results`, and one of each experiment with its own columns alone."""
+    found = {name: [c["name"] for c in inspect(connection).get_columns(name)] for name in ("trials", "scores")}
+    words = shown(found["trials"], found["scores"])
+    connection.execute(text(f"CREATE VIEW results AS SELECT {', '.join(words)} {_FROM}"))
+    for name in experiments():
+        own = [one for one in words if _belongs(one, name)]
+        connection.execute(
+            text(f"CREATE VIEW results_{name} AS SELECT {', '.join(own)} {_FROM} WHERE t.experiment = '{name}'")
+        )
+
+
+def drop_views(connection: Connection) -> None:
+    """Remove every view that `create_views` can have made, also for experiments of other installations."""
+    for name in inspect(connection).get_view_names():
+        if name == "results" or name.startswith("results_"):
+            connection.execute(text(f'DROP VIEW "{name}"'))
+
+
+def _belongs(words: str, name: str) -> bool:
+    """Whether an experiment has a column of the view; what is no axis, training setting or score belongs to all."""
+    owners = _OWNERS.get(words.split()[-1].partition(".")[2])
+    return owners is None or name in owners
+
+
+def is_later(name: str) -> bool:
+    """Whether a column belongs to other experiments than the first, so that a database may lack it."""
+    return FIRST not in _OWNERS.get(name, {FIRST})
+
+
+def _owners() -> dict[str, set[str]]:
+    """The experiments that have a column, by its name."""
+    found: dict[str, set[str]] = {}
+    for name, one in experiments().items():
+        for column in (*one.axes, *one.training_columns, *(score.name for score in one.scores)):
+            found.setdefault(column, set()).add(name)
+    return found
+
+
+_OWNERS = _owners()
 
 
 def _shown(words: str) -> Column[Any]:
@@ -169,4 +262,4 @@ def _shown(words: str) -> Column[Any]:
 
 
 # This table has metadata of its own, because it describes the view: `create_all` must not create it.
-results = Table("results", MetaData(), *map(_shown, _SHOWN.split(",")))
+results = Table("results", MetaData(), *map(_shown, shown(trials.c.keys(), scores.c.keys())))

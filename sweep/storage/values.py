@@ -28,17 +28,26 @@ _PURE: dict[type, set[str]] = {
 }
 
 
-def frame(rows: Sequence[Sequence[Any]], columns: Sequence[Column[Any]]) -> "pd.DataFrame":
-    """Rows as the database gave them, without type conversion, as a table of proper types."""
+def frame(
+    rows: Sequence[Sequence[Any]],
+    columns: Sequence[Column[Any]],
+    is_whole: "Callable[[pd.DataFrame], pd.Series] | None" = None,
+) -> "pd.DataFrame":
+    """Rows as the database gave them, without type conversion, as a table of proper types.
+
+    Args:
+        is_whole: tells of each row whether it has all that it must have beside the columns that are never NULL.
+    """
     import pandas as pd  # a second of loading that planning does without
 
     # Column by column: pandas takes four times as long to make them from rows.
     values = zip(*rows, strict=True) if rows else repeat((), len(columns))
     made = pd.DataFrame({column.name: _series(own, column) for column, own in zip(columns, values, strict=True)})
-    never_empty = [column.name for column in columns if not column.nullable and made[column.name].hasnans]
-    if not never_empty:
-        return made
-    return frame(list(compress(rows, made[never_empty].notna().all(axis=1))), columns)
+    never_empty = [column.name for column in columns if not column.nullable]
+    whole = made[never_empty].notna().all(axis=1)
+    if is_whole is not None:
+        whole &= is_whole(made)
+    return made if whole.all() else frame(list(compress(rows, whole)), columns, is_whole)
 
 
 def records(rows: Sequence[Sequence[Any]], columns: Sequence[Column[Any]]) -> list[dict[str, Any]]:

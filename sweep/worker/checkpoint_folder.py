@@ -1,4 +1,4 @@
-"""Where cohorts keep their checkpoints, and when. Free of torch: a driver clears away what is stored."""
+"""The folder of a sweep's checkpoints and the time between two. Free of torch: a driver deletes old checkpoints."""
 
 import hashlib
 import re
@@ -17,12 +17,12 @@ _NAME = re.compile(r"[0-9]{12}-([0-9a-f]{64})\.safetensors|[0-9]+\.unfinished")
 
 
 @dataclass(frozen=True)
-class Marks:
-    """Checkpoints of the cohorts of a sweep.
+class CheckpointFolder:
+    """Where the cohorts of a sweep keep their checkpoints, and how often they write one.
 
     Attributes:
-        folder: holds a folder for each cohort; on a cluster, one that all nodes share.
-        every_s: seconds of training between two.
+        folder: holds a folder for each cohort; on a cluster, all nodes must share it.
+        every_s: seconds of training between two checkpoints.
     """
 
     folder: Path
@@ -33,55 +33,55 @@ class Marks:
         return self.folder / key(cohort.trial_ids)
 
     def drop(self, cohort: Cohort) -> None:
-        """Remove what a cohort has kept."""
-        _remove(list(_kept(self.of(cohort))))
+        """Delete the checkpoints of a cohort."""
+        _remove(list(_checkpoints(self.of(cohort))))
 
     def clear(self, finished: Collection[str]) -> None:
-        """Remove what is of use no more, for its trials are finished: grids change, and so do cohorts.
+        """Delete checkpoints whose trials are all finished (a changed grid forms other cohorts).
 
-        Nothing else that lies in the folder is touched, and whatever is wrong with it stops nothing.
+        Other files in the folder are left alone, and no fault of a file raises an error.
         """
         done = set(finished)
         for folder in _listed(self.folder):
-            paths = list(_kept(folder))
+            paths = list(_checkpoints(folder))
             if (trials := _trials(paths)) and trials <= done:
                 _remove(paths)
 
 
 def digest_in(path: Path) -> str | None:
-    """The digest in the name of a checkpoint; None if this is not the name of one."""
+    """The digest in the name of a checkpoint; None if the file is not called like one."""
     found = _NAME.fullmatch(path.name)
     return found[1] if found else None
 
 
 def is_regular(path: Path) -> bool:
-    """Whether this is a plain file: no link, and nothing that a reader would wait for."""
+    """Whether this is a plain file: neither a link nor a pipe, at which a reader would wait."""
     return stat.S_ISREG(_mode(path))
 
 
-def _kept(folder: Path) -> Iterator[Path]:
-    """Checkpoints of a cohort and of its parts, each folder after what it holds. What else lies there is not ours."""
+def _checkpoints(folder: Path) -> Iterator[Path]:
+    """Checkpoints of a cohort and of its halves, each folder after its content. Other files there are not ours."""
     if not (re.fullmatch("[0-9a-f]{16}", folder.name) and stat.S_ISDIR(_mode(folder))):
         return
     for path in _listed(folder):
         if is_regular(path) and _NAME.fullmatch(path.name):
             yield path
         else:
-            yield from _kept(path)
+            yield from _checkpoints(path)
     yield folder
 
 
 def _remove(paths: Iterable[Path]) -> None:
     for path in paths:
-        with suppress(OSError):  # a folder that holds something else, or what another driver has removed
+        with suppress(OSError):  # the folder holds other files, or another driver has deleted the checkpoint
             path.unlink() if is_regular(path) else path.rmdir()
 
 
 def _trials(paths: Iterable[Path]) -> set[str]:
-    """Trials of those checkpoints that can be read."""
+    """Trials of all checkpoints that can be read."""
     found: set[str] = set()
     for path in filter(digest_in, paths):
-        with suppress(Exception), safe_open(path, framework="numpy") as opened:  # it may be anybody's
+        with suppress(Exception), safe_open(path, framework="numpy") as opened:  # the file may come from anybody
             found.update(opened.metadata()["trials"].split())
     return found
 
@@ -89,7 +89,7 @@ def _trials(paths: Iterable[Path]) -> set[str]:
 def _listed(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
-    except OSError:  # it is missing, no folder, or closed to us
+    except OSError:  # the folder is missing, is no folder, or may not be read
         return []
 
 

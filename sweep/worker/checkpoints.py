@@ -1,8 +1,8 @@
 """Checkpoints of a cohort in training: written whole or not at all, and checked before they are used.
 
-A file is written beside its place, flushed to the disk, and renamed; its name holds the digest of what is in it. The
-two newest are kept, so that where the last one is damaged the one before is used. Files are safetensors: reading one
-runs nothing.
+A file is written under another name, flushed to the disk, and renamed; its name then holds the digest of its content.
+The two newest are kept: if the last one is damaged, the one before is used. Files are safetensors: reading one runs no
+code.
 """
 
 import hashlib
@@ -19,41 +19,43 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from models.mlp.training import CohortTraining
+from models.cohort_training import Training
 from sweep.command.console import shown
 from sweep.planning.cohorts import Cohort
 from sweep.worker.checkpoint_folder import digest_in, is_regular
-from sweep.worker.evaluation import NAMES, Scores
+from sweep.worker.evaluation import Scores
 
-FORMAT = "2"  # a new one whenever old files can't be used
+FORMAT = "2"  # change it whenever old files can't be used any more
 KEPT = 2
 
 
 @dataclass(frozen=True)
 class Restored:
-    """A training where its newest usable checkpoint left it, or at its beginning.
+    """A training in the state of its newest usable checkpoint, or at its beginning.
 
     Attributes:
         seconds: how long it had taken until then.
-        scores: what it had scored until then, by step.
+        scores: its scores until then, by step.
         problem: what was wrong with the newest of the files that can't be used, in one line.
     """
 
-    training: CohortTraining
+    training: Training
     seconds: float = 0.0
     scores: dict[int, Scores] = field(default_factory=dict)
     problem: str | None = None
 
 
 class Checkpoints:
-    """Of one cohort on one kind of device.
+    """The checkpoints of one cohort on one kind of device.
 
     Args:
-        folder: where its files lie; made when the first is written.
+        folder: of their files; made when the first is written.
     """
 
     def __init__(self, folder: Path, cohort: Cohort, device: torch.device) -> None:
         self._folder, self._members = folder, len(cohort.trials)
+        self._steps = cohort.trials[0].training.steps
+        self._score_names = {score.name for score in cohort.trials[0].kind.scores}
         self._facts = {
             "format": FORMAT,
             "torch": torch.__version__,
@@ -61,11 +63,11 @@ class Checkpoints:
             "trials": " ".join(cohort.trial_ids),
         }
 
-    def save(self, training: CohortTraining, seconds: float, scores: Mapping[int, Scores]) -> None:
-        """Keep the state of a training, how many seconds it took, and its scores by step until now.
+    def save(self, training: Training, seconds: float, scores: Mapping[int, Scores]) -> None:
+        """Write the state of a training, the seconds that it took, and its scores by step until now.
 
         Raises:
-            OSError: it can't be written; what was there before stays.
+            OSError: it can't be written; older checkpoints stay.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         unfinished = self._folder / f"{os.getpid()}.unfinished"
@@ -84,31 +86,31 @@ class Checkpoints:
         finally:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
-        # What stands before it in this order was of no use when this training started, or is somebody else's.
+        # Names that sort after the new one belong to files that this training could not use, or to other people.
         older = [path for path in self._files() if digest_in(path) and path.name < newest.name]
         for old in older[KEPT - 1 :]:
             old.unlink(missing_ok=True)
 
-    def restore(self, new_training: Callable[[], CohortTraining]) -> Restored:
-        """A new training, brought to where the newest whole checkpoint left it if there is one.
+    def restore(self, new_training: Callable[[], Training]) -> Restored:
+        """A new training, with the state of the newest whole checkpoint if there is one.
 
-        Whatever is wrong with a file, it is as if the file were not there.
+        A file that is damaged in any way is ignored.
 
         Args:
-            new_training: makes the training at its beginning; a new one for each try, for half of a state may be
-                loaded before the rest of it turns out to be wrong.
+            new_training: makes the training at its beginning. It is called for each file that is tried: half of a
+                state may be loaded before the rest of it turns out to be wrong.
         """
         problem = None
         for path in self._files():
             try:
                 return replace(self._load(path, new_training), problem=problem)
-            except Exception as error:  # an error of the training itself comes again below
+            except Exception as error:  # an error of the training itself is raised again below
                 problem = problem or _in_a_line(f"{path.name}: {error or type(error).__name__}")
         return Restored(new_training(), problem=problem)
 
-    def _load(self, path: Path, new_training: Callable[[], CohortTraining]) -> Restored:
-        """Raises whatever comes of a file that is damaged, foreign or forged."""
-        if not is_regular(path):  # a fifo would be waited for
+    def _load(self, path: Path, new_training: Callable[[], Training]) -> Restored:
+        """Raises errors of many kinds for a file that is damaged, foreign or forged."""
+        if not is_regular(path):  # a pipe would make us wait
             raise ValueError("it is no regular file")
         if not digest_in(path):
             raise ValueError("it has not the name of a checkpoint")
@@ -123,13 +125,24 @@ class Checkpoints:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
         step, seconds, scores = (json.loads(facts[name]) for name in ("step", "seconds", "scores"))
         training = new_training()
-        if type(step) is not int or not 0 <= step <= training.schedule.steps:
-            raise ValueError(f"its step is {step}, allowed: 0 to {training.schedule.steps}")
+        if type(step) is not int or not 0 <= step <= self._steps:
+            raise ValueError(f"its step is {step}, allowed: 0 to {self._steps}")
         training.load_state(tensors, step)
-        return Restored(training, _seconds(seconds), _scores(scores, step, self._members))
+        return Restored(training, _seconds(seconds), self._scores(scores, step))
+
+    def _scores(self, value: Any, step: int) -> dict[int, Scores]:
+        """Scores by step, each with a value for each member; NaN for a member that had diverged."""
+        found: dict[int, Scores] = {}
+        for at, by_name in value.items():
+            scores = {name: [_number(number) for number in values] for name, values in by_name.items()}
+            complete = scores.keys() == self._score_names and all(len(n) == self._members for n in scores.values())
+            if not 0 < int(at) <= step or not complete:
+                raise ValueError(f"its scores at step {at} are not those of this cohort")
+            found[int(at)] = scores
+        return found
 
     def _files(self) -> list[Path]:
-        """All that is called a checkpoint, newest first."""
+        """All files that are called like a checkpoint, newest first."""
         with suppress(OSError):
             return sorted(self._folder.glob("*.safetensors"), reverse=True)
         return []
@@ -146,17 +159,6 @@ def _seconds(value: Any) -> float:
     if not 0 <= seconds < math.inf:
         raise ValueError(f"its seconds are {seconds}, allowed: a number from 0")
     return seconds
-
-
-def _scores(value: Any, step: int, members: int) -> dict[int, Scores]:
-    """Scores by step, each with a value a member; NaN for a member that had diverged."""
-    found: dict[int, Scores] = {}
-    for at, by_name in value.items():
-        numbers = {name: [_number(number) for number in values] for name, values in by_name.items()}
-        if not 0 < int(at) <= step or numbers.keys() != NAMES or any(len(n) != members for n in numbers.values()):
-            raise ValueError(f"its scores at step {at} are not those of this cohort")
-        found[int(at)] = numbers
-    return found
 
 
 def _in_a_line(text: str) -> str:

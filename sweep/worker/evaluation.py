@@ -1,61 +1,35 @@
-"""What a cohort is worth at some moment of its training: scores, losses and images of every member.
+"""What is measured of a cohort at one step of its training, and at which steps."""
 
-Nothing here changes the training; its draws are its own.
-"""
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from collections.abc import Iterator
-from functools import lru_cache
-
-import torch
 from torch import Tensor
 
-from metrics.classifier_card import classifier_card
-from metrics.identity import FORMULA, ScoreIdentity
-from metrics.scorer import LABEL_SCORES, Scorer
-from models.draws import stream
-from models.mlp.training import CohortTraining
-from models.precision import products_in
-from search_spaces.experiments.mnist_gan import GanScoring
-from sweep.planning.costs.mnist_gan import SCORING_BATCH, SHEET_IMAGES
+from metrics.identity import ScoreIdentity
 
-JUDGED = 1024  # images, real and generated, that the discriminators are asked about
-
-Scores = dict[str, list[float]]  # columns of the table `scores`, each with a value a member
-NAMES = {*LABEL_SCORES, "frechet", "d_loss", "energy_real", "energy_fake"}  # of these columns
+Scores = dict[str, list[float]]  # columns of the table `scores`, each with one value for each member
 
 
-def score_identity(scoring: GanScoring) -> ScoreIdentity:
-    """What the scores that this code would give now are called."""
-    return ScoreIdentity(FORMULA, classifier_card().sha256, scoring.n_samples, scoring.z_seed)
+@dataclass(frozen=True)
+class Evaluation:
+    """What is measured of every member at one step.
 
-
-def scored_steps(steps: int, times: int) -> frozenset[int]:
-    """After which updates of so many a trial is scored: evenly spaced, the last one among them."""
-    return frozenset(steps * i // times for i in range(1, times + 1)) - {0}
-
-
-def score(training: CohortTraining, scoring: GanScoring, device: torch.device) -> tuple[Scores, Tensor]:
-    """Scores of every member, and its first images [K, 96, pixels], from the same noise for all trials.
-
-    In float32 whatever the precision of training.
+    Attributes:
+        scores: [K] each, by the names that the experiment declares; NaN where a score has no meaning. A member whose
+            first declared score is NaN has no scores at this step.
+        sheets: makes the sample sheet of each member as PNG, or None; not called for intermediate evaluations.
+        identity: the facts that two scores must share before they may be compared.
     """
-    noise = stream(scoring.z_seed, "score", device)
-    z = torch.randn(scoring.n_samples, training.architecture.z_dim, generator=noise, device=device)
-    first: list[Tensor] = []
 
-    def images() -> Iterator[Tensor]:
-        for batch in z.split(SCORING_BATCH):
-            generated = training.generate(batch).transpose(0, 1)
-            if not first:
-                first.append(generated[:, :SHEET_IMAGES].nan_to_num(-1).cpu())
-            yield generated
+    scores: dict[str, Tensor]
+    sheets: Callable[[], Sequence[bytes | None]]
+    identity: ScoreIdentity | None = None
 
-    with products_in("float32"):
-        torch.backends.cudnn.allow_tf32 = False  # the classifier's convolutions
-        scores = _scorer(device).score(images()) | training.judge(z[:JUDGED])
-    return {name: values.tolist() for name, values in scores.items()}, first[0]
+    def values(self) -> Scores:
+        """The scores as plain numbers."""
+        return {name: values.tolist() for name, values in self.scores.items()}
 
 
-@lru_cache(maxsize=1)
-def _scorer(device: torch.device) -> Scorer:
-    return Scorer(device)
+def evaluation_steps(steps: int, times: int) -> frozenset[int]:
+    """Steps at which to evaluate a training of so many: `times` evenly spaced ones, the last included."""
+    return frozenset(steps * i // times for i in range(1, times + 1)) - {0}

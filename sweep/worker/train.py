@@ -1,117 +1,140 @@
-"""A worker: trains a cohort and scores each of its members. Takes trials, returns plain records."""
+"""A worker: trains a cohort and evaluates each of its members. Takes trials, returns plain records.
+
+What is special to an experiment is in its recipe, see `sweep.worker.recipes`.
+"""
 
 import math
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from data.sample_sheet import sheet
-from data.tensors import load_mnist, scale
-from models.mlp.architecture import Architecture, Member, Schedule
-from models.mlp.training import CohortTraining
-from models.precision import products_in
+from metrics.identity import ScoreIdentity
+from models.cohort_training import Training
+from models.precision import fp32_precision
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort
-from sweep.planning.machine import processor_name, return_memory
+from sweep.planning.machine import processor_name
 from sweep.records import Reason, Record
-from sweep.worker.checkpoint_folder import Marks, key
+from sweep.worker.checkpoint_folder import CheckpointFolder, key
 from sweep.worker.checkpoints import Checkpoints, Restored
-from sweep.worker.evaluation import Scores, score, score_identity, scored_steps
+from sweep.worker.evaluation import Scores, evaluation_steps
+from sweep.worker.memory import is_out_of_memory, return_memory
+from sweep.worker.recipes import recipe_of
 
-PROGRESS_S = 2.0  # how often a running cohort tells how far it is
-# How torch, the C++ library and oneDNN, which computes the classifier, put it on a CPU, all in a RuntimeError.
-_OUT_OF_MEMORY = ("can't allocate memory", "bad_alloc", "could not create a")
+PROGRESS_S = 2.0  # seconds between two reports of a running cohort
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A cohort under way: updates done by its members together, of how many."""
+    """How far a running cohort is: updates done by its members together, of how many.
+
+    Attributes:
+        note: a message for the user, such as a checkpoint that could not be written.
+    """
 
     member_steps: int
     total: int
-    note: str | None = None  # something to tell whoever watches
+    note: str | None = None
 
 
-def run_cohort(cohort: Cohort, device: str = "cpu", marks: Marks | None = None) -> Iterator[Progress | list[Record]]:
-    """Train and score a cohort on "cpu" or "cuda", telling its progress; the records come last.
+CohortSteps = Generator[Progress, None, list[Record]]
 
-    A cohort that does not fit in memory is halved and its halves run one after the other. So is one whose code raises
-    an error, which may be that of a single member; where it is not, the rest fails without being tried.
+
+def run_cohort(
+    cohort: Cohort,
+    device: str = "cpu",
+    checkpoints: CheckpointFolder | None = None,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> list[Record]:
+    """Train and evaluate a cohort on "cpu" or "cuda"; returns a record of each trial, in the order of the cohort.
+
+    A cohort that does not fit in memory is halved and its halves run one after the other. Any other error also halves
+    it, as one member may be the cause. If every member of the first half fails, the rest is failed untried.
 
     Args:
-        marks: where and how often checkpoints are kept; None for none.
+        checkpoints: folder and interval of the checkpoints; None for none.
+        report: receives the progress every few seconds. An error that it raises ends the cohort.
     """
-    folder, every_s = (marks.of(cohort), marks.every_s) if marks else (None, math.inf)
-    yield from _run(cohort, torch.device(device), folder, every_s)
+    with closing(cohort_steps(cohort, device, checkpoints)) as steps:
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as end:
+                records: list[Record] = end.value
+                return records
+            report(progress)
 
 
-def _run(
-    cohort: Cohort, device: torch.device, folder: Path | None, every_s: float
-) -> Iterator[Progress | list[Record]]:
+def cohort_steps(cohort: Cohort, device: str = "cpu", checkpoints: CheckpointFolder | None = None) -> CohortSteps:
+    """The work of `run_cohort` as a generator, for Ray Tune, which asks for one step after the other.
+
+    Yields the progress, and returns the records.
+    """
+    folder, every_s = (checkpoints.of(cohort), checkpoints.every_s) if checkpoints else (None, math.inf)
+    return (yield from _run(cohort, torch.device(device), folder, every_s))
+
+
+def _run(cohort: Cohort, device: torch.device, folder: Path | None, every_s: float) -> CohortSteps:
     try:
         checkpoints = Checkpoints(folder, cohort, device) if folder else None
-        yield from _train_and_score(cohort, device, checkpoints, every_s)
-        return
+        return (yield from _train_and_evaluate(cohort, device, checkpoints, every_s))
     except Exception as error:
-        reason: Reason = "memory" if _out_of_memory(error) else "error"
+        reason: Reason = "memory" if is_out_of_memory(error) else "error"
         if len(cohort.trials) == 1:
-            yield _failures(cohort, "".join(traceback.format_exception(error)), reason)
-            return
-    # Only here, where no traceback holds the tensors of the cohort any more.
+            return _failures(cohort, "".join(traceback.format_exception(error)), reason)
+    # Outside `except`: inside it the traceback keeps the cohort's tensors alive.
     records: list[Record] = []
     for half in cohort.halves():
         if reason == "error" and len(half.trials) > 1 and records and all(r.state == "FAILED" for r in records):
             records += _failures(half, records[-1].error or "", "error")
-            continue
-        below = folder / key(half.trial_ids) if folder else None
-        for item in _run(half, device, below, every_s):
-            if isinstance(item, list):
-                records += item
-            else:
-                yield item
-    yield records
+        else:
+            records += yield from _run(half, device, folder / key(half.trial_ids) if folder else None, every_s)
+    return records
 
 
-def _train_and_score(
+def _train_and_evaluate(
     cohort: Cohort, device: torch.device, checkpoints: Checkpoints | None, every_s: float
-) -> Iterator[Progress | list[Record]]:
+) -> CohortSteps:
     start = time.perf_counter()
-    _free_memory()
-    begin = partial(new_training, cohort, _training_images(device))
-    found = checkpoints.restore(begin) if checkpoints else Restored(begin())
-    training, scores = found.training, found.scores
-    start -= found.seconds
-    k, steps, scoring = len(cohort.trials), training.schedule.steps, cohort.trials[0].scoring
-    if found.problem:
-        yield Progress(k * training.steps_done, k * steps, _unusable(found.problem, training.steps_done))
-    on_the_way = scored_steps(steps, scoring.times) - {steps}
-    told = kept = time.perf_counter()
+    return_memory()
+    recipe, first = recipe_of(cohort), cohort.trials[0]
+    begin = partial(recipe.start, cohort, device)
+    restored = checkpoints.restore(begin) if checkpoints else Restored(begin())
+    training, scores = restored.training, restored.scores
+    start -= restored.seconds
+    k, steps = len(cohort.trials), first.training.steps
+    if restored.problem:
+        yield Progress(k * training.steps_done, k * steps, _unusable(restored.problem, training.steps_done))
+    # An experiment without these settings is evaluated at its end alone, and trained in float32.
+    intermediate = evaluation_steps(steps, getattr(first.scoring, "times", 1)) - {steps}
+    precision = getattr(first.training, "precision", "float32")
+    reported = saved = time.perf_counter()
     failing = False
-    with products_in(cohort.trials[0].training.precision):
+    with fp32_precision(precision):
         while training.steps_done < steps:
             training.step()
-            if training.steps_done in on_the_way:
-                scores[training.steps_done], _ = score(training, scoring, device)
+            if training.steps_done in intermediate:
+                scores[training.steps_done] = recipe.evaluate(training, cohort, device).values()
             note = None
-            if checkpoints and time.perf_counter() - kept > every_s:
-                problem = _keep(checkpoints, training, time.perf_counter() - start, scores)
-                note, failing = (None if failing else problem), problem is not None  # told once
-                kept = time.perf_counter()
-            if note or time.perf_counter() - told > PROGRESS_S:
-                told = time.perf_counter()
+            if checkpoints and time.perf_counter() - saved > every_s:
+                problem = _save(checkpoints, training, time.perf_counter() - start, scores)
+                note, failing = (None if failing else problem), problem is not None  # reported once
+                saved = time.perf_counter()
+            if note or time.perf_counter() - reported > PROGRESS_S:
+                reported = time.perf_counter()
                 yield Progress(k * training.steps_done, k * steps, note)
-    scores[steps], images = score(training, scoring, device)
-    diverged = training.diverged().tolist()
-    sheets = [sheet(member.numpy()) for member in images]
-    seconds = (time.perf_counter() - start) / k
-    yield [
-        _record(trial, diverged[i], _of_member(scores, i), sheets[i], seconds, device)
+    final = recipe.evaluate(training, cohort, device)
+    scores[steps] = final.values()
+    diverged, sheets = training.diverged().tolist(), final.sheets()
+    seconds, ranking = (time.perf_counter() - start) / k, first.kind.scores[0].name
+    return [
+        _record(trial, diverged[i], _of_member(scores, i, ranking), final.identity, sheets[i], seconds, device)
         for i, trial in enumerate(cohort.trials)
     ]
 
@@ -121,10 +144,8 @@ def _unusable(problem: str, steps_done: int) -> str:
     return f"A checkpoint of this cohort could not be used: {problem}. Training {going_on}."
 
 
-def _keep(
-    checkpoints: Checkpoints, training: CohortTraining, seconds: float, scores: Mapping[int, Scores]
-) -> str | None:
-    """Write a checkpoint; a full disk costs the checkpoint, not the cohort. Returns what to tell of it."""
+def _save(checkpoints: Checkpoints, training: Training, seconds: float, scores: Mapping[int, Scores]) -> str | None:
+    """Write a checkpoint; a full disk costs the checkpoint, not the cohort. Returns what went wrong, as a note."""
     try:
         checkpoints.save(training, seconds, scores)
     except OSError as error:
@@ -132,36 +153,22 @@ def _keep(
     return None
 
 
-def new_training(cohort: Cohort, images: Tensor) -> CohortTraining:
-    """The training of a cohort, from the trials' settings."""
-    first = cohort.trials[0]
-    shared = first.training
-    architecture = Architecture(
-        discriminator="logit" if first.network == "logit" else "autoencoder",
-        **{axis: getattr(first.settings, axis) for axis in first.kind.shape_axes},
-        z_dim=shared.z_dim,
-        pixels=images.shape[1],
-    )
-    members = [
-        Member(s.lr, s.optim_g, s.optim_d, s.dropout_d, s.seed, s.margin, s.pt_weight or 0.0)
-        for s in (trial.settings for trial in cohort.trials)
-    ]
-    beta1, beta2 = shared.betas
-    schedule = Schedule(shared.steps, shared.batch_size, beta1, beta2, shared.dropout_rate)
-    return CohortTraining(architecture, members, schedule, images)
+def _of_member(scores: Mapping[int, Scores], member: int, ranking: str) -> dict[int, dict[str, float]]:
+    """Scores of one member by step, without the steps at which it has none.
 
-
-def _of_member(scores: Mapping[int, Scores], member: int) -> dict[int, dict[str, float]]:
-    """Its scores by step, as far as there were any."""
+    Args:
+        ranking: name of the score that is NaN where there is none.
+    """
     own = {step: {name: values[member] for name, values in found.items()} for step, found in scores.items()}
-    return {step: values for step, values in own.items() if not math.isnan(values["score"])}
+    return {step: values for step, values in own.items() if not math.isnan(values[ranking])}
 
 
 def _record(
     trial: Trial,
     diverged: bool,
     scores: Mapping[int, Mapping[str, float]],
-    png: bytes,
+    identity: ScoreIdentity | None,
+    png: bytes | None,
     seconds: float,
     device: torch.device,
 ) -> Record:
@@ -173,35 +180,15 @@ def _record(
         duration_s=seconds,
         device=_device_name(device),
         step=steps,
-        identity=score_identity(trial.scoring),
+        identity=identity,
         scores=None if diverged else scores[steps],
         sheet=png,
-        earlier={step: values for step, values in scores.items() if step < steps},
+        intermediate={step: values for step, values in scores.items() if step < steps},
     )
 
 
 def _failures(cohort: Cohort, error: str, reason: Reason) -> list[Record]:
     return [Record(trial_id, "FAILED", error=error, reason=reason) for trial_id in cohort.trial_ids]
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Whether the memory of the device or of the process was too small."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _OUT_OF_MEMORY)
-
-
-def _free_memory() -> None:
-    """Let go of what the cohort before took."""
-    return_memory()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-@lru_cache(maxsize=1)
-def _training_images(device: torch.device) -> Tensor:
-    images, _ = load_mnist("train")
-    return scale(images).flatten(1).to(device)
 
 
 @lru_cache(maxsize=1)

@@ -7,16 +7,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import torch
 from torch import Tensor
 
 from data.tensors import load_mnist, scale
 from metrics.scorer import Scorer
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.draws import stream
-from models.mlp.architecture import Architecture, Member, Schedule
+from models.mlp.architecture import Architecture, Member, TrainingConfig
 
 
 def plain_linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
@@ -33,10 +33,10 @@ def plain_batch_norm(weight: Tensor, bias: Tensor) -> nn.BatchNorm1d:
 
 
 class PlainTraining:
-    """Trains a lone member, one pass for real and one for generated images."""
+    """Trains one member, one pass for real and one for generated images."""
 
-    def __init__(self, architecture: Architecture, member: Member, schedule: Schedule, images: Tensor) -> None:
-        self.member, self.schedule, self.images = member, schedule, images
+    def __init__(self, architecture: Architecture, member: Member, config: TrainingConfig, images: Tensor) -> None:
+        self.member, self.config, self.images = member, config, images
         self.z_dim, self.size_d = architecture.z_dim, architecture.size_d
         self.autoencoder = architecture.discriminator == "autoencoder"
         depth_g, depth_d = architecture.n_layer_g, architecture.n_layer_d
@@ -52,19 +52,19 @@ class PlainTraining:
         )
         self.optim_g = self._optimizer(member.optim_g, self.generator)
         self.optim_d = self._optimizer(member.optim_d, self.discriminator)
-        self.noise = stream(member.seed, "noise")
+        self.z_stream = stream(member.seed, "noise")
         self.dropout = stream(member.seed, "dropout")
         self.batches = stream(member.seed, "batches")
         self.waiting: list[int] = []
 
     def step(self) -> None:
-        n = self.schedule.batch_size
+        n = self.config.batch_size
         real = self.images[self._next_batch(n)]
-        z_discriminator, z_generator = self._noise(n)
+        z_discriminator, z_generator = self._z(n)
         fake = self._generate(z_discriminator).detach()
         masks = self._masks(3, n)
-        energy_real, _ = self._judge(real, [mask[0] for mask in masks])
-        energy_fake, _ = self._judge(fake, [mask[1] for mask in masks])
+        energy_real, _ = self._discriminate(real, [mask[0] for mask in masks])
+        energy_fake, _ = self._discriminate(fake, [mask[1] for mask in masks])
         if self.autoencoder:
             hinges = [torch.clamp(self.member.margin - energy, min=0) for energy in energy_fake]
             d_loss = energy_real.mean() + sum(hinges) / n
@@ -76,7 +76,7 @@ class PlainTraining:
         self.optim_d.step()
 
         fake = self._generate(z_generator)
-        out, code = self._judge(fake, [mask[2] for mask in masks])
+        out, code = self._discriminate(fake, [mask[2] for mask in masks])
         if self.autoencoder:
             g_loss = out.mean() + self.member.pt_weight * _slow_pull_away(code)
         else:
@@ -97,10 +97,10 @@ class PlainTraining:
                 layers.append(plain_batch_norm(weight.new_ones(b), weight.new_zeros(b)))
         return layers
 
-    def _optimizer(self, rule: str, network: nn.Module) -> torch.optim.Optimizer:
-        if rule == "sgd":
+    def _optimizer(self, optimizer: str, network: nn.Module) -> torch.optim.Optimizer:
+        if optimizer == "sgd":
             return torch.optim.SGD(network.parameters(), lr=self.member.lr)
-        betas = (self.schedule.beta1, self.schedule.beta2)
+        betas = (self.config.beta1, self.config.beta2)
         return torch.optim.Adam(network.parameters(), lr=self.member.lr, betas=betas)
 
     def _next_batch(self, n: int) -> list[int]:
@@ -109,14 +109,14 @@ class PlainTraining:
         batch, self.waiting = self.waiting[:n], self.waiting[n:]
         return batch
 
-    def _noise(self, n: int) -> Tensor:
-        return torch.randn(2, n, self.z_dim, generator=self.noise, dtype=self.images.dtype)
+    def _z(self, n: int) -> Tensor:
+        return torch.randn(2, n, self.z_dim, generator=self.z_stream, dtype=self.images.dtype)
 
     def _generate(self, z: Tensor) -> Tensor:
         out, _ = _forward(self.generator, z, None)
         return torch.tanh(out)
 
-    def _judge(self, images: Tensor, masks: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def _discriminate(self, images: Tensor, masks: list[Tensor]) -> tuple[Tensor, Tensor]:
         out, code = _forward(self.discriminator, images, masks or None)
         if self.autoencoder:
             return ((out - images) ** 2).sum(1).sqrt(), code
@@ -126,7 +126,7 @@ class PlainTraining:
         if not self.member.dropout_d:
             return []
         hidden = sum(isinstance(layer, nn.Linear) for layer in self.discriminator) - 1
-        rate, dtype = self.schedule.dropout_rate, self.images.dtype
+        rate, dtype = self.config.dropout_rate, self.images.dtype
         draws = [torch.rand(*rows, self.size_d, generator=self.dropout, dtype=dtype) for _ in range(hidden)]
         return [(u >= rate).to(dtype) / (1 - rate) for u in draws]
 

@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from models.cuda_graph import Replay
-from models.mlp.architecture import Architecture, Member, Schedule
+from models.cuda_graph import CUDAGraphStep
+from models.mlp.architecture import Architecture, Member, TrainingConfig
 from models.mlp.training import CohortTraining
 
 
 def test_on_a_cpu_every_call_is_the_action() -> None:
     calls: list[int] = []
-    replay = Replay(torch.device("cpu"))
+    step = CUDAGraphStep(torch.device("cpu"))
     for _ in range(7):
-        replay(lambda: calls.append(1))
+        step(lambda: calls.append(1))
     assert len(calls) == 7
 
 
@@ -21,8 +21,8 @@ class _Recording:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.log: list[str] = []
-        monkeypatch.setattr(Replay, "_aside", lambda replay, action: self.log.append("eager"))
-        monkeypatch.setattr(Replay, "_recorded", lambda replay, action: self._record())
+        monkeypatch.setattr(CUDAGraphStep, "_warm_up", lambda step, action: self.log.append("eager"))
+        monkeypatch.setattr(CUDAGraphStep, "_captured", lambda step, action: self._record())
 
     def _record(self) -> "_Recording":
         self.log.append("recorded")
@@ -35,9 +35,9 @@ class _Recording:
 def test_what_is_recorded_is_replayed_in_the_same_call(monkeypatch: pytest.MonkeyPatch) -> None:
     # Recording runs no kernel, so the call that records must replay too, or a step would be lost.
     recording = _Recording(monkeypatch)
-    replay = Replay(torch.device("cuda"))
+    step = CUDAGraphStep(torch.device("cuda"))
     for _ in range(6):
-        replay(lambda: None)
+        step(lambda: None)
     assert recording.log == ["eager"] * 3 + ["recorded"] + ["replayed"] * 3
 
 
@@ -46,19 +46,19 @@ def test_what_is_recorded_is_replayed_in_the_same_call(monkeypatch: pytest.Monke
 def test_on_a_gpu_training_ends_where_it_ends_on_the_cpu(kind: str) -> None:
     margin = None if kind == "logit" else 10.0
     members = [
-        Member(1e-3, rule, "adam", dropout_d=False, seed=0, margin=margin, pt_weight=0.1 if margin else 0.0)
-        for rule in ("adam", "sgd")
+        Member(1e-3, optimizer, "adam", dropout_d=False, seed=0, margin=margin, pt_weight=0.1 if margin else 0.0)
+        for optimizer in ("adam", "sgd")
     ]
     numbers = torch.Generator().manual_seed(0)
     images = torch.rand(64, 20, generator=numbers, dtype=torch.float64) * 2 - 1
     architecture = Architecture(kind, 2, 2, size_g=16, size_d=12, z_dim=6, pixels=20)
     found = []
     for device in ("cpu", "cuda"):
-        training = CohortTraining(architecture, members, Schedule(8, 64), images.to(device))
+        training = CohortTraining(architecture, members, TrainingConfig(8, 64), images.to(device))
         same = [
             torch.randn(2, 64, 1, 6, generator=torch.Generator().manual_seed(i), dtype=torch.float64) for i in range(8)
         ]
-        training._draws.noise = lambda shape, same=same, device=device: same.pop(0).to(device)
+        training._draws.z = lambda shape, same=same, device=device: same.pop(0).to(device)
         for _ in range(8):  # some eager, one recorded, the rest replayed
             training.step()
         found.append([tensor.cpu() for tensor in (*training.generator.tensors(), *training.discriminator.tensors())])

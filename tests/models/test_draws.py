@@ -40,20 +40,20 @@ def test_global_seed_is_left_alone() -> None:
     expected = torch.rand(3)
     torch.manual_seed(5)
     draws = _draws(0, 1)
-    draws.noise((4, 2))
+    draws.z((4, 2))
     draws.batch(4)
-    draws.keep((4, 2), 0.5)
+    draws.dropout_mask((4, 2), 0.5)
     assert torch.equal(torch.rand(3), expected)
 
 
 def test_shapes() -> None:
     draws = _draws(2, 1, 2)
-    assert draws.noise((4, 6)).shape == (4, 2, 6)
-    assert draws.to_members(draws.noise((4, 6))).shape == (4, 3, 6)
+    assert draws.z((4, 6)).shape == (4, 2, 6)
+    assert draws.to_members(draws.z((4, 6))).shape == (4, 3, 6)
     assert draws.batch(4).shape == (4, 2)  # two distinct seeds
-    assert draws.keep((4, 2, 5), 0.5).shape == (4, 2, 2, 5)
-    assert draws.to_members(draws.keep((4, 5), 0.5)).shape == (4, 3, 5)
-    assert draws.noise((4, 6)).dtype == torch.float64
+    assert draws.dropout_mask((4, 2, 5), 0.5).shape == (4, 2, 2, 5)
+    assert draws.to_members(draws.dropout_mask((4, 5), 0.5)).shape == (4, 3, 5)
+    assert draws.z((4, 6)).dtype == torch.float64
 
 
 @pytest.mark.parametrize("n", [3, 7, 10, 23])
@@ -73,11 +73,11 @@ def test_batch_size_does_not_change_the_order_of_images() -> None:
 
 def _everything(draws: Draws) -> dict[str, list[Tensor]]:
     """Three rounds of every kind, spread over the members: [..., K, C]."""
-    rounds: dict[str, list[Tensor]] = {"noise": [], "batch": [], "keep": []}
+    rounds: dict[str, list[Tensor]] = {"z": [], "batch": [], "dropout_mask": []}
     for _ in range(3):
         rounds["batch"].append(draws.to_members(draws.batch(7)[..., None]))
-        rounds["noise"].append(draws.to_members(draws.noise((4, 3))))
-        rounds["keep"].append(draws.to_members(draws.keep((4, 2, 8), 0.5)))
+        rounds["z"].append(draws.to_members(draws.z((4, 3))))
+        rounds["dropout_mask"].append(draws.to_members(draws.dropout_mask((4, 2, 8), 0.5)))
     return rounds
 
 
@@ -90,7 +90,7 @@ def test_members_get_what_their_seed_gets_alone(seeds: tuple[int, ...]) -> None:
             for i, values in enumerate(rounds):
                 assert values.shape[-2] == len(seeds)
                 assert torch.equal(values[..., k, :], alone[seed][kind][i][..., 0, :])
-    for kind in ("noise", "batch", "keep"):
+    for kind in ("z", "batch", "dropout_mask"):
         distinct = {tuple(rounds[kind][0].flatten().tolist()) for rounds in alone.values()}
         assert len(distinct) == len(alone)
 
@@ -98,16 +98,16 @@ def test_members_get_what_their_seed_gets_alone(seeds: tuple[int, ...]) -> None:
 def test_kinds_do_not_disturb_each_other() -> None:
     busy, calm = _draws(3), _draws(3)
     busy.batch(25)
-    busy.keep((100, 4), 0.5)
-    assert torch.equal(busy.noise((6, 4)), calm.noise((6, 4)))
-    busy.noise((50, 4))
-    calm.keep((100, 4), 0.5)
-    assert torch.equal(busy.keep((6, 4), 0.5), calm.keep((6, 4), 0.5))
+    busy.dropout_mask((100, 4), 0.5)
+    assert torch.equal(busy.z((6, 4)), calm.z((6, 4)))
+    busy.z((50, 4))
+    calm.dropout_mask((100, 4), 0.5)
+    assert torch.equal(busy.dropout_mask((6, 4), 0.5), calm.dropout_mask((6, 4), 0.5))
 
 
-def test_noise_is_standard_normal_and_fresh() -> None:
+def test_z_is_standard_normal_and_new_each_time() -> None:
     draws = _draws(0, 1)
-    first, second = draws.noise((500, 40)), draws.noise((500, 40))
+    first, second = draws.z((500, 40)), draws.z((500, 40))
     assert not torch.equal(first, second)
     for k in range(2):
         values = first[:, k].flatten()
@@ -119,7 +119,7 @@ def test_noise_is_standard_normal_and_fresh() -> None:
 
 @pytest.mark.parametrize("rate", [0.5, 0.2, 0.8])
 def test_dropout_keeps_its_share_and_its_mean(rate: float) -> None:
-    masks = _draws(0, 1).keep((200, 2, 50), rate)
+    masks = _draws(0, 1).dropout_mask((200, 2, 50), rate)
     n = masks[:, :, 0].numel()
     assert set(Counter(masks.flatten().tolist())) == {0.0, 1 / (1 - rate)}
     for k in range(2):
@@ -131,4 +131,4 @@ def test_dropout_keeps_its_share_and_its_mean(rate: float) -> None:
 def test_shared_draws_take_no_copy() -> None:
     # A cohort of one seed pays for one draw: its members look at the same memory.
     draws = _draws(*[0] * 24)
-    assert draws.to_members(draws.noise((8, 5))).untyped_storage().nbytes() == 8 * 5 * 8
+    assert draws.to_members(draws.z((8, 5))).untyped_storage().nbytes() == 8 * 5 * 8

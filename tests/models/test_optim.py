@@ -1,4 +1,4 @@
-"""One stacked optimiser is K optimisers of torch, each with its own rule and rate."""
+"""One stacked optimiser is K optimisers of torch, each with its own optimiser and learning rate."""
 
 import pytest
 import torch
@@ -9,11 +9,11 @@ from models.flat_parameters import Parameters
 from models.mlp.architecture import Optimizer
 from models.optim import StackedOptimizer
 
-RULES: list[Optimizer] = ["adam", "sgd", "adam", "adam", "sgd", "sgd", "adam", "adam"]
-RATES = [1e-2, 1e-3, 1e-4, 1e-2, 1e-3, 1e-2, 1e-3, 1e-3]
+OPTIMIZERS: list[Optimizer] = ["adam", "sgd", "adam", "adam", "sgd", "sgd", "adam", "adam"]
+LRS = [1e-2, 1e-3, 1e-4, 1e-2, 1e-3, 1e-2, 1e-3, 1e-3]
 BETAS = (0.5, 0.97)
 WIDTH = 32
-K = len(RULES)
+K = len(OPTIMIZERS)
 
 
 def _blocks(seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -32,19 +32,19 @@ def _step(optimizer: StackedOptimizer, parameters: Parameters, gradients: Tensor
     optimizer.step()
 
 
-def _plain(rule: Optimizer, rate: float, params: list[Tensor]) -> torch.optim.Optimizer:
-    if rule == "adam":
-        return torch.optim.Adam(params, lr=rate, betas=BETAS, foreach=False, fused=False)
-    return torch.optim.SGD(params, lr=rate, foreach=False, fused=False)
+def _plain(optimizer: Optimizer, lr: float, params: list[Tensor]) -> torch.optim.Optimizer:
+    if optimizer == "adam":
+        return torch.optim.Adam(params, lr=lr, betas=BETAS, foreach=False, fused=False)
+    return torch.optim.SGD(params, lr=lr, foreach=False, fused=False)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-13), (torch.float32, 1e-6)])
 def test_equals_one_optimiser_per_member(dtype: torch.dtype, tolerance: float) -> None:
     start = _blocks(0, dtype)
     parameters = _parameters(start)
-    stacked = StackedOptimizer(parameters, RULES, RATES, BETAS)
+    stacked = StackedOptimizer(parameters, OPTIMIZERS, LRS, BETAS)
     twins = [start[k].clone() for k in range(K)]
-    plain = [_plain(rule, rate, [twin]) for rule, rate, twin in zip(RULES, RATES, twins, strict=True)]
+    plain = [_plain(name, lr, [twin]) for name, lr, twin in zip(OPTIMIZERS, LRS, twins, strict=True)]
     for step in range(1, 9):
         gradients = _blocks(step, dtype) * 10.0 ** (step % 3)
         _step(stacked, parameters, gradients)
@@ -62,14 +62,16 @@ def test_first_steps_by_hand() -> None:
     gradient[:2] = torch.tensor([4.0, -0.5])
     _step(StackedOptimizer(parameters, ["adam", "sgd"], [0.1, 0.1], BETAS), parameters, gradient)
     first = parameters.values[:, :3]
-    assert first[0].tolist() == pytest.approx([-0.1, 0.1, 0.0], rel=1e-6)  # a rate's length, whatever the gradient
+    assert first[0].tolist() == pytest.approx(
+        [-0.1, 0.1, 0.0], rel=1e-6
+    )  # a learning rate's length, whatever the gradient
     assert first[1].tolist() == pytest.approx([-0.4, 0.05, 0.0], rel=1e-12)
 
 
 @pytest.mark.parametrize("adams", [0, 1, 5, K])
 def test_members_with_sgd_hold_no_moments(adams: int) -> None:
-    rules: list[Optimizer] = ["adam"] * adams + ["sgd"] * (K - adams)
-    optimizer = StackedOptimizer(_parameters(_blocks(0)), rules[::-1], RATES, BETAS)
+    optimizers: list[Optimizer] = ["adam"] * adams + ["sgd"] * (K - adams)
+    optimizer = StackedOptimizer(_parameters(_blocks(0)), optimizers[::-1], LRS, BETAS)
     moments = [t for group in optimizer._groups.values() for t in (*group.means, *group.squares)]
     assert sum(t.numel() for t in moments) == 2 * adams * WIDTH
 
@@ -77,18 +79,18 @@ def test_members_with_sgd_hold_no_moments(adams: int) -> None:
 def test_order_of_members_changes_nothing() -> None:
     order = [5, 0, 7, 3, 1, 6, 2, 4]
     parameters, shuffled = _parameters(_blocks(0)), _parameters(_blocks(0)[order])
-    first = StackedOptimizer(parameters, RULES, RATES, BETAS)
-    second = StackedOptimizer(shuffled, [RULES[k] for k in order], [RATES[k] for k in order], BETAS)
+    first = StackedOptimizer(parameters, OPTIMIZERS, LRS, BETAS)
+    second = StackedOptimizer(shuffled, [OPTIMIZERS[k] for k in order], [LRS[k] for k in order], BETAS)
     for step in range(1, 5):
         _step(first, parameters, _blocks(step))
         _step(second, shuffled, _blocks(step)[order])
     assert_close(shuffled.values, parameters.values[order], rtol=1e-14, atol=0)
 
 
-@pytest.mark.parametrize("member", [0, 3, 5])  # of each kind; 3 and 0 share a rate
+@pytest.mark.parametrize("member", [0, 3, 5])  # of each kind; 3 and 0 share a learning rate
 def test_nonfinite_gradient_stays_with_its_member(member: int) -> None:
     clean, broken = _parameters(_blocks(0)), _parameters(_blocks(0))
-    first, second = (StackedOptimizer(p, RULES, RATES, BETAS) for p in (clean, broken))
+    first, second = (StackedOptimizer(p, OPTIMIZERS, LRS, BETAS) for p in (clean, broken))
     for step in range(1, 5):
         _step(first, clean, _blocks(step))
         gradients = _blocks(step)
@@ -99,8 +101,8 @@ def test_nonfinite_gradient_stays_with_its_member(member: int) -> None:
     assert torch.equal(broken.values[others], clean.values[others])
 
 
-def test_a_rate_missing_is_an_error() -> None:
+def test_a_missing_learning_rate_is_an_error() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        StackedOptimizer(_parameters(_blocks(0)), RULES, RATES[:-1], BETAS)
+        StackedOptimizer(_parameters(_blocks(0)), OPTIMIZERS, LRS[:-1], BETAS)
     with pytest.raises(ValueError, match="7 members, parameters of 8"):
-        StackedOptimizer(_parameters(_blocks(0)), RULES[:-1], RATES[:-1], BETAS)
+        StackedOptimizer(_parameters(_blocks(0)), OPTIMIZERS[:-1], LRS[:-1], BETAS)

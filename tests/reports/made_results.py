@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from metrics.identity import ScoreIdentity
+from metrics.identity import Reference, ScoreIdentity
 from search_spaces.space import expand
 from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
-from sweep.records import Record, Reference
+from sweep.records import Record
 from sweep.storage import Storage
 
 REAL_SCORE = 15.0

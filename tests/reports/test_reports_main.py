@@ -55,6 +55,7 @@ def test_a_report_lies_beside_the_database_and_is_summed_up(
     assert len(query) == 3 and len(scope["results"]) == 7168
 
 
+@pytest.mark.slow
 def test_a_server_gives_the_same_report_as_a_file(
     database: Path, new_database: Callable[[], str], tmp_path: Path
 ) -> None:

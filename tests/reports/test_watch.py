@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from made_results import fill_database
 
 from reports.watch import watch
@@ -37,6 +38,7 @@ def test_a_build_that_fails_ends_it() -> None:
     assert watch(lambda: 1, lambda: 2, 0.0, lambda _: None, lambda _: None) == 2
 
 
+@pytest.mark.slow
 def test_the_command_follows_a_database_until_ctrl_c(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/results.db"
     fill_database(url, finished=100)

@@ -28,7 +28,7 @@ SMALL: dict[str, tuple[object, ...]] = {
 
 def space(name: str = "small", **axes: tuple[object, ...]) -> SearchSpace:
     training, scoring = GanTraining(steps=10, batch_size=8, z_dim=4), GanScoring(n_samples=500)
-    return SearchSpace(name, "mnist_gan", "gan", SMALL | axes, training, scoring)
+    return SearchSpace(name, name, "mnist_gan", "gan", SMALL | axes, training, scoring)
 
 
 def ids(spaces: list[SearchSpace], seed: int = 0) -> list[str]:

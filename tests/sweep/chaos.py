@@ -27,6 +27,7 @@ from search_spaces.space_file import load_space
 from sweep.planning.costs import mnist_gan as cost
 
 ROOT = Path(__file__).parent.parent.parent
+IN_FLIGHT = "SELECT 1 FROM cohorts WHERE ended_at IS NULL"
 SPACE = """\
 family: gan
 axes:
@@ -197,7 +198,11 @@ class Chaos:
                 assert code in (130, -signal.SIGKILL), f"ended with {code}: {self._log.read_text()[-3000:]}"
                 self._start(self._memory * self._random.uniform(1 - SPREAD, 1 + SPREAD))
                 end, patience = None, time.monotonic() + STARTING_S
-            if end is None and self._workers() and read(self._target.url, "SELECT 1 FROM cohorts"):
+            if (
+                end is None
+                and self._workers()
+                and read(self._target.url, "SELECT 1 FROM cohorts WHERE ended_at IS NULL")
+            ):
                 end = time.monotonic() + seconds
             assert end or time.monotonic() < patience, self._log.read_text()[-3000:]
             time.sleep(0.1)

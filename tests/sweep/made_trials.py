@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from metrics.identity import ScoreIdentity
+from metrics.identity import Reference, ScoreIdentity
 from search_spaces.experiments.mnist_gan import GanScoring, GanSettings, GanTraining
 from search_spaces.trial import Trial
-from sweep.records import Record, Reference
+from sweep.records import Record
 from sweep.storage import Storage
 
 REFERENCE = Reference(real_score=14.0, real_inception_score=9.8, classifier_accuracy=0.995)
@@ -93,4 +93,4 @@ def cohorts_under_way(file: Path) -> int:
     """Cohorts in flight that have told of progress."""
     if not file.exists() or not rows(file, "SELECT 1 FROM sqlite_master WHERE name = 'results'"):
         return 0
-    return len(rows(file, "SELECT 1 FROM cohorts WHERE share > 0"))
+    return len(rows(file, "SELECT 1 FROM cohorts WHERE progress > 0 AND ended_at IS NULL"))

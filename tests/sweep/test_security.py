@@ -11,13 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from made_trials import NO_IDENTITY, complete, put, trial, trials, write_space
 
+import reports.__main__
 from sweep.__main__ import main
 from sweep.driver.event_log import Journal
 from sweep.driver.hook import notify
@@ -25,7 +26,7 @@ from sweep.driver.scratch import scratch_folder
 from sweep.planning.cohorts import Cohort
 from sweep.storage import Storage
 from sweep.worker.checkpoints import Checkpoints
-from sweep.worker.train import new_training
+from sweep.worker.recipes.mnist_gan import new_training
 
 ROOT = Path(__file__).parent.parent.parent
 HOSTILE = "<script>alert('x')</script>'; DROP TABLE trials; --"
@@ -53,7 +54,7 @@ def test_a_search_space_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert not (tmp_path / "exploded").exists()
 
 
-def test_a_strangers_database_is_data(tmp_path: Path) -> None:
+def test_a_strangers_database_is_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "stranger.db"
     storage = Storage(f"sqlite:///{file}", create=True)
     grid = trials(3, space=HOSTILE)
@@ -63,9 +64,8 @@ def test_a_strangers_database_is_data(tmp_path: Path) -> None:
     with sqlite3.connect(file) as connection:
         connection.execute("UPDATE trials SET device = ?, family = 'gan'", (HOSTILE,))
         connection.execute("UPDATE samples SET png = ?", (pickle.dumps(Bomb()),))
-    command = [sys.executable, "-m", "reports", "--db", f"sqlite:///{file}", "--out", str(tmp_path / "report")]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    assert done.returncode == 0, done.stderr
+    monkeypatch.setattr(sys, "argv", ["reports", "--db", f"sqlite:///{file}", "--out", str(tmp_path / "report")])
+    assert reports.__main__.main() == 0
     assert main(["status", "--db", f"sqlite:///{file}"]) == 0
     pages = list((tmp_path / "report").rglob("*.html"))
     assert pages
@@ -121,35 +121,67 @@ def test_files_are_made_with_the_umask_of_the_user(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
-def test_no_line_shows_a_password(tmp_path: Path) -> None:
-    """Whatever is wrong with a URL, and wherever it stands."""
-    url = "postgresql+psycopg://u:geheim@127.0.0.1:1/db"
-    space = write_space(tmp_path / "space.yaml")
-    commands = [
-        (["status", "--db", url], {}),
-        (["status", url], {}),
-        (["status"], {"SWEEP_DB": url}),
-        (["run", "--help"], {"SWEEP_DB": url}),
-        (["plan", space, "--db", "postgres://h/db?user=u&password=geheim"], {}),
-        (["run", space, "--db", "postgresql+psycopg//u:geheim"], {}),
-        (["run", space, "--db", "postgresql+psycopg://u:geh@geheim@127.0.0.1/db"], {}),
-    ]
-    for arguments, environment in commands:
-        done = subprocess.run(
-            [sys.executable, "-m", "sweep", *arguments],
-            capture_output=True,
-            text=True,
-            env=os.environ | environment | {"PYTHONPATH": str(ROOT)},
-            timeout=60,
-        )
-        assert done.stdout + done.stderr
-        assert "geheim" not in done.stdout + done.stderr, arguments
-        assert "Traceback" not in done.stderr
+SECRET = "postgresql+psycopg://u:geheim@127.0.0.1:1/db"
+# Arguments of `python -m sweep` and its environment: whatever is wrong with a URL, and wherever it stands.
+WITH_A_PASSWORD: tuple[tuple[str, dict[str, str]], ...] = (
+    (f"status --db {SECRET}", {}),
+    (f"status {SECRET}", {}),
+    ("status", {"SWEEP_DB": SECRET}),
+    ("run --help", {"SWEEP_DB": SECRET}),
+    ("plan space.yaml --db postgres://h/db?user=u&password=geheim", {}),
+    ("run space.yaml --db postgresql+psycopg//u:geheim", {}),
+    ("run space.yaml --db postgresql+psycopg://u:geh@geheim@127.0.0.1/db", {}),
+)
+
+
+def ended(command: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command that runs in this process."""
+    capsys.readouterr()
+    try:
+        code: int = command()
+    except SystemExit as end:
+        assert isinstance(end.code, int)
+        code = end.code
+    output, errors = capsys.readouterr()
+    return code, output, errors
+
+
+def ended_apart(*command: str, **environment: str) -> tuple[int, str, str]:
+    """The same of `python -m` in a process of its own."""
+    told = os.environ | environment | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, env=told, timeout=120)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(("arguments", "environment"), WITH_A_PASSWORD)
+def test_no_line_shows_a_password(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: str,
+    environment: dict[str, str],
+) -> None:
+    write_space(tmp_path / "space.yaml")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    _, output, errors = ended(lambda: main(arguments.split()), capsys)
+    assert output + errors
+    assert "geheim" not in output + errors
+
+
+@pytest.mark.parametrize(("arguments", "environment"), [WITH_A_PASSWORD[0], WITH_A_PASSWORD[-1]])
+def test_the_real_command_shows_no_password(tmp_path: Path, arguments: str, environment: dict[str, str]) -> None:
+    write_space(tmp_path / "space.yaml")
+    _, output, errors = ended_apart("sweep", *arguments.split(), **environment)
+    assert output + errors
+    assert "geheim" not in output + errors
+    assert "Traceback" not in errors
 
 
 # What a stranger may have put in the place of values: each is shown as nothing, or refused in one line.
 CHANGES = (
-    "UPDATE sweeps SET heard_at = NULL; INSERT INTO cohorts VALUES (7, 1, 'x', 3, 0.5, '2026-01-01 00:00:00.000000')",
+    "UPDATE sweeps SET last_heartbeat = NULL;"
+    "INSERT INTO cohorts VALUES (7, 1, 'x', 3, 0.5, '2026-01-01 00:00:00.000000', NULL)",
     "UPDATE trials SET started_at = 'not a date', finished_at = 'neither'",
     "UPDATE sweeps SET spaces = '{not json'",
     "UPDATE sweeps SET started_at = 'garbage'",
@@ -161,26 +193,52 @@ CHANGES = (
 )
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_values_that_no_sweep_wrote_break_nothing(tmp_path: Path, change: str) -> None:
-    file = tmp_path / "stranger.db"
-    storage = Storage(f"sqlite:///{file}", create=True)
+def changed(file: Path, change: str) -> str:
+    """URL of a database of three finished trials in which a stranger has changed something."""
+    url = f"sqlite:///{file}"
+    storage = Storage(url, create=True)
     grid = trials(3)
     storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
     put(storage, [complete(one) for one in grid])
     storage.close()
     with sqlite3.connect(file) as connection:
         connection.executescript(change)
-    for command in (["sweep", "status"], ["reports", "--out", str(tmp_path / "report")]):
-        done = subprocess.run(
-            [sys.executable, "-m", *command, "--db", f"sqlite:///{file}"],
-            capture_output=True,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            timeout=120,
-        )
-        assert done.returncode == 0 or (done.returncode == 2 and len(done.stderr.splitlines()) == 1), done.stderr
-        assert "\x1b" not in done.stdout + done.stderr
+    return url
+
+
+def is_harmless(code: int, output: str, errors: str) -> bool:
+    """Whether a command did what it was asked for, or refused in one line."""
+    assert "\x1b" not in output + errors
+    return code == 0 or (code == 2 and len(errors.splitlines()) == 1)
+
+
+def told_and_reported(url: str, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert is_harmless(*ended(lambda: main(["status", "--db", url]), capsys))
+    monkeypatch.setattr(sys, "argv", ["reports", "--out", str(out), "--db", url])
+    assert is_harmless(*ended(reports.__main__.main, capsys))
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("change", CHANGES)
+def test_values_that_no_sweep_wrote_break_nothing(
+    tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told_and_reported(changed(tmp_path / "stranger.db", change), tmp_path / "report", monkeypatch, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", CHANGES)
+def test_values_that_no_sweep_wrote_can_be_drawn(
+    tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told_and_reported(changed(tmp_path / "stranger.db", change), tmp_path / "report", monkeypatch, capsys)
+
+
+@pytest.mark.slow
+def test_the_real_commands_survive_what_is_meant_for_a_terminal(tmp_path: Path) -> None:
+    url = changed(tmp_path / "stranger.db", CHANGES[-1])
+    assert is_harmless(*ended_apart("sweep", "status", "--db", url))
+    assert is_harmless(*ended_apart("reports", "--out", str(tmp_path / "report"), "--db", url))
 
 
 @pytest.fixture

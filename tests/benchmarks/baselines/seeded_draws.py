@@ -16,12 +16,12 @@ class SeededDraws:
         self._cell = cell
         self._draws = Draws([cell.settings.seed], len(images), images.device, images.dtype)
         self._masks: deque[Tensor] = deque()
-        self._noise: deque[Tensor] = deque()
+        self._z: deque[Tensor] = deque()
 
-    def noise(self, n: int, z_dim: int) -> Tensor:
-        if not self._noise:  # that of a discriminator step and of the generator step after it
-            self._noise.extend(self._draws.noise((2, n, z_dim))[:, :, 0])
-        return self._noise.popleft()
+    def z(self, n: int, z_dim: int) -> Tensor:
+        if not self._z:  # that of a discriminator step and of the generator step after it
+            self._z.extend(self._draws.z((2, n, z_dim))[:, :, 0])
+        return self._z.popleft()
 
     def batch(self, n: int) -> Tensor:
         return self._draws.batch(n)[:, 0]
@@ -32,7 +32,7 @@ class SeededDraws:
     def mask(self, n: int, width: int) -> Tensor:
         if not self._masks:
             shape = (self._cell.settings.n_layer_d - 1, 3, n, width)
-            drawn = self._draws.keep(shape, self._cell.training.dropout_rate)[..., 0, :]
+            drawn = self._draws.dropout_mask(shape, self._cell.training.dropout_rate)[..., 0, :]
             self._masks.extend(masks[i] for i in range(3) for masks in drawn)  # of three passes, layer by layer
         return self._masks.popleft()
 

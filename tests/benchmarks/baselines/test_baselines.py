@@ -1,4 +1,4 @@
-"""The ways compute the same: number by number in float64 when they are given the same draws."""
+"""The baselines compute the same: number by number in float64 when they are given the same draws."""
 
 import gc
 import weakref
@@ -8,19 +8,14 @@ import pytest
 import torch
 from seeded_draws import SeededDraws, made_images
 
-from benchmarks.baselines.cohort import CohortWay
-from benchmarks.baselines.loop import LoopWay
-from benchmarks.baselines.vmap import VmapWay
+from benchmarks.baselines.cohort import CohortBaseline
+from benchmarks.baselines.loop import LoopBaseline
+from benchmarks.baselines.vmap import VmapBaseline
 from benchmarks.throughput.sample import draw_sample
 from search_spaces.trial import Trial
 
 STEPS = 4
 SIZES = {"n_layer_g": 3, "n_layer_d": 3, "size_g": 7, "size_d": 6}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def tiny_cells(kind: str) -> list[Trial]:
@@ -31,15 +26,15 @@ def tiny_cells(kind: str) -> list[Trial]:
 
 
 @pytest.mark.parametrize("kind", ["gan", "ebgan"])
-def test_the_ways_train_the_same(kind: str) -> None:
+def test_the_baselines_train_the_same(kind: str) -> None:
     cells, images = tiny_cells(kind), made_images()
     z = torch.randn(9, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    loop = LoopWay(cells, images, [SeededDraws(cell, images) for cell in cells])
-    vmap = VmapWay(cells, images, SeededDraws(cells[0], images))
-    cohort = CohortWay(cells, images)
+    loop = LoopBaseline(cells, images, [SeededDraws(cell, images) for cell in cells])
+    vmap = VmapBaseline(cells, images, SeededDraws(cells[0], images))
+    cohort = CohortBaseline(cells, images)
     before = cohort.generate(z)
-    for way in (loop, vmap, cohort):
-        way.run(STEPS)
+    for baseline in (loop, vmap, cohort):
+        baseline.run(STEPS)
     after = cohort.generate(z)
     assert after.shape == (9, len(cells), 1024)
     assert (after - before).abs().amax((0, 2)).min() > 1e-7  # every member has moved
@@ -49,9 +44,9 @@ def test_the_ways_train_the_same(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["gan", "ebgan"])
 def test_members_of_the_test_differ(kind: str) -> None:
-    """Else a way that mixed members up would pass."""
+    """Otherwise a baseline that mixed members up would pass."""
     cells, images = tiny_cells(kind), made_images()
-    cohort = CohortWay(cells, images)
+    cohort = CohortBaseline(cells, images)
     cohort.run(STEPS)
     z = torch.randn(9, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     made = cohort.generate(z).transpose(0, 1).flatten(1)
@@ -60,19 +55,19 @@ def test_members_of_the_test_differ(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gan", "ebgan"])
-def test_fresh_draws_train_too(kind: str) -> None:
+def test_random_draws_train_too(kind: str) -> None:
     cells, images = tiny_cells(kind)[:3], made_images()
-    for way in (LoopWay(cells, images), VmapWay(cells, images)):
-        way.run(12)  # more than an epoch
-        assert way.generate(torch.randn(9, 4, dtype=torch.float64)).isfinite().all()
+    for baseline in (LoopBaseline(cells, images), VmapBaseline(cells, images)):
+        baseline.run(12)  # more than an epoch
+        assert baseline.generate(torch.randn(9, 4, dtype=torch.float64)).isfinite().all()
 
 
-@pytest.mark.parametrize("way", [LoopWay, VmapWay, CohortWay])
-def test_a_way_that_is_done_with_frees_its_memory_at_once(way: type) -> None:
-    """What waits for Python's collector piles up: a benchmark of many shapes was once ended by the system."""
+@pytest.mark.parametrize("baseline", [LoopBaseline, VmapBaseline, CohortBaseline])
+def test_a_baseline_frees_its_memory_as_soon_as_nobody_refers_to_it(baseline: type) -> None:
+    """Memory that waits for Python's collector piles up: the system once ended a benchmark of many shapes."""
     gc.disable()
     try:
-        trained = way(tiny_cells("ebgan"), made_images())
+        trained = baseline(tiny_cells("ebgan"), made_images())
         trained.run(1)
         gone = weakref.ref(trained)
         del trained

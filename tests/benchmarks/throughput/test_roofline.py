@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.throughput.roofline import Limit, floor_seconds, main_memory_seconds, step_bytes, touched_bytes
+from benchmarks.throughput.roofline import Roofline, lower_bound_seconds, main_memory_seconds, step_bytes, touched_bytes
 from benchmarks.throughput.sample import draw_sample
 from search_spaces.space import expand
 from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
 from sweep.planning.costs import mnist_gan as cost
 
-LIMIT = Limit(flops=1e9, bandwidth={1000: 4e9, 10**6: 8e9, 10**9: 2e9})
+ROOFLINE = Roofline(flops=1e9, bandwidth={1000: 4e9, 10**6: 8e9, 10**9: 2e9})
 
 
 def tiny(**changes: object) -> Trial:
@@ -43,15 +43,15 @@ def test_sgd_needs_no_moments() -> None:
 def test_the_slower_of_both_bounds_counts() -> None:
     cell = tiny()
     operations, moved = cost.step_flops(cell), step_bytes(cell)
-    assert floor_seconds(cell, LIMIT) == max(operations / 1e9, moved / 8e9) == operations / 1e9
-    fast = replace(LIMIT, flops=1e15)
-    assert floor_seconds(cell, fast) == moved / 8e9
+    assert lower_bound_seconds(cell, ROOFLINE) == max(operations / 1e9, moved / 8e9) == operations / 1e9
+    fast = replace(ROOFLINE, flops=1e15)
+    assert lower_bound_seconds(cell, fast) == moved / 8e9
     assert main_memory_seconds(cell, fast) == moved / 2e9
 
 
 @pytest.mark.parametrize(("touched", "rate"), [(1, 8e9), (1000, 8e9), (10**6, 8e9), (10**9 - 1, 8e9), (10**10, 2e9)])
 def test_a_small_step_lives_in_the_cache(touched: int, rate: float) -> None:
-    assert LIMIT.bandwidth_of(touched) == rate
+    assert ROOFLINE.bandwidth_of(touched) == rate
 
 
 def test_bytes_of_the_paper_grids_take_an_hour_of_a_large_gpu() -> None:

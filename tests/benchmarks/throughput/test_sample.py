@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from benchmarks.precision import sample_cells
-from benchmarks.throughput.sample import draw_sample, thin
+from benchmarks.throughput.sample import draw_sample, subsample
 
 
 @pytest.mark.parametrize("grid", ["laptop", "paper"])
@@ -46,9 +46,9 @@ def test_it_is_the_same_every_time() -> None:
 
 
 @pytest.mark.parametrize("most", [2, 4, 8, 12])
-def test_thinning_keeps_both_values_of_each_axis(most: int) -> None:
+def test_subsampling_keeps_both_values_of_each_axis(most: int) -> None:
     cells = draw_sample("laptop", 1).cases[0].cells
-    kept = thin(cells, most)
+    kept = subsample(cells, most)
     assert len(kept) == most
     assert [cell for cell in cells if cell in kept] == list(kept)
     for axis in ("dropout_d", "optim_g", "optim_d"):
@@ -71,6 +71,6 @@ def test_fewer_shapes_meet_several_depths_of_both_networks(shapes: int) -> None:
     assert len({cell.settings.n_layer_d for cell in cells}) >= min(shapes, 3)
 
 
-def test_thinning_leaves_few_alone() -> None:
+def test_subsampling_leaves_few_alone() -> None:
     cells = draw_sample("laptop", 1).cases[1].cells
-    assert thin(cells, 100) == cells
+    assert subsample(cells, 100) == cells

@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks.throughput.__main__ import DOCUMENT, RESULTS, _options, main
-from benchmarks.throughput.results import Findings
+from benchmarks.throughput.results import BenchmarkResults
 
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 def test_a_tiny_run(tmp_path: Path) -> None:
-    options = ["--grid", "laptop", "--shapes", "1", "--seconds", "0.01", "--repeats", "2", "--lanes", "1"]
-    ways = ["--ways", "loop", "vmap", "cohort", "--no-sweep", "--no-document", "--out", str(tmp_path)]
+    options = ["--grid", "laptop", "--shapes", "1", "--seconds", "0.01", "--repeats", "2", "--processes", "1"]
+    baselines = ["--baselines", "loop", "vmap", "cohort", "--no-sweep", "--no-document", "--out", str(tmp_path)]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.throughput", *options, *ways],
+        [sys.executable, "-m", "benchmarks.throughput", *options, *baselines],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -24,15 +25,15 @@ def test_a_tiny_run(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     (file,) = tmp_path.glob("*.json")
-    findings = Findings.read(file)
-    (grid,) = findings.grids
-    assert grid.ways == ["loop", "vmap", "cohort"]
-    for way in grid.ways:
-        assert all(len(case.rates[way]) == 2 and min(case.rates[way]) > 0 for case in grid.cases)
-        assert 0 < grid.share(way) < 1
-        assert grid.memory[way] > 0
-    assert len(grid.stages) == 2  # a GAN and an EBGAN
-    for shares in grid.stages.values():
+    results = BenchmarkResults.read(file)
+    (grid,) = results.grids
+    assert grid.baselines == ["loop", "vmap", "cohort"]
+    for baseline in grid.baselines:
+        assert all(len(case.rates[baseline]) == 2 and min(case.rates[baseline]) > 0 for case in grid.cases)
+        assert 0 < grid.roofline_fraction(baseline) < 1
+        assert grid.memory[baseline] > 0
+    assert len(grid.profile) == 2  # a GAN and an EBGAN
+    for shares in grid.profile.values():
         assert sum(shares.values()) == pytest.approx(1, abs=0.01)
         assert shares["products"] > 0.1
         assert all(share > 0 for share in shares.values())
@@ -48,12 +49,12 @@ def test_a_tiny_run(tmp_path: Path) -> None:
         (["--shapes", "17"], "1 to 16"),
         (["--repeats", "-1"], "a whole number from 1"),
         (["--seconds", "nan"], "a number above 0"),
-        (["--lanes", "9999"], "on this machine"),
-        (["--ways", "tune"], "beside loop, vmap or cohort"),
-        (["--ways", "loops", "--lanes", "1"], "beside loop, vmap or cohort"),
+        (["--processes", "9999"], "on this machine"),
+        (["--baselines", "tune"], "loop, vmap or cohort, with or without"),
+        (["--baselines", "loops", "--processes", "1"], "loop, vmap or cohort, with or without"),
     ],
 )
-def test_bad_options_are_told_before_anything_is_measured(
+def test_bad_options_are_reported_before_anything_is_measured(
     arguments: list[str], allowed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):

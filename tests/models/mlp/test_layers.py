@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from models.flat_parameters import Parameter
-from models.mlp.layers import BatchNorm, Dropout, Linear, Matrices, Stack, Statistics, multiply
+from models.mlp.layers import Activations, BatchNorm, BatchStats, Dropout, Linear, MemberMatrices, multiply
 
 N, K = 9, 4
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
@@ -48,7 +48,7 @@ def test_linear_equals_plain_linears(bias: bool, in_memory: str, batches: int) -
     if in_memory == "out, in":
         weight = Parameter(*(t.transpose(1, 2).contiguous().transpose(1, 2) for t in weight))
     layer = Linear(weight, _parameter(_normal(K, 3, seed=1)) if bias else None)
-    x, d_out = Stack(_normal(batches, N, K, 5, seed=2)), Stack(_normal(batches, N, K, 3, seed=3))
+    x, d_out = Activations(_normal(batches, N, K, 5, seed=2)), Activations(_normal(batches, N, K, 3, seed=3))
     out, d_x = x.empty(3), x.empty(5)
     layer.forward(x, out)
     layer.backward(x, d_out)
@@ -66,24 +66,24 @@ def test_linear_equals_plain_linears(bias: bool, in_memory: str, batches: int) -
             assert_close(layer.bias.gradient[k], d, **EXACT)
 
 
-@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("affine_grads", [True, False])
 @pytest.mark.parametrize("batches", BATCHES)
-def test_batch_norm_equals_plain_batch_norms(batches: int, own: bool) -> None:
+def test_batch_norm_equals_plain_batch_norms(batches: int, affine_grads: bool) -> None:
     layer = BatchNorm(_parameter(1 + _normal(K, 5)), _parameter(_normal(K, 5, seed=1)))
-    x = Stack(3 * _normal(batches, N, K, 5, seed=2) + torch.arange(K)[:, None])
-    gradient = Stack(_normal(batches, N, K, 5, seed=3))
+    x = Activations(3 * _normal(batches, N, K, 5, seed=2) + torch.arange(K)[:, None])
+    gradient = Activations(_normal(batches, N, K, 5, seed=3))
 
     def twin(k: int) -> nn.Module:
         return plain_batch_norm(layer.scale.value[k], layer.shift.value[k])
 
     expected, expected_x, gradients = _twin_results(twin, x.tensor, gradient.tensor)
-    out, statistics = x.empty(5), Statistics(x)
-    layer.forward(x, out, statistics)
-    layer.backward(x, statistics.of_batch, gradient, own)
+    out, stats = x.empty(5), BatchStats(x)
+    layer.forward(x, out, stats)
+    layer.backward(x, stats.of_batch, gradient, affine_grads)
     assert_close(out.tensor, expected, **EXACT)
     assert_close(gradient.tensor, expected_x, **EXACT)
     for k, (d_scale, d_shift) in enumerate(gradients):
-        if own:
+        if affine_grads:
             assert_close(layer.scale.gradient[k], d_scale, **EXACT)
             assert_close(layer.shift.gradient[k], d_shift, **EXACT)
         else:
@@ -93,8 +93,8 @@ def test_batch_norm_equals_plain_batch_norms(batches: int, own: bool) -> None:
 @pytest.mark.parametrize("batches", BATCHES)
 def test_linear_takes_an_input_that_members_share(batches: int) -> None:
     layer = Linear(_parameter(_normal(K, 5, 3)), _parameter(_normal(K, 3, seed=1)))
-    shared = Stack(_normal(batches, N, 1, 5, seed=2).expand(-1, -1, K, -1))
-    copied = Stack(shared.tensor.contiguous())
+    shared = Activations(_normal(batches, N, 1, 5, seed=2).expand(-1, -1, K, -1))
+    copied = Activations(shared.tensor.contiguous())
     outs = [shared.empty(3), copied.empty(3)]
     for x, out in zip([shared, copied], outs, strict=True):
         layer.forward(x, out)
@@ -108,20 +108,20 @@ def test_products_are_the_members_own_whatever_the_strides(lie: str) -> None:
         return x.permute(order).contiguous().permute(order)
 
     a, b, out = (laid(x) for x in (_normal(K, 6, 5), _normal(K, 5, 3, seed=1), _normal(K, 6, 3, seed=2)))
-    multiply(Matrices(a), Matrices(b), Matrices(out))
+    multiply(MemberMatrices(a), MemberMatrices(b), MemberMatrices(out))
     assert_close(out, torch.stack([a[k] @ b[k] for k in range(K)]), **EXACT)
 
 
 @pytest.mark.parametrize("on", [[True, False, True, True], [False] * 4, [True] * 4])
 def test_dropout_multiplies_those_who_have_it(on: list[bool]) -> None:
-    x, mask = Stack(_normal(2, N, K, 5)), 2.0 * (_normal(2, N, 1, 5, seed=1) > 0).double().expand(-1, -1, K, -1)
+    x, mask = Activations(_normal(2, N, K, 5)), 2.0 * (_normal(2, N, 1, 5, seed=1) > 0).double().expand(-1, -1, K, -1)
     expected = x.tensor * torch.where(torch.tensor(on)[:, None], mask, 1.0)
     Dropout(on).apply(x, mask)
     assert torch.equal(x.tensor, expected)
 
 
 def test_parts_share_memory() -> None:
-    whole = Stack(torch.zeros(3, N, K, 5))
+    whole = Activations(torch.zeros(3, N, K, 5))
     whole.part(slice(1, 3)).tensor.fill_(1)
     assert whole.tensor.flatten(1).mean(1).tolist() == [0, 1, 1]
     whole.batches[0].fill_(2)

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from models.mlp.architecture import Architecture
-from models.mlp.discriminator import Classifying, Judging, Rebuilding, make_discriminator
-from models.mlp.generator import Making, make_generator
-from models.mlp.layers import Stack
+from models.mlp.discriminator import AutoencoderDiscriminator, DiscriminatorPass, LogitDiscriminator, make_discriminator
+from models.mlp.generator import GeneratorPass, make_generator
+from models.mlp.layers import Activations
 from models.mlp.network import Network, Pass
 from models.mlp.training import initial_weights
 
@@ -86,7 +86,7 @@ def test_outputs_and_gradients_are_those_of_autograd(norm_first: bool, with_mask
     network = _network([4, 6, 5, 5, 7], norm_first, on)
     masks = _masks(batches, [6, 5, 5]) if with_masks else []
     x, d_out, d_code = (_normal(batches, N, K, c, seed=s) for s, c in ((1, 4), (2, 7), (3, 5)))
-    run = Pass(network, Stack(x.clone()), learns=True, teaches=True)
+    run = Pass(network, Activations(x.clone()), param_grads=True, input_grad=True)
     run.forward(masks)
     run.d_output.tensor.copy_(d_out)
     run.backward(masks, d_code)
@@ -103,8 +103,8 @@ def test_outputs_and_gradients_are_those_of_autograd(norm_first: bool, with_mask
 
 def test_a_pass_runs_again_on_new_contents() -> None:
     network = _network([4, 6, 7], norm_first=True)
-    x = Stack(_normal(2, N, K, 4))
-    run, results = Pass(network, x, learns=True, teaches=True), []
+    x = Activations(_normal(2, N, K, 4))
+    run, results = Pass(network, x, param_grads=True, input_grad=True), []
     for seed in (5, 6, 5):
         x.tensor.copy_(_normal(2, N, K, 4, seed=seed))
         run.forward()
@@ -118,13 +118,13 @@ def test_a_pass_runs_again_on_new_contents() -> None:
 def test_batches_side_by_side_equal_separate_passes_and_not_a_joint_one() -> None:
     network = _network([4, 6, 5, 7], norm_first=True)
     x = _normal(2, N, K, 4) + torch.tensor([0.0, 2.0])[:, None, None, None]
-    both = Pass(network, Stack(x))
+    both = Pass(network, Activations(x))
     both.forward()
     for h in range(2):
-        alone = Pass(network, Stack(x[h : h + 1]))
+        alone = Pass(network, Activations(x[h : h + 1]))
         alone.forward()
         assert_close(both.output.tensor[h], alone.output.tensor[0], **EXACT)
-    joint = Pass(network, Stack(x.flatten(0, 1)[None]))
+    joint = Pass(network, Activations(x.flatten(0, 1)[None]))
     joint.forward()
     assert (joint.output.tensor - both.output.tensor.flatten(0, 1)).abs().max() > 0.1
 
@@ -132,13 +132,13 @@ def test_batches_side_by_side_equal_separate_passes_and_not_a_joint_one() -> Non
 @pytest.mark.parametrize("h", [0, 1])
 def test_the_backward_pass_may_be_for_one_batch_alone(h: int) -> None:
     network, x, d_out = _network([4, 6, 5, 7], norm_first=True), _normal(2, N, K, 4), _normal(1, N, K, 7, seed=1)
-    out = Stack(torch.empty(2, N, K, 7, dtype=F64))
-    asked = {"learns": True, "teaches": True}
-    both = Pass(network, Stack(x), out, backward=slice(h, h + 1), d_out=Stack(d_out), **asked)
+    out = Activations(torch.empty(2, N, K, 7, dtype=F64))
+    asked = {"param_grads": True, "input_grad": True}
+    both = Pass(network, Activations(x), out, backward_batches=slice(h, h + 1), d_output=Activations(d_out), **asked)
     both.forward()
     both.backward()
     gradients = _gradients(network)
-    alone = Pass(network, Stack(x[h : h + 1]), d_out=Stack(d_out), **asked)
+    alone = Pass(network, Activations(x[h : h + 1]), d_output=Activations(d_out), **asked)
     alone.forward()
     alone.backward()
     assert torch.equal(both.output.tensor, out.tensor)
@@ -147,27 +147,27 @@ def test_the_backward_pass_may_be_for_one_batch_alone(h: int) -> None:
         assert_close(gradient, other, **EXACT)
 
 
-def test_who_only_teaches_leaves_the_parameters_gradients_alone() -> None:
+def test_the_gradient_of_the_input_alone_leaves_the_gradients_of_parameters_as_they_are() -> None:
     network, both = _network([4, 6, 5, 7], norm_first=False), []
-    for learns in (True, False):
+    for param_grads in (True, False):
         network.parameters.gradients.fill_(7)
-        run = Pass(network, Stack(_normal(1, N, K, 4)), learns=learns, teaches=True)
+        run = Pass(network, Activations(_normal(1, N, K, 4)), param_grads=param_grads, input_grad=True)
         run.forward()
         run.d_output.tensor.fill_(1)
         run.backward()
         both.append(run.d_input.tensor)
-        assert not any((gradient == 7).any() == learns for gradient in _gradients(network))
+        assert not any((gradient == 7).any() == param_grads for gradient in _gradients(network))
     assert torch.equal(*both)
 
 
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_a_pass_that_never_goes_back_shares_memory_and_gives_the_same(norm_first: bool) -> None:
-    network, x = _network([4, 6, 6, 6, 6, 7], norm_first), Stack(_normal(2, N, K, 4))
-    runs = [Pass(network, x, learns=True), Pass(network, x)]
+    network, x = _network([4, 6, 6, 6, 6, 7], norm_first), Activations(_normal(2, N, K, 4))
+    runs = [Pass(network, x, param_grads=True), Pass(network, x)]
     for run in runs:
         run.forward()
     assert torch.equal(runs[0].output.tensor, runs[1].output.tensor)
-    memory = [len({stack.tensor.data_ptr() for stack in (*run._values, *run._products)}) for run in runs]
+    memory = [len({a.tensor.data_ptr() for a in (*run._activations, *run._linear_outputs)}) for run in runs]
     assert memory == [10 - (not norm_first), 4 + (not norm_first)]
 
 
@@ -180,7 +180,7 @@ def test_nonfinite_member_leaves_neighbours_bit_identical(where: str, bad: float
         places = {"input": x, "weight": network.tensors()[0], "scale": network.tensors()[3], "mask": masks[0]}
         if broken:
             places[where].movedim(-2 if where in ("input", "mask") else 0, 0)[1].fill_(bad)
-        both = Pass(network, Stack(x), learns=True, teaches=True)
+        both = Pass(network, Activations(x), param_grads=True, input_grad=True)
         both.forward(masks)
         both.d_output.tensor.copy_(_normal(2, N, K, 7, seed=3))
         both.backward(masks)
@@ -222,64 +222,70 @@ def test_no_bias_stands_before_a_batch_norm() -> None:
         assert [linear.bias is None for linear in network.linears] == expected
 
 
-def _judging(kind: type[Judging], widths: Sequence[int], images: Tensor, scale: float = 0.4) -> tuple[Network, Judging]:
+def _discriminator_pass(
+    kind: type[DiscriminatorPass], widths: Sequence[int], images: Tensor, scale: float = 0.4
+) -> tuple[Network, DiscriminatorPass]:
     network = make_discriminator(_weights(widths, scale), [True, False, True], CPU, F64)
-    return network, kind(network, Stack(images), learns=True)
+    return network, kind(network, Activations(images), param_grads=True)
 
 
 @pytest.mark.parametrize("batches", [1, 2])
-@pytest.mark.parametrize("kind", [Classifying, Rebuilding])
-def test_answers_and_their_gradients_are_those_of_autograd(kind: type[Judging], batches: int) -> None:
+@pytest.mark.parametrize("kind", [LogitDiscriminator, AutoencoderDiscriminator])
+def test_outputs_and_their_gradients_are_those_of_autograd(kind: type[DiscriminatorPass], batches: int) -> None:
     images, masks = _normal(batches, N, K, 16), _masks(batches, [6, 6])
-    network, judging = _judging(kind, [16, 6, 6, 1 if kind is Classifying else 16], images.clone())
-    d_answer, d_code = _normal(batches, N, K, seed=5), _normal(batches, N, K, 6, seed=6)
-    answer = judging.judge(masks).clone()
+    network, run = _discriminator_pass(kind, [16, 6, 6, 1 if kind is LogitDiscriminator else 16], images.clone())
+    d_output, d_code = _normal(batches, N, K, seed=5), _normal(batches, N, K, 6, seed=6)
+    output = run.forward(masks).clone()
 
     leaves, leaf = _leaves(network), images.clone().requires_grad_()
     out, code = _plain(network, leaves, leaf, masks, [True, False, True])
-    expected = out[..., 0] if kind is Classifying else (out - leaf).square().sum(-1).sqrt()  # both images: not detached
-    assert_close(answer, expected.detach(), **EXACT)
-    assert_close(judging.code, code.detach(), **EXACT)
-    by_answer = torch.autograd.grad(expected, leaves, d_answer, retain_graph=True)
-    (d_images,) = torch.autograd.grad([expected, code], leaf, [d_answer, d_code])
+    expected = (
+        out[..., 0] if kind is LogitDiscriminator else (out - leaf).square().sum(-1).sqrt()
+    )  # both images: not detached
+    assert_close(output, expected.detach(), **EXACT)
+    assert_close(run.code, code.detach(), **EXACT)
+    by_output = torch.autograd.grad(expected, leaves, d_output, retain_graph=True)
+    (d_images,) = torch.autograd.grad([expected, code], leaf, [d_output, d_code])
 
-    judging.backward(d_answer, masks)
-    for gradient, other in zip(_gradients(network), by_answer, strict=True):
+    run.backward(d_output, masks)
+    for gradient, other in zip(_gradients(network), by_output, strict=True):
         assert_close(gradient, other, **EXACT)
-    teacher = kind(network, Stack(images.clone()), teaches=True)
-    assert_close(teacher.judge(masks), answer, **EXACT)
-    teacher.backward(d_answer, masks, d_code)
-    assert_close(teacher.d_images.tensor, d_images, **EXACT)
-    for gradient, other in zip(_gradients(network), by_answer, strict=True):
-        assert_close(gradient, other, **EXACT)  # teaching changes nothing of the discriminators' own
+    second = kind(network, Activations(images.clone()), input_grad=True)
+    assert_close(second.forward(masks), output, **EXACT)
+    second.backward(d_output, masks, d_code)
+    assert_close(second.d_images.tensor, d_images, **EXACT)
+    for gradient, other in zip(_gradients(network), by_output, strict=True):
+        assert_close(gradient, other, **EXACT)  # the gradients of the parameters are as before
 
 
 def test_code_is_what_the_last_layer_receives() -> None:
     masks = _masks(1, [6, 6])
-    for kind, out in ((Rebuilding, 16), (Classifying, 1)):
-        _, judging = _judging(kind, [16, 6, 6, out], _normal(1, N, K, 16))
-        judging.judge(masks)
-        assert judging.code.shape == (1, N, K, 6)
-        assert judging.code.min() == 0.0  # after the ReLU
-        assert judging.code.max() > 0.0
-        assert (judging.code[:, :, [0, 2]][masks[1][:, :, [0, 2]] == 0] == 0).all()  # and after dropout
+    for kind, out in ((AutoencoderDiscriminator, 16), (LogitDiscriminator, 1)):
+        _, run = _discriminator_pass(kind, [16, 6, 6, out], _normal(1, N, K, 16))
+        run.forward(masks)
+        assert run.code.shape == (1, N, K, 6)
+        assert run.code.min() == 0.0  # after the ReLU
+        assert run.code.max() > 0.0
+        assert (run.code[:, :, [0, 2]][masks[1][:, :, [0, 2]] == 0] == 0).all()  # and after dropout
 
 
 def test_energy_is_the_norm_of_the_whole_image() -> None:
     images = torch.stack([torch.full((K, 1024), v) for v in (1.0, -0.5, 0.0)]).double()[None]
-    network, judging = _judging(Rebuilding, [1024, 6, 1024], images, scale=0.0)  # rebuilds every image as 0
-    energy = judging.judge([])
+    network, run = _discriminator_pass(
+        AutoencoderDiscriminator, [1024, 6, 1024], images, scale=0.0
+    )  # rebuilds every image as 0
+    energy = run.forward([])
     assert_close(energy[0], torch.tensor([32.0, 16.0, 0.0]).double()[:, None].expand(3, K))
-    judging.backward(torch.ones_like(energy), [])
+    run.backward(torch.ones_like(energy), [])
     assert network.parameters.gradients.isfinite().all()  # though one image is rebuilt exactly
 
 
 def test_generator_ends_in_tanh() -> None:
     network = make_generator(_weights([5, 8, 8, 16], scale=3.0), CPU, F64)
     z, d_images = _normal(2, 50, K, 5), _normal(2, 50, K, 16, seed=1)
-    making = Making(network, Stack(z), learns=True, d_out=Stack(d_images.clone()))
-    images = making.make().clone()
-    making.learn()
+    run = GeneratorPass(network, Activations(z), param_grads=True, d_images=Activations(d_images.clone()))
+    images = run.forward().clone()
+    run.backward()
     leaves = _leaves(network)
     expected = torch.tanh(_plain(network, leaves, z, [], [])[0])
     assert images.shape == (2, 50, K, 16)

@@ -20,11 +20,11 @@ from plain_training import PlainTraining
 from torch import Tensor
 from torch.testing import assert_close
 
-from models.mlp.architecture import Architecture, Member, Schedule
+from models.mlp.architecture import Architecture, Member, TrainingConfig
 from models.mlp.training import CohortTraining
 
-SCHEDULE = Schedule(steps=50, batch_size=16)
-MARKS = (1, 10, 50)
+CONFIG = TrainingConfig(steps=50, batch_size=16)
+STEPS = (1, 10, 50)
 IMAGES = 100  # six and a quarter batches: every sixth or so straddles two epochs
 
 GAN = tuple(
@@ -64,7 +64,7 @@ def _images(dtype: torch.dtype) -> Tensor:
 
 
 def _training(members: Sequence[Member], depth: int, dtype: torch.dtype = torch.float64) -> CohortTraining:
-    return CohortTraining(_architecture(members, depth), members, SCHEDULE, _images(dtype))
+    return CohortTraining(_architecture(members, depth), members, CONFIG, _images(dtype))
 
 
 def _tensors(training: CohortTraining) -> list[Tensor]:
@@ -76,27 +76,27 @@ def _weights(training: CohortTraining) -> list[Tensor]:
     return [tensor.clone() for tensor in _tensors(training)]
 
 
-Course = dict[int, list[Tensor]]  # weights after so many steps
+Weights = dict[int, list[Tensor]]  # weights after so many steps
 
 
-def _course(training: CohortTraining, marks: Sequence[int] = MARKS) -> Course:
-    course = {}
-    for step in range(1, max(marks) + 1):
+def _weights_at(training: CohortTraining, steps: Sequence[int] = STEPS) -> Weights:
+    found = {}
+    for step in range(1, max(steps) + 1):
         training.step()
-        if step in marks:
-            course[step] = _weights(training)
-    return course
+        if step in steps:
+            found[step] = _weights(training)
+    return found
 
 
 @cache
 def _together(
-    members: tuple[Member, ...], depth: int, dtype: torch.dtype = torch.float64, marks: tuple[int, ...] = MARKS
-) -> Course:
-    return _course(_training(members, depth, dtype), marks)
+    members: tuple[Member, ...], depth: int, dtype: torch.dtype = torch.float64, steps: tuple[int, ...] = STEPS
+) -> Weights:
+    return _weights_at(_training(members, depth, dtype), steps)
 
 
-def _alone(member: Member, depth: int, dtype: torch.dtype = torch.float64, marks: tuple[int, ...] = MARKS) -> Course:
-    return _together((member,), depth, dtype, marks)
+def _alone(member: Member, depth: int, dtype: torch.dtype = torch.float64, steps: tuple[int, ...] = STEPS) -> Weights:
+    return _together((member,), depth, dtype, steps)
 
 
 def _of(member: int, weights: list[Tensor]) -> list[Tensor]:
@@ -115,7 +115,7 @@ def _assert_same_weights(first: list[Tensor], second: list[Tensor]) -> None:
         assert_close(a, b, rtol=1e-8, atol=1e-12)
 
 
-@pytest.mark.parametrize("step", MARKS)
+@pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("cohort", COHORTS)
 def test_cohort_equals_solo(cohort: str, step: int) -> None:
     members = COHORTS[cohort]
@@ -128,9 +128,9 @@ def test_cohort_equals_solo(cohort: str, step: int) -> None:
 @pytest.mark.parametrize("cohort", COHORTS)
 def test_cohort_equals_solo_with_batch_norm_in_the_discriminator(cohort: str, step: int) -> None:
     members = COHORTS[cohort]
-    together = _together(members, 3, marks=(1, 10))[step]
+    together = _together(members, 3, steps=(1, 10))[step]
     for k, member in enumerate(members):
-        _assert_same_weights(_of(k, together), _alone(member, 3, marks=(1, 10))[step])
+        _assert_same_weights(_of(k, together), _alone(member, 3, steps=(1, 10))[step])
 
 
 @pytest.mark.parametrize("cohort", ["gan, two seeds", "ebgan", "ebgan_pt"])
@@ -138,7 +138,7 @@ def test_cohort_strays_no_further_than_a_rounding_error_at_the_start(cohort: str
     # Measured after 50 steps: distances up to 7e-9, never more than 0.9 of those of the shaken starts.
     members = COHORTS[cohort]
     together = _together(members, 3)[50]
-    starts = [_course(_shaken(_training(members, 3), seed), [50])[50] for seed in range(4)]
+    starts = [_weights_at(_shaken(_training(members, 3), seed), [50])[50] for seed in range(4)]
     for k, member in enumerate(members):
         shaken = max(_distance(_of(k, start), _of(k, together)) for start in starts)
         assert _distance(_of(k, together), _alone(member, 3)[50]) <= 10 * shaken
@@ -181,8 +181,8 @@ def test_all_settings_matter(cohort: str) -> None:
     ids=lambda m: f"{m.lr:g}-{m.optim_g}-{m.optim_d}-dropout={m.dropout_d}-margin={m.margin}-pt={m.pt_weight}",
 )
 def test_solo_equals_plain_pytorch(member: Member, depth: int) -> None:
-    schedule = Schedule(steps=50, batch_size=16, beta1=0.4, beta2=0.99, dropout_rate=0.3)
-    setting = _architecture([member], depth), schedule, _images(torch.float64)
+    config = TrainingConfig(steps=50, batch_size=16, beta1=0.4, beta2=0.99, dropout_rate=0.3)
+    setting = _architecture([member], depth), config, _images(torch.float64)
     plain = PlainTraining(setting[0], member, *setting[1:])
     training = CohortTraining(setting[0], [member], *setting[1:])
     start = _weights(training)
@@ -196,19 +196,19 @@ def test_solo_equals_plain_pytorch(member: Member, depth: int) -> None:
 
 @pytest.mark.parametrize("n", [7, 16, 40])
 @pytest.mark.parametrize("member", [GAN[4], EBGAN[1], EBGAN_PT[3]], ids=["gan", "ebgan", "ebgan_pt"])
-def test_judging_equals_plain_pytorch_without_dropout(member: Member, n: int) -> None:
+def test_losses_equal_plain_pytorch_without_dropout(member: Member, n: int) -> None:
     training = _training([member], 3)
     for _ in range(5):
         training.step()
-    plain = PlainTraining(_architecture([member], 3), member, SCHEDULE, _images(torch.float64))
+    plain = PlainTraining(_architecture([member], 3), member, CONFIG, _images(torch.float64))
     with torch.no_grad():
         for mine, theirs in zip(_parameters(plain), _weights(training), strict=True):
             mine.copy_(theirs[0].T if mine.dim() == 2 else theirs[0])
     z = torch.randn(n, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     batches = [torch.arange(start, start + 16) for start in ([0, 16] if n == 40 else [0])]  # n=7: some twice
-    real = torch.cat([plain._judge(plain.images[rows], [])[0] for rows in batches])
-    fake = torch.cat([plain._judge(plain._generate(z[rows % n]), [])[0] for rows in batches])
-    found = training.judge(z)
+    real = torch.cat([plain._discriminate(plain.images[rows], [])[0] for rows in batches])
+    fake = torch.cat([plain._discriminate(plain._generate(z[rows % n]), [])[0] for rows in batches])
+    found = training.evaluate_losses(z)
     if member.margin is None:
         assert torch.stack([found["energy_real"], found["energy_fake"]]).isnan().all()
         loss = -torch.sigmoid(real).log().mean() - torch.sigmoid(-fake).log().mean()
@@ -250,9 +250,9 @@ def test_setting_of_a_neighbour_changes_no_bit_of_the_others(setting: str, dtype
     members = list(EBGAN_PT)
     # A rate of its own from the start: the optimiser's slices, which rounding depends on, stay as they are.
     members[1] = replace(members[1], lr=2e-3)
-    before = _course(_training(members, 3, dtype), [30])[30]
+    before = _weights_at(_training(members, 3, dtype), [30])[30]
     members[1] = replace(members[1], **NEIGHBOURS[setting])
-    after = _course(_training(members, 3, dtype), [30])[30]
+    after = _weights_at(_training(members, 3, dtype), [30])[30]
     others = [k for k in range(len(members)) if k != 1]
     for a, b in zip(after, before, strict=True):
         assert torch.equal(a[others], b[others])
@@ -263,7 +263,7 @@ def test_setting_of_a_neighbour_changes_no_bit_of_the_others(setting: str, dtype
 def test_setting_of_a_neighbouring_gan_changes_no_bit_of_the_others(setting: str) -> None:
     members = list(GAN)
     members[1] = replace(members[1], **NEIGHBOURS[setting])
-    after, before = _course(_training(members, 2), [10])[10], _together(GAN, 2)[10]
+    after, before = _weights_at(_training(members, 2), [10])[10], _together(GAN, 2)[10]
     others = [k for k in range(len(members)) if k != 1]
     for a, b in zip(after, before, strict=True):
         assert torch.equal(a[others], b[others])
@@ -277,7 +277,7 @@ def test_order_and_splitting_of_a_cohort_change_nothing(cohort: str) -> None:
     order = torch.randperm(len(members), generator=torch.Generator().manual_seed(0)).tolist()
     third = len(members) // 3
     for part in (order, order[:third], order[third:]):
-        weights = _course(_training([members[k] for k in part], 2), [50])[50]
+        weights = _weights_at(_training([members[k] for k in part], 2), [50])[50]
         _assert_same_weights(weights, [w[part] for w in together])
 
 
@@ -286,14 +286,14 @@ def test_runaway_member_diverges_alone(cohort: str) -> None:
     members = list(COHORTS[cohort])
     wild = 1
     members[wild] = replace(members[wild], lr=2e-3)
-    tame = _course(_training(members, 2, torch.float32))
+    tame = _weights_at(_training(members, 2, torch.float32))
     members[wild] = replace(members[wild], lr=1e30)
     training = _training(members, 2, torch.float32)
-    weights = _course(training)
+    weights = _weights_at(training)
     assert training.diverged().tolist() == [k == wild for k in range(len(members))]
     assert not _training(members, 2).diverged().any()
     others = [k for k in range(len(members)) if k != wild]
-    for step in MARKS:
+    for step in STEPS:
         for a, b in zip(weights[step], tame[step], strict=True):
             assert torch.equal(a[others], b[others])
     images = training.generate(torch.randn(20, 6, generator=torch.Generator().manual_seed(0)))
@@ -330,24 +330,24 @@ def test_generated_images_follow_from_shared_noise_and_its_batch_statistics() ->
 def test_looking_at_a_training_does_not_disturb_it() -> None:
     disturbed = _training(EBGAN_PT, 3)
     for _ in range(10):
-        disturbed.judge(torch.ones(4, 6, dtype=torch.float64))
+        disturbed.evaluate_losses(torch.ones(4, 6, dtype=torch.float64))
         disturbed.generate(torch.zeros(4, 6, dtype=torch.float64))
         disturbed.diverged()
         disturbed.step()
-    for a, b in zip(_weights(disturbed), _together(EBGAN_PT, 3, marks=(1, 10))[10], strict=True):
+    for a, b in zip(_weights(disturbed), _together(EBGAN_PT, 3, steps=(1, 10))[10], strict=True):
         assert torch.equal(a, b)
 
 
 def test_training_is_repeatable_whatever_the_global_seed() -> None:
     torch.manual_seed(123)
-    again = _course(_training(EBGAN_PT, 3), [10])[10]
-    for a, b in zip(again, _together(EBGAN_PT, 3, marks=(1, 10))[10], strict=True):
+    again = _weights_at(_training(EBGAN_PT, 3), [10])[10]
+    for a, b in zip(again, _together(EBGAN_PT, 3, steps=(1, 10))[10], strict=True):
         assert torch.equal(a, b)
 
 
 def test_start_is_the_papers() -> None:
     shape = Architecture("autoencoder", 4, 3, size_g=200, size_d=150)
-    training = CohortTraining(shape, EBGAN[:2], SCHEDULE, torch.zeros(4, 1024))
+    training = CohortTraining(shape, EBGAN[:2], CONFIG, torch.zeros(4, 1024))
     assert training.steps_done == 0
     for network, std in ((training.generator, 0.02), (training.discriminator, 0.002)):
         for linear, norm in zip(network.linears, network.norms, strict=True):
@@ -356,7 +356,7 @@ def test_start_is_the_papers() -> None:
             assert norm is None or ((norm.scale.value == 1).all() and not norm.shift.value.any())
 
 
-def test_rule_and_rate_reach_the_optimisers() -> None:
+def test_optimizer_and_lr_reach_the_optimisers() -> None:
     # One step of Adam moves a weight by its rate, one of SGD by rate times gradient.
     members = [replace(GAN[0], lr=0.01), replace(GAN[0], lr=0.001, optim_g="sgd"), replace(GAN[0], lr=0.001)]
     training = _training(members, 2)

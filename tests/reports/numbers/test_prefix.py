@@ -7,6 +7,7 @@ from made_results import cell, full_results, results
 
 from reports.numbers.prefix import finished_prefix, shares
 from reports.numbers.study import split_studies
+from reports.numbers.values import WAITING
 
 WIDTHS = (50, 100, 200, 400)
 
@@ -107,17 +108,16 @@ def test_bands_of_shapes_hold_at_every_look() -> None:
             for shape in order
             for seed in range(6)
         ]
-        whole = results(rows)
-        truth = (whole["score"] > 5).mean()
+        (whole,) = split_studies(results(rows))
+        cells = whole.trials.sort_values("position")
+        truth = (cells["score"] > 5).mean()
         slow = per_shape[order] + rng.random(n_shapes)  # shapes with high scores take longer
         outside = False
         for moment in (0.5, 0.8, 1.0, 1.2, 1.5):
             waiting = np.repeat(slow > moment, 6)
-            seen = whole.assign(state=np.where(waiting, "WAITING", "COMPLETE"))
-            seen.loc[waiting, "score"] = np.nan
-            parts = split_studies(seen)
-            chosen = parts[0].prefix
-            _, low, high = shares(chosen, parts[0].trials, chosen["value"].to_numpy()[:, None] > 5)
+            seen = cells.assign(outcome=cells["outcome"].mask(waiting, WAITING), value=cells["value"].mask(waiting))
+            chosen = finished_prefix(seen)
+            _, low, high = shares(chosen, seen, chosen["value"].to_numpy()[:, None] > 5)
             outside |= not low[0] - 1e-12 <= truth <= high[0] + 1e-12
         wrong += outside
     assert wrong / repeats <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / repeats)

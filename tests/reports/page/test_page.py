@@ -73,6 +73,7 @@ def test_figures_follow_the_colours_of_the_page(full_page: str) -> None:
     assert "var(--gan)" in drawing and "#0072b2" not in drawing
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_finding_names_shares_intervals_and_cells(sweeps: pd.DataFrame) -> None:
     rows = [cell(score, family="ebgan") for score in (6.0, 11.0, 1.0, 1.0, None)]
     words = Reader(page_of(results(rows), sweeps)).words
@@ -94,6 +95,7 @@ def test_families_are_compared_in_a_sentence_each(
     assert "on 512 and 6,144 trials." in words
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_every_count_is_there(sweeps: pd.DataFrame) -> None:
     states = {"COMPLETE": 11, "DIVERGED": 12, "FAILED": 13, "RUNNING": 14, "WAITING": 15}
     rows = results(cell(1.0, state=state, family="ebgan") for state, n in states.items() for _ in range(n))
@@ -131,6 +133,7 @@ def test_hostile_values_are_text(sweeps: pd.DataFrame) -> None:
     assert Reader(page).text.count(HOSTILE) > 8
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_note_says_what_is_left_out(sweeps: pd.DataFrame) -> None:
     words = Reader(page_of(results(cell(3.0, family="ebgan", z_seed=seed) for seed in (0, 0, 7)), sweeps)).words
     assert "1 trial was scored another way" in words and "z seed 7" in words

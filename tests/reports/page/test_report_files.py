@@ -67,6 +67,7 @@ def test_a_report_replaces_only_its_own_files(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_time_and_memory_grow_with_the_cells_and_not_with_their_pairs() -> None:
     """71,680 cells, one shape as often as seeds: with pairs of cells in memory it would be 200 MB for each draw."""
     copies = [full_results().assign(seed=seed, position=full_results()["position"] * 10 + seed) for seed in range(10)]

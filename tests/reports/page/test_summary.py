@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from made_results import cell, results
 
 from reports.page.summary import summary
 from reports.report import make_sections
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def lines_of(rows: pd.DataFrame) -> list[str]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parents[3]))  # as `python -m pytest` does
+sys.path += [str(Path(__file__).parents[n]) for n in (3, 1)]  # as `python -m pytest` does
 
 from made_trials import IDENTITIES, trials
 from rich.console import Console
@@ -29,6 +29,7 @@ from sweep.planning.cohorts import Cohort
 from sweep.planning.plan import Plan, Resources
 from sweep.records import Record
 from sweep.storage import Storage
+from sweep.worker.train import CohortSteps
 
 
 def resident() -> int:
@@ -41,8 +42,14 @@ class Idle(tune.CohortTrainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         cohort: Cohort = tune.ray.get(self._shelf.get.remote(new_config["cohort"]))
-        self._work = iter([[Record(trial_id, "DIVERGED", 1.0, "cpu") for trial_id in cohort.trial_ids]])
+        self._work = ended(cohort)
         return True
+
+
+def ended(cohort: Cohort) -> CohortSteps:
+    """The steps of a cohort that is over at once."""
+    yield from ()
+    return [Record(trial_id, "DIVERGED", 1.0, "cpu") for trial_id in cohort.trial_ids]
 
 
 class Watched(Dispatcher):

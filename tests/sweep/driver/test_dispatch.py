@@ -264,7 +264,7 @@ class TestSharing:
         assert first.next() == 0
         assert [second.next() for _ in range(4)] == [1, 2, 3, "wait"]
         with sqlite3.connect(file) as connection:
-            connection.execute("UPDATE sweeps SET heard_at = '2000-01-01 00:00:00.000000' WHERE sweep_id = 1")
+            connection.execute("UPDATE sweeps SET last_heartbeat = '2000-01-01 00:00:00.000000' WHERE sweep_id = 1")
         assert second.next() == 0
         first.ended(0, [failed(t) for t in members(plan, 0)])  # it was not dead, only slow: too late
         assert states(file)[:2] == ["RUNNING"] * 2
@@ -295,7 +295,7 @@ class TestSharing:
         assert first.next() == 0
         first.started(0)
         first.progressed(0, 0.25)
-        storage.beat(1, {flight.cohort_id: flight.share for flight in first._flights.values()})
+        storage.heartbeat(1, {flight.cohort_id: flight.share for flight in first._flights.values()})
         (cohort,) = storage.running()
         assert (cohort["title"], cohort["members"], cohort["share"]) == ("2 ebgan, 2x8 against 2x8", 2, 0.25)
         assert cohort["silent_s"] < 30

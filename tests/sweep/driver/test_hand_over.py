@@ -43,6 +43,7 @@ class Witness(tune.CohortTrainable):
         return {"records": records, "share": 1.0, "note": None, "done": True}
 
 
+@pytest.mark.slow
 def test_a_worker_holds_the_cohort_it_runs_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tune.ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers can't import it
     monkeypatch.setattr(tune, "CohortTrainable", Witness)

@@ -1,4 +1,4 @@
-"""Under load: many readers, a thousand results a second, and ten thousand cohorts through one driver."""
+"""Under load: many readers, a thousand results a second, and thousands of cohorts through one driver."""
 
 import gc
 import io
@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from made_trials import IDENTITIES, IDENTITY, REFERENCE, complete, trials
 from many_cohorts import resident
 from rich.console import Console
@@ -21,7 +22,7 @@ from sweep.driver.event_log import Journal
 from sweep.driver.progress import Panel
 from sweep.planning.cohorts import Cohort
 from sweep.planning.plan import Plan, Resources
-from sweep.storage import Storage
+from sweep.storage import Storage, sqlite_file
 
 READERS = 50
 SHEET = os.urandom(12_000)
@@ -59,8 +60,8 @@ def test_fifty_readers_see_whole_cohorts_and_stop_nothing(tmp_path: Path) -> Non
     assert storage.counts()["gan"]["COMPLETE"] == len(grid)
 
 
-def test_a_thousand_results_a_second_for_a_minute(tmp_path: Path) -> None:
-    grid = trials(60_000)
+def test_a_thousand_results_a_second(tmp_path: Path) -> None:
+    grid = trials(6000)
     storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
     sweep_id = storage.declare("tiny", {}, {}, "1")
     storage.add_trials(sweep_id, grid)
@@ -73,10 +74,11 @@ def test_a_thousand_results_a_second_for_a_minute(tmp_path: Path) -> None:
     wall, processor = time.monotonic() - wall, time.process_time() - processor
     print(f"{len(grid) / wall:.0f} results a second")
     assert storage.counts()["gan"]["COMPLETE"] == len(grid)
-    assert processor < 60  # of a processor, for others may share the machine and its disk; alone on it 23 s in all
-    assert wall < 240
+    assert processor < 6  # of a processor, for others may share the machine and its disk; alone on it 2.3 s in all
+    assert wall < 24
 
 
+@pytest.mark.slow
 def test_ray_tune_does_not_remember_every_cohort() -> None:
     command = [sys.executable, str(Path(__file__).with_name("many_cohorts.py")), "--cohorts", "600", "--per-fit", "100"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
@@ -85,8 +87,12 @@ def test_ray_tune_does_not_remember_every_cohort() -> None:
     assert kilobytes < 20  # where Ray Tune never starts afresh it is 40
 
 
-def test_the_memory_of_a_driver_is_flat_over_ten_thousand_cohorts(tmp_path: Path) -> None:
-    n = 10_000
+@pytest.mark.slow
+def test_the_memory_of_a_driver_is_flat_over_thousands_of_cohorts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_file, "CACHE_KIB", 1000)  # else SQLite keeps pages in memory, up to its limit
+    n = 4000
     grid = tuple(trials(n))
     plan = Plan((), grid, tuple(Cohort((t,)) for t in grid), Resources(2, 1, 0, 2**30, 1e9))
     storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
@@ -101,9 +107,9 @@ def test_the_memory_of_a_driver_is_flat_over_ten_thousand_cohorts(tmp_path: Path
         number = running.next()
         assert isinstance(number, int)
         running.started(number)
-        running.ended(number, [complete(grid[number])])
-        if i % 1000 == 999:
+        running.ended(number, [replace(complete(grid[number]), sheet=bytes(bytearray(SHEET)))])  # of its own
+        if i % 400 == 399:
             gc.collect()
             seen.append(resident())
     assert running.next() == "done"
-    assert seen[-1] - seen[1] < 30_000_000  # bytes; a copy of every record would take ten times as much
+    assert seen[-1] - seen[1] < 12_000_000  # bytes; 40 MB more where every record is kept

@@ -15,7 +15,10 @@ from sweep.planning.machine import this_machine
 PATIENCE_S = 240.0
 LAYERS = (2, 3, 4)
 VALUES = "SELECT trial_id, state, score, frechet, coverage FROM results ORDER BY trial_id"
-pytestmark = pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU"),
+]
 # The cluster lives in a process of its own, for Ray reads its settings once. It ends a node when it is told to.
 CLUSTER = """
 import sys

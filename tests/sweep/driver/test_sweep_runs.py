@@ -1,6 +1,7 @@
 """Whole sweeps by the real command on Ray: interrupted, gone on with, hit by a dying worker, and out of time.
 
 Ray takes ten seconds to start, so there are three runs that do work, and every test looks at what one of them left.
+The first of these is the one real sweep among the quick tests.
 """
 
 import os
@@ -182,6 +183,7 @@ class TestInterrupted:
         assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
+@pytest.mark.slow
 class TestResumed:
     def test_it_completes_the_grid_although_a_worker_died(self, resumed: tuple[Ended, int]) -> None:
         ended, _ = resumed
@@ -220,6 +222,7 @@ class TestResumed:
         assert rows(folder / "results.db", "SELECT finished_at IS NULL FROM sweeps ORDER BY sweep_id") == [(1,), (0,)]
 
 
+@pytest.mark.slow
 class TestDoneAlready:
     def test_a_finished_grid_runs_nothing_and_says_so_without_ray(
         self, folder: Path, again: Ended, resumed: tuple[Ended, int]
@@ -232,6 +235,7 @@ class TestDoneAlready:
         assert rows(folder / "results.db", "SELECT count(*) FROM sweeps") == [(2,)]
 
 
+@pytest.mark.slow
 class TestOutOfTime:
     def test_it_stops_by_itself_in_good_order(self, out_of_time: Ended) -> None:
         assert out_of_time.code == 0

@@ -11,7 +11,7 @@ from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort
 from sweep.planning.cost import training_flops
 from sweep.planning.costs import mnist_gan as cost
-from sweep.worker.train import new_training
+from sweep.worker.recipes.mnist_gan import new_training
 
 TINY = {"size_g": 5, "size_d": 7, "z_dim": 3}
 

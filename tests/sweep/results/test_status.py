@@ -47,7 +47,7 @@ def test_a_running_sweep_shows_its_cohorts_its_pace_and_what_is_left(storage: St
     put(storage, [complete(one) for one in trials(2, size_g=9)])
     cohort = storage.lease(1, [trial(seed=4).trial_id], "one gan", IDENTITY).cohort_id
     assert cohort is not None
-    storage.beat(1, {cohort: 0.5})
+    storage.heartbeat(1, {cohort: 0.5})
     back_date(file)
     found = read_status(storage)
     (running,) = found["running"]
@@ -64,7 +64,7 @@ def test_a_running_sweep_shows_its_cohorts_its_pace_and_what_is_left(storage: St
 def test_a_driver_that_is_silent_is_told(storage: Storage, file: Path) -> None:
     lease(storage, trials(1))
     with sqlite3.connect(file) as connection:
-        connection.execute("UPDATE sweeps SET heard_at = '2000-01-01 00:00:00.000000'")
+        connection.execute("UPDATE sweeps SET last_heartbeat = '2000-01-01 00:00:00.000000'")
     found = read_status(storage)
     assert not found["running"][0]["alive"]
     assert found["cells_per_minute"] is None

@@ -42,7 +42,7 @@ def end(driver: tuple[Storage, int], lease: Lease, trials: Sequence[Trial]) -> N
     """Give a sign of life and record how the trials ended that were taken; the shortest record is that of a failure."""
     if lease.cohort_id is not None:
         storage, sweep_id = driver
-        storage.beat(sweep_id, {lease.cohort_id: 0.5})
+        storage.heartbeat(sweep_id, {lease.cohort_id: 0.5})
         storage.record(lease.cohort_id, [failed(t) for t in trials if t.trial_id in lease.taken], None)
 
 
@@ -115,7 +115,7 @@ def test_a_sign_of_life_from_far_in_the_future_keeps_nothing(
     engine = create_engine(url)
     with engine.begin() as connection:
         later = drivers[0][0].now() + timedelta(seconds=ahead_s)
-        connection.execute(text("UPDATE sweeps SET heard_at = :later WHERE sweep_id = 1"), {"later": later})
+        connection.execute(text("UPDATE sweeps SET last_heartbeat = :later WHERE sweep_id = 1"), {"later": later})
     engine.dispose()
     assert len(lease(drivers[1], three).taken) == taken
 
@@ -130,7 +130,7 @@ def test_who_takes_back_and_who_takes_over_do_not_wait_for_each_other(
     lease(drivers[0], three)
     engine = create_engine(url)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE sweeps SET heard_at = NULL WHERE sweep_id = :dead"), {"dead": dead})
+        connection.execute(text("UPDATE sweeps SET last_heartbeat = NULL WHERE sweep_id = :dead"), {"dead": dead})
     with ThreadPoolExecutor() as pool, engine.begin() as another:
         another.execute(text("SELECT 1 FROM trials FOR UPDATE"))
         release = pool.submit(starting.release)

@@ -183,9 +183,9 @@ class TestRunning:
     def test_scores_on_the_way_are_kept_too_and_also_of_what_diverged(
         self, storage: Storage, query: Query, four: list[Trial]
     ) -> None:
-        earlier = {1: SCORES | {"score": 0.1}, 2: SCORES | {"score": 0.2}}
-        put(storage, [replace(r, earlier=earlier) for r in (complete(four[0], score=0.3), diverged(four[1]))])
-        put(storage, [replace(complete(four[0], score=0.4), earlier={2: SCORES | {"score": 0.25}})])
+        intermediate = {1: SCORES | {"score": 0.1}, 2: SCORES | {"score": 0.2}}
+        put(storage, [replace(r, intermediate=intermediate) for r in (complete(four[0], score=0.3), diverged(four[1]))])
+        put(storage, [replace(complete(four[0], score=0.4), intermediate={2: SCORES | {"score": 0.25}})])
         found = query("SELECT trial_id, step, score FROM scores").set_index(["trial_id", "step"])["score"].to_dict()
         one, two = four[0].trial_id, four[1].trial_id
         last = four[0].training.steps
@@ -198,7 +198,7 @@ class TestRunning:
     def test_steps_hold_each_score_by_the_latest_identity(self, storage: Storage, four: list[Trial]) -> None:
         other = replace(IDENTITY, classifier="d" * 64)
         put(storage, [replace(complete(four[0], score=0.5), step=1), complete(four[1], score=2.0)])
-        put(storage, [complete(four[0], score=1.0), replace(diverged(four[2]), earlier={2: SCORES})])
+        put(storage, [complete(four[0], score=1.0), replace(diverged(four[2]), intermediate={2: SCORES})])
         put(storage, [complete(four[0], other, score=5.0)])
         steps = storage.steps()
         assert list(steps.columns) == ["trial_id", "step", "score"]
@@ -277,7 +277,7 @@ class TestComingBack:
         lease(storage, four[:2])
         with storage._database.write() as connection:
             connection.execute(text("UPDATE attempts SET started_at = '2026-01-01 00:00:00.000000'"))
-            connection.execute(text("UPDATE sweeps SET heard_at = '2026-01-01 01:00:00.000000'"))
+            connection.execute(text("UPDATE sweeps SET last_heartbeat = '2026-01-01 01:00:00.000000'"))
         storage.release()
         assert set(query("SELECT state FROM trials")["state"]) == {"WAITING"}
         found = query("SELECT outcome, error, ended_at FROM attempts")
@@ -294,7 +294,7 @@ class TestComingBack:
         assert states(query) == {0: "COMPLETE", 1: "WAITING", 2: "WAITING", 3: "WAITING"}
         outcomes = query("SELECT outcome FROM attempts ORDER BY attempt_id")["outcome"]
         assert sorted(outcomes) == ["COMPLETE", "INTERRUPTED", "INTERRUPTED"]
-        assert query("SELECT * FROM cohorts").empty
+        assert query("SELECT * FROM cohorts WHERE ended_at IS NULL").empty
 
     def test_starting_again_closes_the_attempt_that_was_lost(
         self, storage: Storage, query: Query, four: list[Trial]

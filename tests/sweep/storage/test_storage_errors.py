@@ -67,7 +67,7 @@ def refusal(url: str, create: bool) -> str:
         (alembic_only, "not a results database of this project"),
         (random_bytes, "file is not a database"),
         (short_text, "file is not a database"),
-        (newer_version, "written by a newer version of this project: schema 0999, allowed: up to 0004"),
+        (newer_version, "written by a newer version of this project: schema 0999, allowed: up to 0005"),
     ],
 )
 def test_a_database_that_is_not_ours_is_left_alone(

@@ -21,8 +21,6 @@ from typing import Any
 import numpy as np
 import pytest
 from made_trials import IDENTITY, REFERENCE, SCORES, complete, diverged, failed, trial
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from PIL import Image
 
 import reports.__main__
@@ -105,7 +103,7 @@ def record(n: int, one: Trial) -> Record:
         return failed(one)
     energies = {"d_loss": 9.0, "energy_real": 1.0, "energy_fake": 8.0} if one.family != "gan" else {}
     done = complete(one, **energies, score=1.0 + n % 13)
-    return replace(done, sheet=SHEET, earlier={1: SCORES | energies})
+    return replace(done, sheet=SHEET, intermediate={1: SCORES | energies})
 
 
 def fill(file: Path) -> None:
@@ -128,7 +126,7 @@ def loosen(file: Path) -> list[tuple[str, str, bool]]:
     columns = []
     with closing(sqlite3.connect(file)) as connection:
         (view,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'results'").fetchone()
-        connection.execute("DROP VIEW results")
+        connection.executescript("DROP VIEW results; DROP VIEW results_mnist_gan")
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             own = connection.execute(f"PRAGMA table_info({table})").fetchall()
             columns += [(table, name, not never_null) for _, name, _, never_null, *_ in own]
@@ -177,17 +175,6 @@ def outcome(command: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> t
     assert "\x1b" not in out + err
     assert took < SECONDS
     return code, out + err
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are made, but without bars, and neither laid out nor encoded: that takes most of a report's time."""
-
-    def save(_: Figure, file: Any, **__: Any) -> None:
-        file.write(b"<svg></svg>")
-
-    monkeypatch.setattr(Figure, "savefig", save)
-    monkeypatch.setattr(Axes, "bar", lambda *_, **__: None)
 
 
 @pytest.mark.slow
@@ -246,10 +233,10 @@ def ask(url: str) -> None:
 CHANGES = {
     "a start that is a number": "UPDATE sweeps SET started_at = 7",
     "a start that is a blob": "UPDATE sweeps SET started_at = x'00'",
-    "a sign of life that is a number": "UPDATE sweeps SET heard_at = 1e300",
-    "a sign of life that is a blob": "UPDATE sweeps SET heard_at = x'00'",
-    "a share that is text": "UPDATE cohorts SET share = 'half'",
-    "a share that is a blob": "UPDATE cohorts SET share = x'00'",
+    "a sign of life that is a number": "UPDATE sweeps SET last_heartbeat = 1e300",
+    "a sign of life that is a blob": "UPDATE sweeps SET last_heartbeat = x'00'",
+    "a share that is text": "UPDATE cohorts SET progress = 'half'",
+    "a share that is a blob": "UPDATE cohorts SET progress = x'00'",
     "a family that is a blob": "UPDATE trials SET family = x'00'",
     "a family of 20,000 letters": f"UPDATE trials SET family = '{'x' * 20_000}'",
     "a place that is text": "UPDATE trials SET position = 'first'",

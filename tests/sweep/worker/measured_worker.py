@@ -1,4 +1,4 @@
-"""A worker process that trains and scores cohorts and tells what they took: run by tests/sweep/worker/test_memory.py.
+"""A worker process that trains and scores cohorts and reports its memory: run by tests/sweep/worker/test_memory.py.
 
 Arguments: names of search spaces, joined by "+"; n_layer_g, size_g, n_layer_d, size_d; steps; samples; and, if memory
 is to be limited, what there is, as a share of what the cohort takes. Prints JSON.
@@ -17,8 +17,8 @@ import sweep.driver.tune  # noqa: F401  (a worker has Ray in its process)
 from search_spaces.space_file import load_space
 from sweep.planning.cohorts import Cohort, partition
 from sweep.planning.costs import mnist_gan as cost
-from sweep.records import Record
-from sweep.worker import train
+from sweep.worker.recipes import mnist_gan
+from sweep.worker.train import run_cohort
 
 
 def cohort_of(spaces: str, shape: list[int], steps: int, n_samples: int) -> Cohort:
@@ -35,7 +35,7 @@ def cohort_of(spaces: str, shape: list[int], steps: int, n_samples: int) -> Coho
 
 def measured(cohort: Cohort) -> dict[str, Any]:
     """Predicted and measured bytes; the cohort runs twice, as one cohort follows another in a sweep."""
-    states = [record.state for _ in range(2) for record in run(cohort)]
+    states = [record.state for _ in range(2) for record in run_cohort(cohort)]
     shared = cost.shared_bytes(cohort.trials[0])
     return {
         "states": states,
@@ -50,26 +50,20 @@ def tight(cohort: Cohort, share: float) -> dict[str, Any]:
 
     Half of it runs before: what a process takes once, such as oneDNN's code, does not fail then.
     """
-    run(cohort.halves()[0])
+    run_cohort(cohort.halves()[0])
     members = cost.cohort_bytes(cohort.trials) - cost.shared_bytes(cohort.trials[0])
     limit = process_bytes("VmData") + int(share * members)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     sizes: list[int] = []
-    new_training = train.new_training
+    new_training = mnist_gan.new_training
 
     def counted(part: Cohort, images: torch.Tensor) -> Any:
         sizes.append(len(part.trials))
         return new_training(part, images)
 
-    train.new_training = counted
-    records = run(cohort)
+    mnist_gan.new_training = counted
+    records = run_cohort(cohort)
     return {"sizes": sizes, "scores": {r.trial_id: r.scores for r in records}, "errors": [r.error for r in records]}
-
-
-def run(cohort: Cohort) -> list[Record]:
-    *_, records = train.run_cohort(cohort)
-    assert isinstance(records, list)
-    return records
 
 
 def process_bytes(field: str) -> int:

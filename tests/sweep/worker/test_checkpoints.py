@@ -1,4 +1,4 @@
-"""Checkpoints: a cohort that was killed goes on from the last whole one and ends bit by bit as if nothing had been."""
+"""Checkpoints: a killed cohort continues from the last whole one and ends with the same bits as an undisturbed one."""
 
 import math
 from dataclasses import replace
@@ -10,36 +10,35 @@ from made_trials import trials
 from safetensors import SafetensorError, safe_open
 
 from models.mlp.training import CohortTraining
+from search_spaces.experiments.mnist_gan import MNIST_GAN
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort
-from sweep.records import Record
 from sweep.worker import checkpoints as module
-from sweep.worker import train
-from sweep.worker.checkpoint_folder import Marks
+from sweep.worker.checkpoint_folder import CheckpointFolder
 from sweep.worker.checkpoints import Checkpoints
-from sweep.worker.evaluation import NAMES
-from sweep.worker.train import run_cohort
+from sweep.worker.recipes.mnist_gan import new_training
+from sweep.worker.train import Progress, run_cohort
 
 STEPS = 12
-pytestmark = pytest.mark.usefixtures("one_thread")
+NAMES = [score.name for score in MNIST_GAN.scores]
 
 
 def mixed(family: str = "gan", steps: int = STEPS) -> Cohort:
-    """Two seeds, both rules, with and without dropout."""
-    rules: list[dict[str, object]] = [
+    """Two seeds, both optimisers, with and without dropout."""
+    choices: list[dict[str, object]] = [
         {"optim_g": "adam", "optim_d": "sgd", "dropout_d": True},
         {"optim_g": "sgd", "optim_d": "adam"},
         {"lr": 0.01},
     ]
     members: list[Trial] = []
-    for settings in rules:
+    for settings in choices:
         members += trials(2, family=family, steps=steps, n_layer_g=3, n_layer_d=3, **settings)
     return Cohort(tuple(replace(m, scoring=replace(m.scoring, times=3)) for m in members))
 
 
 def training(cohort: Cohort) -> CohortTraining:
     numbers = torch.Generator().manual_seed(0)
-    return train.new_training(cohort, torch.rand(50, 1024, generator=numbers) * 2 - 1)
+    return new_training(cohort, torch.rand(50, 1024, generator=numbers) * 2 - 1)
 
 
 def checkpoints(folder: Path, cohort: Cohort) -> Checkpoints:
@@ -52,12 +51,6 @@ def assert_same(one: CohortTraining, two: CohortTraining) -> None:
     assert ours.keys() == theirs.keys()
     for name, tensor in ours.items():
         assert torch.equal(tensor, theirs[name]), name
-
-
-def run(cohort: Cohort, marks: Marks | None) -> list[Record]:
-    (*_, records) = run_cohort(cohort, marks=marks)
-    assert isinstance(records, list)
-    return records
 
 
 class Killed(BaseException):
@@ -98,22 +91,22 @@ def test_a_restored_training_goes_on_bit_by_bit(tmp_path: Path, family: str) -> 
 def test_a_killed_cohort_ends_as_if_nothing_had_been(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies_at: int
 ) -> None:
-    marks = Marks(tmp_path, every_s=0)
-    undisturbed = run(mixed(), None)
+    kept_in = CheckpointFolder(tmp_path, every_s=0)
+    undisturbed = run_cohort(mixed())
     with monkeypatch.context() as patched, pytest.raises(Killed):
         kill_at(patched, dies_at)
-        run(mixed(), marks)
+        run_cohort(mixed(), checkpoints=kept_in)
     steps: list[int] = []
     original = CohortTraining.step
     monkeypatch.setattr(CohortTraining, "step", lambda self: (steps.append(self.steps_done), original(self))[1])
-    resumed = run(mixed(), marks)
+    resumed = run_cohort(mixed(), checkpoints=kept_in)
     assert steps == list(range(dies_at, STEPS))
     for one, two in zip(undisturbed, resumed, strict=True):
         assert (one.trial_id, one.state, one.sheet) == (two.trial_id, two.state, two.sheet)
         assert one.scores == pytest.approx(two.scores, rel=0, abs=0, nan_ok=True)
-        assert list(one.earlier) == list(two.earlier) == [4, 8]
-        for step in one.earlier:
-            assert one.earlier[step] == pytest.approx(two.earlier[step], rel=0, abs=0, nan_ok=True)
+        assert list(one.intermediate) == list(two.intermediate) == [4, 8]
+        for step in one.intermediate:
+            assert one.intermediate[step] == pytest.approx(two.intermediate[step], rel=0, abs=0, nan_ok=True)
 
 
 def damage(path: Path, how: str) -> None:
@@ -152,11 +145,11 @@ def test_a_checkpoint_of_something_else_is_left_alone(tmp_path: Path, monkeypatc
 
 def test_what_cant_be_written_costs_the_checkpoint_and_not_the_cohort(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    *told, records = run_cohort(mixed(), marks=Marks(tmp_path / "file", 0))
-    assert isinstance(records, list)
+    reported: list[Progress] = []
+    records = run_cohort(mixed(), checkpoints=CheckpointFolder(tmp_path / "file", 0), report=reported.append)
     assert {record.state for record in records} == {"COMPLETE"}
-    notes = [item.note for item in told if not isinstance(item, list)]
-    assert len(notes) == 1, "told once, not at every mark"
+    notes = [progress.note for progress in reported]
+    assert len(notes) == 1, "reported once, not at every checkpoint"
     assert "A checkpoint could not be written" in str(notes[0])
 
 
@@ -171,20 +164,20 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: py
     assert list(tmp_path.iterdir()) == []
 
 
-def test_marks_are_dropped_and_cleared(tmp_path: Path) -> None:
-    marks = Marks(tmp_path, 0)
+def test_checkpoints_are_dropped_and_cleared(tmp_path: Path) -> None:
+    kept_in = CheckpointFolder(tmp_path, 0)
     kept, gone = mixed(), mixed(steps=STEPS + 1)
     for cohort in (kept, gone):
-        checkpoints(marks.of(cohort), cohort).save(training(cohort), 1.0, {})
-    assert marks.of(kept) != marks.of(gone)
-    marks.clear([])
-    marks.clear(gone.trial_ids[1:])
+        checkpoints(kept_in.of(cohort), cohort).save(training(cohort), 1.0, {})
+    assert kept_in.of(kept) != kept_in.of(gone)
+    kept_in.clear([])
+    kept_in.clear(gone.trial_ids[1:])
     assert len(list(tmp_path.iterdir())) == 2
-    marks.clear(gone.trial_ids)
-    assert [path.name for path in tmp_path.iterdir()] == [marks.of(kept).name]
-    marks.drop(kept)
+    kept_in.clear(gone.trial_ids)
+    assert [path.name for path in tmp_path.iterdir()] == [kept_in.of(kept).name]
+    kept_in.drop(kept)
     assert list(tmp_path.iterdir()) == []
-    Marks(tmp_path / "missing").clear([])
+    CheckpointFolder(tmp_path / "missing").clear([])
 
 
 def test_nothing_of_anybody_else_is_cleared(tmp_path: Path) -> None:
@@ -196,10 +189,10 @@ def test_nothing_of_anybody_else_is_cleared(tmp_path: Path) -> None:
     (tmp_path / "00000000000000aa").mkdir()  # of a cohort that has only begun
     (tmp_path / "00000000000000aa" / "7.unfinished").write_text("a part")
     done = mixed()
-    marks = Marks(tmp_path, 0)
-    checkpoints(marks.of(done), done).save(training(done), 1.0, {})
-    marks.clear(done.trial_ids)
-    assert not marks.of(done).exists()
+    kept_in = CheckpointFolder(tmp_path, 0)
+    checkpoints(kept_in.of(done), done).save(training(done), 1.0, {})
+    kept_in.clear(done.trial_ids)
+    assert not kept_in.of(done).exists()
     assert all((tmp_path / name).read_text() == "precious" for name in strangers)
     assert (tmp_path / "00000000000000aa" / "7.unfinished").exists()
 

@@ -8,13 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from data.sample_sheet import sheet
 from models.mlp.training import CohortTraining
 from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort, partition
-from sweep.worker import train
-from sweep.worker.evaluation import score
+from sweep.worker.recipes.mnist_gan import evaluate, new_training
 
 STEPS = 50
 SHAPE = {"n_layer_g": 2, "n_layer_d": 2, "size_g": 50, "size_d": 16}
@@ -32,8 +30,8 @@ def noise_in_the_precision_of_the_weights(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.fixture(scope="module")
 def images() -> Tensor:
-    torch.set_num_threads(1)
     """200 made images of smooth blobs in [-1, 1], [200, 1024]."""
+    torch.set_num_threads(1)
     numbers = torch.Generator().manual_seed(0)
     grid = torch.stack(torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij"))
     centres = 8 + 16 * torch.rand(200, 3, 2, 1, 1, generator=numbers)
@@ -52,11 +50,11 @@ def _trials(*spaces: str) -> list[Trial]:
 
 
 def _train_and_score(cohort: Cohort, images: Tensor) -> tuple[CohortTraining, dict[str, list[float]], list[bytes]]:
-    training = train.new_training(cohort, images)
-    while training.steps_done < training.schedule.steps:
+    training = new_training(cohort, images)
+    while training.steps_done < training.config.steps:
         training.step()
-    scores, first = score(training, cohort.trials[0].scoring, CPU)
-    return training, scores, [sheet(member.numpy()) for member in first]
+    evaluation = evaluate(training, cohort.trials[0].scoring, CPU)
+    return training, evaluation.values(), [png for png in evaluation.sheets() if png]
 
 
 COHORTS = pytest.mark.parametrize(

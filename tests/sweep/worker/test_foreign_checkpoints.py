@@ -1,6 +1,5 @@
 """Whatever lies in a folder of checkpoints, cohorts train and drivers start: what can't be used is as if not there."""
 
-import gc
 import hashlib
 import json
 import math
@@ -25,41 +24,32 @@ from torch import Tensor
 from data.mnist.dataset import ensure_mnist
 from sweep.planning.cohorts import Cohort
 from sweep.planning.machine import this_machine
-from sweep.records import Record
 from sweep.worker import train
-from sweep.worker.checkpoint_folder import Marks
-from sweep.worker.train import Progress, run_cohort
+from sweep.worker.checkpoint_folder import CheckpointFolder
+from sweep.worker.train import Progress, cohort_steps, run_cohort
 
 STEPS, KEPT_AT = 6, 4
 PATIENCE_S = 120.0
 COHORT = Cohort(tuple(replace(t, scoring=replace(t.scoring, times=2)) for t in trials(2, steps=STEPS)))
 DONE = Cohort(tuple(trials(2, steps=STEPS + 1)))
 NEVER = 1e9
-pytestmark = pytest.mark.usefixtures("one_thread", "every_step_is_told")
+pytestmark = pytest.mark.usefixtures("every_step_is_reported")
 
 Tensors, Facts = dict[str, Tensor], dict[str, str]
 Forge = Callable[[Tensors, Facts], object]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_collections() -> Iterator[None]:
-    """A worker collects garbage before every cohort; looking through torch takes longer than these cohorts."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture
-def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def every_step_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train, "PROGRESS_S", 0.0)
 
 
 def written(cohort: Cohort, folder: Path) -> Path:
     """The checkpoint of a cohort that was cut off after some steps."""
-    marks = Marks(folder, every_s=0)
-    steps = [item for item in islice(run_cohort(cohort, marks=marks), KEPT_AT) if isinstance(item, Progress)]
+    kept_in = CheckpointFolder(folder, every_s=0)
+    steps = list(islice(cohort_steps(cohort, checkpoints=kept_in), KEPT_AT))
     assert steps[-1].member_steps == KEPT_AT * len(cohort.trials)
-    return max(marks.of(cohort).iterdir())
+    return max(kept_in.of(cohort).iterdir())
 
 
 def read(path: Path) -> tuple[Tensors, Facts]:
@@ -75,8 +65,8 @@ def put_in(folder: Path, tensors: Tensors, facts: Facts | None, step: int = KEPT
     return (folder / "new").rename(folder / f"{step:012d}-{digest}.safetensors")
 
 
-def first_told(marks: Marks) -> list[Progress | list[Record]]:
-    return list(islice(run_cohort(COHORT, marks=marks), 2))
+def first_reports(kept_in: CheckpointFolder) -> list[Progress]:
+    return list(islice(cohort_steps(COHORT, checkpoints=kept_in), 2))
 
 
 def facts(**changes: object) -> Forge:
@@ -175,33 +165,31 @@ PLANTED = (link, loop, cut, words, closed, folder_of_files)
 NAMES = (f"{KEPT_AT:012d}-{'0' * 64}.safetensors", "model.safetensors")
 
 
-def assert_starts_anew(told: list[Progress | list[Record]], name: str) -> None:
-    note, first = told
-    assert isinstance(note, Progress)
-    assert isinstance(first, Progress)
+def assert_starts_at_the_beginning(reported: list[Progress], name: str) -> None:
+    note, first = reported
     assert str(note.note).startswith(f"A checkpoint of this cohort could not be used: {name}: ")
     assert str(note.note).endswith(". Training starts from its beginning.")
-    assert (first.member_steps, first.note) == (len(COHORT.trials), None), "told once"
+    assert (first.member_steps, first.note) == (len(COHORT.trials), None), "reported once"
 
 
-def test_one_that_is_whole_is_used_and_nothing_is_told(tmp_path: Path, whole: Path) -> None:
-    marks = Marks(tmp_path, NEVER)
-    forged(whole, marks.of(COHORT), lambda *_: None)
-    (first, _) = first_told(marks)
+def test_a_whole_checkpoint_is_used_without_a_note(tmp_path: Path, whole: Path) -> None:
+    kept_in = CheckpointFolder(tmp_path, NEVER)
+    forged(whole, kept_in.of(COHORT), lambda *_: None)
+    (first, _) = first_reports(kept_in)
     assert first == Progress((KEPT_AT + 1) * 2, STEPS * 2)
 
 
 @pytest.mark.parametrize("how", FORGED)
 def test_a_forged_file_is_no_checkpoint(tmp_path: Path, whole: Path, how: str) -> None:
-    marks = Marks(tmp_path, NEVER)
-    path = forged(whole, marks.of(COHORT), FORGED[how])
-    assert_starts_anew(first_told(marks), path.name)
+    kept_in = CheckpointFolder(tmp_path, NEVER)
+    path = forged(whole, kept_in.of(COHORT), FORGED[how])
+    assert_starts_at_the_beginning(first_reports(kept_in), path.name)
 
 
 def test_a_file_without_facts_is_no_checkpoint(tmp_path: Path, whole: Path) -> None:
-    marks = Marks(tmp_path, NEVER)
-    path = put_in(marks.of(COHORT), read(whole)[0], None)
-    assert_starts_anew(first_told(marks), path.name)
+    kept_in = CheckpointFolder(tmp_path, NEVER)
+    path = put_in(kept_in.of(COHORT), read(whole)[0], None)
+    assert_starts_at_the_beginning(first_reports(kept_in), path.name)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -209,17 +197,17 @@ def test_a_file_without_facts_is_no_checkpoint(tmp_path: Path, whole: Path) -> N
 def test_a_foreign_file_is_no_checkpoint(
     tmp_path: Path, whole: Path, plant: Callable[[Path, Path], None], name: str
 ) -> None:
-    marks = Marks(tmp_path, NEVER)
-    marks.of(COHORT).mkdir()
-    plant(marks.of(COHORT) / name, whole)
-    assert_starts_anew(first_told(marks), name)
+    kept_in = CheckpointFolder(tmp_path, NEVER)
+    kept_in.of(COHORT).mkdir()
+    plant(kept_in.of(COHORT) / name, whole)
+    assert_starts_at_the_beginning(first_reports(kept_in), name)
 
 
 def test_a_link_to_a_checkpoint_is_not_followed(tmp_path: Path, whole: Path) -> None:
-    marks = Marks(tmp_path, NEVER)
-    marks.of(COHORT).mkdir()
-    link(marks.of(COHORT) / whole.name, whole)
-    assert_starts_anew(first_told(marks), whole.name)
+    kept_in = CheckpointFolder(tmp_path, NEVER)
+    kept_in.of(COHORT).mkdir()
+    link(kept_in.of(COHORT) / whole.name, whole)
+    assert_starts_at_the_beginning(first_reports(kept_in), whole.name)
 
 
 @contextmanager
@@ -245,46 +233,43 @@ def nobody_reads(fifo: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fifo_is_not_waited_for(tmp_path: Path, name: str) -> None:
-    marks = Marks(tmp_path, NEVER)
-    marks.of(COHORT).mkdir()
-    with nobody_reads(marks.of(COHORT) / name):
-        assert_starts_anew(first_told(marks), name)
-    (marks.of(COHORT) / name).unlink()
-    with nobody_reads(marks.of(COHORT) / name):
-        marks.clear(COHORT.trial_ids)
+    kept_in = CheckpointFolder(tmp_path, NEVER)
+    kept_in.of(COHORT).mkdir()
+    with nobody_reads(kept_in.of(COHORT) / name):
+        assert_starts_at_the_beginning(first_reports(kept_in), name)
+    (kept_in.of(COHORT) / name).unlink()
+    with nobody_reads(kept_in.of(COHORT) / name):
+        kept_in.clear(COHORT.trial_ids)
 
 
 def test_the_newest_that_can_be_used_is_used(tmp_path: Path, whole: Path) -> None:
-    marks = Marks(tmp_path, NEVER)
-    forged(whole, marks.of(COHORT), lambda *_: None)
+    kept_in = CheckpointFolder(tmp_path, NEVER)
+    forged(whole, kept_in.of(COHORT), lambda *_: None)
     newer = [
-        forged(whole, marks.of(COHORT), how, 5 + i) for i, how in enumerate((facts(step=-1), without("generator")))
+        forged(whole, kept_in.of(COHORT), how, 5 + i) for i, how in enumerate((facts(step=-1), without("generator")))
     ]
-    note, first = first_told(marks)
-    assert isinstance(note, Progress)
-    assert isinstance(first, Progress)
+    note, first = first_reports(kept_in)
     assert str(note.note).startswith(f"A checkpoint of this cohort could not be used: {newer[-1].name}: ")
     assert str(note.note).endswith(f". Training goes on from update {KEPT_AT}.")
     assert (note.member_steps, first.member_steps) == (KEPT_AT * 2, (KEPT_AT + 1) * 2)
 
 
 def test_a_cohort_among_all_of_them_ends_as_if_they_were_not_there(tmp_path: Path, whole: Path) -> None:
-    marks = Marks(tmp_path, every_s=0)
-    folder = marks.of(COHORT)
+    kept_in = CheckpointFolder(tmp_path, every_s=0)
+    folder = kept_in.of(COHORT)
     for step, how in enumerate(FORGED.values(), start=7):
         forged(whole, folder, how, step)
     for number, plant in enumerate(PLANTED):
         plant(folder / f"{number}.safetensors", whole)
     foreign = set(folder.iterdir())
-    *told, records = run_cohort(COHORT, marks=marks)
-    *_, undisturbed = run_cohort(COHORT)
-    assert isinstance(records, list)
-    assert isinstance(undisturbed, list)
+    reported: list[Progress] = []
+    records = run_cohort(COHORT, checkpoints=kept_in, report=reported.append)
+    undisturbed = run_cohort(COHORT)
     assert [record.state for record in records] == ["COMPLETE"] * 2
     for one, other in zip(records, undisturbed, strict=True):
-        assert str((one.scores, one.earlier)) == str((other.scores, other.earlier))  # NaN is NaN
+        assert str((one.scores, one.intermediate)) == str((other.scores, other.intermediate))  # NaN is NaN
         assert one.sheet == other.sheet
-    assert len([item for item in told if isinstance(item, Progress) and item.note]) == 1
+    assert len([progress for progress in reported if progress.note]) == 1
     assert {path.name[:12] for path in set(folder.iterdir()) - foreign} == {f"{STEPS - 1:012d}", f"{STEPS:012d}"}
     assert foreign <= set(folder.iterdir())
 
@@ -294,11 +279,10 @@ def hostile_name(folder: Path) -> Path:
 
 
 def test_a_note_is_one_line_of_plain_letters(tmp_path: Path) -> None:
-    marks = Marks(tmp_path, NEVER)
-    marks.of(COHORT).mkdir()
-    hostile_name(marks.of(COHORT)).write_text("precious")
-    note, _ = first_told(marks)
-    assert isinstance(note, Progress)
+    kept_in = CheckpointFolder(tmp_path, NEVER)
+    kept_in.of(COHORT).mkdir()
+    hostile_name(kept_in.of(COHORT)).write_text("precious")
+    note, _ = first_reports(kept_in)
     assert note.note is not None
     assert note.note.isprintable()
 
@@ -311,45 +295,45 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return written(DONE, tmp_path_factory.mktemp("done"))
 
 
-def plant_all(marks: Marks, whole: Path) -> set[Path]:
+def plant_all(kept_in: CheckpointFolder, whole: Path) -> set[Path]:
     """Foreign files and folders in a folder of checkpoints; what they are called."""
-    folders = [marks.folder, marks.of(COHORT), marks.folder / "0123456789abcdef"]
+    folders = [kept_in.folder, kept_in.of(COHORT), kept_in.folder / "0123456789abcdef"]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
         for name in NAMES:
             for plant in PLANTED:
                 plant(folder / f"{plant.__name__}-{name}", whole)
     for name in ("aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"):
-        (marks.folder / name).symlink_to(name)
+        (kept_in.folder / name).symlink_to(name)
         (folders[1] / name).symlink_to(folders[1])
-    (marks.folder / "cccccccccccccccc").write_text("precious")
-    os.mkfifo(marks.folder / "dddddddddddddddd")
+    (kept_in.folder / "cccccccccccccccc").write_text("precious")
+    os.mkfifo(kept_in.folder / "dddddddddddddddd")
     hostile_name(folders[2]).write_text("precious")
     return {path for folder in folders for path in folder.iterdir()}
 
 
 def test_a_driver_clears_what_is_finished_and_nothing_of_anybody_else(tmp_path: Path, whole: Path, done: Path) -> None:
-    marks = Marks(tmp_path)
-    foreign = plant_all(marks, whole)
-    put_in(marks.of(DONE), *read(done))
+    kept_in = CheckpointFolder(tmp_path)
+    foreign = plant_all(kept_in, whole)
+    put_in(kept_in.of(DONE), *read(done))
     for how in FORGED.values():
         forged(whole, tmp_path / "fedcba9876543210", how)
     put_in(tmp_path / "eeeeeeeeeeeeeeee", read(whole)[0], None)
-    marks.clear(DONE.trial_ids)
-    assert not marks.of(DONE).exists()
+    kept_in.clear(DONE.trial_ids)
+    assert not kept_in.of(DONE).exists()
     assert {path for path in foreign if os.path.lexists(path)} == foreign
     assert len(list((tmp_path / "fedcba9876543210").iterdir())) == len(FORGED)
 
 
 def test_a_cohort_that_ends_drops_its_own_files_alone(tmp_path: Path, whole: Path) -> None:
-    marks = Marks(tmp_path)
-    foreign = plant_all(marks, whole)
-    own = forged(whole, marks.of(COHORT), lambda *_: None)
-    marks.drop(COHORT)
+    kept_in = CheckpointFolder(tmp_path)
+    foreign = plant_all(kept_in, whole)
+    own = forged(whole, kept_in.of(COHORT), lambda *_: None)
+    kept_in.drop(COHORT)
     assert not own.exists()
     assert {path for path in foreign if os.path.lexists(path)} == foreign
-    Marks(tmp_path / "cccccccccccccccc").clear([])
-    Marks(tmp_path / "cccccccccccccccc").drop(COHORT)
+    CheckpointFolder(tmp_path / "cccccccccccccccc").clear([])
+    CheckpointFolder(tmp_path / "cccccccccccccccc").drop(COHORT)
 
 
 @pytest.mark.slow
@@ -357,7 +341,7 @@ def test_a_cohort_that_ends_drops_its_own_files_alone(tmp_path: Path, whole: Pat
 def test_a_real_sweep_starts_and_ends_among_them(tmp_path: Path, whole: Path) -> None:
     ensure_mnist()
     space, file = write_space(tmp_path / "grid.yaml", layers=[2]), tmp_path / "results.db"
-    foreign = plant_all(Marks(tmp_path / "results-checkpoints"), whole)
+    foreign = plant_all(CheckpointFolder(tmp_path / "results-checkpoints"), whole)
     put_in(tmp_path / "results-checkpoints" / "eeeeeeeeeeeeeeee", read(whole)[0], None)
     command = [sys.executable, "-m", "sweep", "run", space, "--db", f"sqlite:///{file}", "--workers", "1"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, preexec_fn=on_one_core())

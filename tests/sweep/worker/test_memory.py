@@ -13,8 +13,9 @@ import pytest
 from search_spaces.space import expand
 from search_spaces.space_file import load_space
 from sweep.planning.costs import mnist_gan as cost
-from sweep.planning.machine import ALLOCATOR, Machine
+from sweep.planning.machine import Machine
 from sweep.planning.plan import Plan, make_plan, share_out
+from sweep.worker.memory import ALLOCATOR
 
 GIB = 2**30
 ROOT = Path(__file__).parents[3]
@@ -35,6 +36,7 @@ def worker(*arguments: object, allocator: dict[str, str]) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spaces", "shape", "members"),
     [
@@ -51,6 +53,7 @@ def test_a_worker_takes_what_is_predicted(spaces: str, shape: tuple[int, ...], m
     assert found["peak"] == pytest.approx(found["predicted"], rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_cohort_that_memory_does_not_hold_is_halved_and_gets_the_same_scores() -> None:
     case = ("laptop/mnist_gan", 5, 400, 3, 128, 5, 500)
     halved, undisturbed = (worker(*case, share, allocator=NO_GAPS) for share in (0.66, 10))

@@ -12,23 +12,24 @@ from made_trials import trial, trials
 from PIL import Image
 
 from metrics.classifier_card import classifier_card
+from metrics.identity import classifier_identity
+from metrics.scorer import Scorer
 from models.mlp.training import CohortTraining
-from models.precision import products_in
+from models.precision import fp32_precision
+from search_spaces.experiments.mnist_gan import MNIST_GAN
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort
 from sweep.records import Record
 from sweep.storage import tables
 from sweep.worker import train
-from sweep.worker.evaluation import NAMES, score_identity, scored_steps
-from sweep.worker.train import Progress, new_training, run_cohort
-
-pytestmark = pytest.mark.usefixtures("one_thread")
+from sweep.worker.evaluation import evaluation_steps
+from sweep.worker.recipes import mnist_gan, recipe_of
+from sweep.worker.recipes.mnist_gan import RECIPE, new_training
+from sweep.worker.train import Progress, run_cohort
 
 
 def run(members: Sequence[Trial]) -> list[Record]:
-    *progress, records = run_cohort(Cohort(tuple(members)))
-    assert all(isinstance(item, Progress) for item in progress)
-    assert isinstance(records, list)
+    records = run_cohort(Cohort(tuple(members)))
     assert [record.trial_id for record in records] == [member.trial_id for member in members]
     return records
 
@@ -43,12 +44,12 @@ def test_every_member_comes_back_with_its_score_and_sheet(family: str) -> None:
     members = trials(3, family=family)
     for record in run(members):
         assert (record.state, record.step, record.error) == ("COMPLETE", 3, None)
-        assert record.identity == score_identity(members[0].scoring)
+        assert record.identity == classifier_identity(members[0].scoring)
         assert record.identity.classifier == classifier_card().sha256
         assert record.identity.n_samples == 500
         assert record.scores is not None
-        assert set(record.scores) == NAMES
-        assert NAMES.issubset(tables.scores.columns.keys())
+        assert tuple(record.scores) == tuple(score.name for score in MNIST_GAN.scores)
+        assert set(record.scores).issubset(tables.scores.columns.keys())
         without = {name for name, value in record.scores.items() if math.isnan(value)}
         assert without == ({"energy_real", "energy_fake"} if family == "gan" else set())
         assert record.scores["d_loss"] > 0
@@ -73,21 +74,21 @@ def test_the_same_cohort_gives_the_same_scores_and_another_seed_others() -> None
     ("steps", "times", "expected"),
     [(8, 1, {8}), (8, 4, {2, 4, 6, 8}), (10, 4, {2, 5, 7, 10}), (2, 4, {1, 2}), (1, 100, {1})],
 )
-def test_scored_steps_are_even_and_end_with_the_last(steps: int, times: int, expected: set[int]) -> None:
-    assert scored_steps(steps, times) == expected
+def test_evaluation_steps_are_even_and_end_with_the_last(steps: int, times: int, expected: set[int]) -> None:
+    assert evaluation_steps(steps, times) == expected
 
 
 @pytest.mark.parametrize("family", ["gan", "ebgan_pt"])
-def test_scoring_on_the_way_leaves_the_training_alone(family: str) -> None:
+def test_intermediate_evaluations_leave_the_training_alone(family: str) -> None:
     members = trials(2, family=family, steps=8, dropout_d=True)
     often = [replace(m, scoring=replace(m.scoring, times=4)) for m in members]
     assert [m.trial_id for m in often] == [m.trial_id for m in members]
     for once, more in zip(run(members), run(often), strict=True):
         assert (values(once), once.sheet) == (values(more), more.sheet)
-        assert (set(once.earlier), set(more.earlier)) == (set(), {2, 4, 6})
+        assert (set(once.intermediate), set(more.intermediate)) == (set(), {2, 4, 6})
     shorter = run([m.changed(steps=4) for m in members])
     for short, more in zip(shorter, run(often), strict=True):
-        assert values(short) == values(replace(more, scores=more.earlier[4]))
+        assert values(short) == values(replace(more, scores=more.intermediate[4]))
 
 
 def test_scores_from_before_a_member_explodes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,14 +102,15 @@ def test_scores_from_before_a_member_explodes_are_kept(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(CohortTraining, "step", explodes)
     bad, good = run([replace(m, scoring=replace(m.scoring, times=4)) for m in trials(2, steps=8)])
-    assert (bad.state, bad.scores, set(bad.earlier)) == ("DIVERGED", None, {2, 4})
-    assert (good.state, set(good.earlier)) == ("COMPLETE", {2, 4, 6})
+    assert (bad.state, bad.scores, set(bad.intermediate)) == ("DIVERGED", None, {2, 4})
+    assert (good.state, set(good.intermediate)) == ("COMPLETE", {2, 4, 6})
 
 
-def test_a_long_cohort_tells_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_cohort_reports_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train, "PROGRESS_S", 0.0)
-    *progress, _ = run_cohort(Cohort(tuple(trials(2, steps=5))))
-    assert progress == [Progress(2 * step, 10) for step in range(1, 6)]
+    reported: list[Progress] = []
+    run_cohort(Cohort(tuple(trials(2, steps=5))), report=reported.append)
+    assert reported == [Progress(2 * step, 10) for step in range(1, 6)]
 
 
 class OutOfMemory:
@@ -116,7 +118,7 @@ class OutOfMemory:
 
     def __init__(self, most: int) -> None:
         self.most, self.sizes = most, list[int]()
-        self._new_training = train.new_training
+        self._new_training = mnist_gan.new_training
 
     def __call__(self, cohort: Cohort, images: torch.Tensor) -> CohortTraining:
         self.sizes.append(len(cohort.trials))
@@ -128,7 +130,7 @@ class OutOfMemory:
 def test_out_of_memory_halves_the_cohort_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(trials(5))
     memory = OutOfMemory(most=2)
-    monkeypatch.setattr(train, "new_training", memory)
+    monkeypatch.setattr(mnist_gan, "new_training", memory)
     records = run(trials(5))
     assert memory.sizes == [5, 2, 3, 1, 2]
     assert [record.state for record in records] == ["COMPLETE"] * 5
@@ -138,7 +140,7 @@ def test_out_of_memory_halves_the_cohort_and_goes_on(monkeypatch: pytest.MonkeyP
 
 def test_one_trial_that_does_not_fit_fails_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = OutOfMemory(most=0)
-    monkeypatch.setattr(train, "new_training", memory)
+    monkeypatch.setattr(mnist_gan, "new_training", memory)
     records = run(trials(2))
     assert memory.sizes == [2, 1, 1]
     assert [record.state for record in records] == ["FAILED", "FAILED"]
@@ -174,15 +176,15 @@ class Faulty:
 
 @pytest.mark.parametrize("bad", [0, 2, 7])
 def test_an_error_of_one_member_leaves_its_neighbours_alone(monkeypatch: pytest.MonkeyPatch, bad: int) -> None:
-    monkeypatch.setattr(train, "new_training", Faulty([bad]))
+    monkeypatch.setattr(mnist_gan, "new_training", Faulty([bad]))
     records = run(trials(8))
     assert [record.state for record in records] == ["FAILED" if i == bad else "COMPLETE" for i in range(8)]
     assert records[bad].reason == "error"
 
 
-def test_an_error_of_all_members_is_not_sought_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_all_members_is_not_looked_for_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
     faulty = Faulty(range(16))
-    monkeypatch.setattr(train, "new_training", faulty)
+    monkeypatch.setattr(mnist_gan, "new_training", faulty)
     records = run(trials(16))
     assert [record.state for record in records] == ["FAILED"] * 16
     assert faulty.sizes == [16, 8, 4, 2, 1, 1]
@@ -205,10 +207,79 @@ def test_a_member_that_explodes_leaves_its_neighbours_alone(settings: dict[str, 
         assert values(records[member]) == pytest.approx(values(before), rel=1e-4)
 
 
-@pytest.mark.parametrize(("precision", "expected"), [("float32", "ieee"), ("tf32", "tf32")])
-def test_precision_is_that_of_the_training_alone(precision: str, expected: str) -> None:
-    matmul = torch.backends.cuda.matmul
-    before = matmul.fp32_precision
-    with products_in(precision):
-        assert matmul.fp32_precision == expected
-    assert matmul.fp32_precision == before
+def _switches() -> tuple[str, str]:
+    return torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.conv.fp32_precision
+
+
+@pytest.mark.parametrize("precision", ["float32", "tf32"])
+def test_switches_of_precision_are_as_before_after_an_evaluation(precision: str) -> None:
+    """Otherwise whatever trains after the first evaluation would change in precision and speed."""
+    members = [replace(m, training=replace(m.training, precision=precision)) for m in trials(2)]
+    cohort, device = Cohort(tuple(members)), torch.device("cpu")
+    training = RECIPE.start(cohort, device)
+    with fp32_precision(precision):
+        before = _switches()
+        RECIPE.evaluate(training, cohort, device)
+        assert _switches() == before
+    before = _switches()
+    run(members)
+    assert _switches() == before
+
+
+def test_an_evaluation_is_in_float32_whatever_the_precision_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    original = Scorer.score
+
+    def score(self: Scorer, images: Any) -> dict[str, torch.Tensor]:
+        seen.append(_switches())
+        return original(self, images)
+
+    monkeypatch.setattr(Scorer, "score", score)
+    run([replace(m, training=replace(m.training, precision="tf32")) for m in trials(2)])
+    assert seen == [("ieee", "ieee")]
+
+
+def test_training_images_are_those_of_the_data_set_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[str] = []
+
+    def loader(name: str, grey: int) -> Any:
+        def load(split: str) -> tuple[torch.Tensor, None]:
+            loads.append(f"{name} {split}")
+            return torch.full((3, 4, 4), grey, dtype=torch.uint8), None
+
+        return load
+
+    mnist_gan._training_images.cache_clear()
+    monkeypatch.setattr(mnist_gan, "_LOADERS", {"dark": loader("dark", 0), "bright": loader("bright", 255)})
+    cpu = torch.device("cpu")
+    try:
+        images = [mnist_gan._training_images(name, cpu) for name in ("dark", "dark", "bright")]
+        assert [(tuple(i.shape), i.unique().tolist()) for i in images] == [((3, 16), [v]) for v in (-1, -1, 1)]
+        assert loads == ["dark train", "bright train"]
+        assert mnist_gan._training_images("bright", torch.device("meta")).is_meta
+    finally:
+        mnist_gan._training_images.cache_clear()
+
+
+def test_an_error_of_the_reader_of_progress_ends_the_cohort(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "PROGRESS_S", 0.0)
+    steps: list[int] = []
+
+    def report(progress: Progress) -> None:
+        steps.append(progress.member_steps)
+        raise ConnectionError("nobody listens")
+
+    before = _switches()
+    with pytest.raises(ConnectionError, match="nobody listens"):
+        run_cohort(Cohort(tuple(trials(2, steps=5))), report=report)
+    assert (steps, _switches()) == ([2], before)
+
+
+def test_the_recipe_of_a_cohort_is_that_of_its_experiment_and_gives_its_scores() -> None:
+    cohort, device = Cohort(tuple(trials(2))), torch.device("cpu")
+    recipe = recipe_of(cohort)
+    assert recipe is RECIPE
+    evaluation = recipe.evaluate(recipe.start(cohort, device), cohort, device)
+    assert list(evaluation.scores) == [score.name for score in cohort.trials[0].kind.scores]
+    assert {tuple(values.shape) for values in evaluation.scores.values()} == {(2,)}
+    assert [png[:4] for png in evaluation.sheets() if png] == [b"\x89PNG"] * 2

@@ -1,12 +1,12 @@
-"""Where the time of a training step goes: the profiler's operators, sorted into stages."""
+"""Where the time of a training step goes: the profiler's operators, sorted into parts."""
 
 from collections.abc import Callable
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-# Words in the names of operators or CUDA kernels, the first that fits; what fits none is elementwise work.
-_STAGES = {
+# Words in the names of operators or CUDA kernels; the first match counts. Names without a match are elementwise work.
+_PARTS = {
     "optimiser": ("fused_adam", "fused_sgd", "fusedadam", "fusedsgd", "foreach", "multi_tensor"),
     "products": ("mm", "gemm", "cutlass", "matmul", "splitk"),
     "batch norm": ("batch_norm", "bn_"),
@@ -19,10 +19,10 @@ _ALL = "all steps"
 OVERHEAD = "Python, dispatch, waiting"
 
 
-def stage_shares(steps: Callable[[], object], device: torch.device) -> dict[str, float]:
-    """Share of each stage in the time of some steps; of one CPU thread, or of a CUDA device.
+def profile_step(steps: Callable[[], object], device: torch.device) -> dict[str, float]:
+    """Fraction of each part in the time of some steps, on one CPU thread or a CUDA device.
 
-    The profiler itself takes about a microsecond an operator, so stages of many small operators look larger than
+    The profiler itself takes about a microsecond an operator, so parts with many small operators look larger than
     they are.
     """
     gpu = device.type == "cuda"
@@ -33,13 +33,13 @@ def stage_shares(steps: Callable[[], object], device: torch.device) -> dict[str,
             torch.cuda.synchronize(device)
     events = found.key_averages()
     total = next(e.cpu_time_total for e in events if e.key == _ALL)
-    shares = dict.fromkeys([*_STAGES, REST], 0.0)
+    shares = dict.fromkeys([*_PARTS, REST], 0.0)
     for event in events:
         if event.key != _ALL:
-            shares[_stage(event.key)] += (event.self_device_time_total if gpu else event.self_cpu_time_total) / total
+            shares[_part(event.key)] += (event.self_device_time_total if gpu else event.self_cpu_time_total) / total
     return shares | {OVERHEAD: max(0.0, 1 - sum(shares.values()))}
 
 
-def _stage(operator: str) -> str:
+def _part(operator: str) -> str:
     name = operator.lower()
-    return next((stage for stage, words in _STAGES.items() if any(word in name for word in words)), REST)
+    return next((part for part, words in _PARTS.items() if any(word in name for word in words)), REST)

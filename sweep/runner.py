@@ -1,0 +1,281 @@
+"""Plans a sweep, and runs it to its end. The command line and notebooks call the same functions.
+
+Nothing here prints: what a person should know goes to functions of the caller.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.space import SearchSpace, expand
+from search_spaces.space_file import load_space
+from search_spaces.trial import Trial
+from sweep.driver.cluster import check_address, is_named, share_out_all
+from sweep.driver.event_log import Journal
+from sweep.driver.hook import notify
+from sweep.planning.finished import finished_trials
+from sweep.planning.machine import Machine, this_machine
+from sweep.planning.plan import Plan, Resources, as_first_planned, make_plan
+from sweep.provenance import code_version, environment
+from sweep.storage import DEFAULT_URL, Storage, StorageError
+from sweep.storage.patience import answers_within
+from sweep.worker.checkpoint_folder import EVERY_S, CheckpointFolder
+
+if TYPE_CHECKING:
+    from sweep.driver.supervisor import Outcome
+
+MAX_ATTEMPTS = 3
+Tell = Callable[[str], None]
+Spaces = str | Path | Mapping[str, Any] | SearchSpace | Sequence[str | Path | Mapping[str, Any] | SearchSpace]
+
+
+def _silent(line: str) -> None:
+    """For callers who do not want to know."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a sweep is planned and run.
+
+    Attributes:
+        workers: cohorts in flight at once; by default one a GPU, and without GPUs one a core.
+        gpus_per_worker: CUDA devices of a worker, may be a fraction.
+        limit: only the first cohorts of what is missing, so many of them.
+        order_seed: seed of the random order of trials.
+        minutes: time after which the sweep stops; later ones go on.
+        since: Unix time from which the minutes count, in seconds; by default from the start.
+        max_attempts: attempts for a cohort whose worker dies.
+        checkpoints: folder of the checkpoints of long cohorts; by default beside an SQLite database.
+        checkpoint_minutes: minutes between checkpoints, 0 for none.
+        log: file of the event log; by default beside an SQLite database.
+        notify: shell command to run at the end.
+    """
+
+    workers: int | None = None
+    gpus_per_worker: float | None = None
+    limit: int | None = None
+    order_seed: int = 0
+    minutes: float | None = None
+    since: float | None = None
+    max_attempts: int = MAX_ATTEMPTS
+    checkpoints: Path | None = None
+    checkpoint_minutes: float = EVERY_S / 60
+    log: Path | None = None
+    notify: str | None = None
+
+
+def plan(spaces: Spaces, db: str | None = None, tell: Tell = _silent, **options: Any) -> Plan:
+    """What a sweep over these search spaces would run.
+
+    Args:
+        spaces: one or several, each as `load_space` takes it, or loaded.
+        db: URL of a results database; trials that it holds as finished are left out.
+        tell: receives lines that a person should know.
+        options: of `Options`.
+
+    Raises:
+        SpaceError, PlanError, StorageError: the message is one line.
+    """
+    return plan_sweep(_loaded(spaces), db, Options(**options), tell)
+
+
+def run(
+    spaces: Spaces,
+    db: str = DEFAULT_URL,
+    progress: Callable[[Mapping[str, Any]], None] = lambda progress: None,
+    tell: Tell = _silent,
+    **options: Any,
+) -> "Outcome":
+    """Run what these search spaces lack in a results database.
+
+    Args:
+        spaces: one or several, each as `load_space` takes it, or loaded.
+        db: URL of the results database, which is made if it is missing.
+        progress: receives now and then how far the sweep is, see `sweep.driver.progress.Panel.numbers`.
+        tell: receives lines that a person should know.
+        options: of `Options`.
+
+    Returns:
+        How it ended; `Outcome.state` is "done", "done with failures" or "stopped".
+
+    Raises:
+        SpaceError, PlanError, StorageError, DataError, RayError: the message is one line.
+    """
+    return run_sweep(_loaded(spaces), db, Options(**options), tell, progress)
+
+
+def _loaded(spaces: Spaces) -> list[SearchSpace]:
+    several = [spaces] if isinstance(spaces, str | Path | Mapping | SearchSpace) else spaces
+    return [one if isinstance(one, SearchSpace) else load_space(one) for one in several]
+
+
+def machines() -> list[Machine]:
+    """Where a sweep would run: the machines of the cluster that RAY_ADDRESS names, or this one.
+
+    Raises:
+        PlanError: the cluster does not answer.
+    """
+    check_address()
+    if not is_named():
+        return [this_machine()]
+    from sweep.driver.ray_session import cluster_machines
+
+    return cluster_machines()
+
+
+def plan_sweep(
+    spaces: Sequence[SearchSpace],
+    db: str | None,
+    options: Options,
+    tell: Tell,
+    where: Sequence[Machine] | None = None,
+) -> Plan:
+    """As `plan`, of loaded search spaces, on these machines."""
+    resources, trials = _whole_grid(spaces, options, where)
+    if db is None:
+        return _first_cohorts(make_plan(spaces, trials, resources), options.limit)
+    with closing(Storage(db)) as storage, storage.describing():
+        return _missing(spaces, trials, resources, storage, options, tell)
+
+
+def run_sweep(
+    spaces: Sequence[SearchSpace],
+    db: str,
+    options: Options,
+    tell: Tell,
+    progress: Callable[[Mapping[str, Any]], None] | None = None,
+    where: Sequence[Machine] | None = None,
+    check: Callable[[Storage, int], None] = lambda storage, n_trials: None,
+) -> "Outcome":
+    """As `run`, of loaded search spaces, on these machines.
+
+    Args:
+        progress: None shows the progress live on the terminal.
+        check: may refuse the database, by an error, before anything is changed; it also gets the number of trials.
+    """
+    # What is wrong with the grid, the cluster or the data shows before a database is made.
+    resources, trials = _whole_grid(spaces, options, where)
+    for kind in {space.experiment: space.kind for space in spaces}.values():
+        kind.fetch(tell)
+    with closing(Storage(db, create=True)) as storage:
+        check(storage, len(trials))
+        storage.claim()
+        storage.release()
+        planned = _missing(spaces, trials, resources, storage, replace(options, limit=None), tell)
+        checkpoints = _checkpoint_folder(options, storage)
+        if checkpoints:
+            missing = {trial_id for cohort in planned.cohorts for trial_id in cohort.trial_ids}
+            checkpoints.clear({trial.trial_id for trial in trials} - missing)
+        planned = _first_cohorts(planned, options.limit)
+        tell(planned.text())
+        return _run_plan(planned, storage, options, checkpoints, tell, progress)
+
+
+def _whole_grid(
+    spaces: Sequence[SearchSpace], options: Options, where: Sequence[Machine] | None
+) -> tuple[Resources, Sequence[Trial]]:
+    found = machines() if where is None else where
+    resources = share_out_all(found, options.workers, options.gpus_per_worker)
+    return resources, expand(spaces, options.order_seed)
+
+
+def _missing(
+    spaces: Sequence[SearchSpace],
+    trials: Sequence[Trial],
+    resources: Resources,
+    storage: Storage,
+    options: Options,
+    tell: Tell,
+) -> Plan:
+    """The plan of what a database lacks, cut into cohorts as they were when it was first planned."""
+    resources, note = as_first_planned(resources, spaces, storage.declared())
+    if note:
+        tell(note)
+    return _first_cohorts(make_plan(spaces, trials, resources, finished_trials(trials, storage)), options.limit)
+
+
+def _first_cohorts(planned: Plan, limit: int | None) -> Plan:
+    return replace(planned, cohorts=planned.cohorts[:limit])
+
+
+def _run_plan(
+    planned: Plan,
+    storage: Storage,
+    options: Options,
+    checkpoints: CheckpointFolder | None,
+    tell: Tell,
+    progress: Callable[[Mapping[str, Any]], None] | None,
+) -> "Outcome":
+    """Declare a sweep and run it; whatever ends it, the event log and --notify are told."""
+    from sweep.driver.dispatcher import Settings
+    from sweep.driver.supervisor import Outcome, Task, supervise
+
+    if not planned.cohorts:
+        return Outcome(failed=0)
+    sweep_id = storage.declare(
+        name=", ".join(space.name for space in planned.spaces),
+        spaces={space.name: space.as_dict() for space in planned.spaces},
+        settings={
+            "order_seed": options.order_seed,
+            "worker": asdict(planned.resources),
+            "machine": environment(this_machine()),
+        },
+        code_version=code_version(),
+    )
+    storage.add_trials(sweep_id, planned.trials)
+    log = Journal(_beside(options.log, storage, f"sweep-{sweep_id}.jsonl"))
+    log.write("planned", sweep=sweep_id, **planned.summary())
+    url = storage.url.render_as_string(hide_password=False)
+    settings = Settings(_deadline(options), options.max_attempts)
+    task = Task(url, sweep_id, planned, settings, checkpoints, log.path, shows=progress is None)
+    outcome = Outcome(failed=0, failure="it failed")
+    tell("Starting Ray ...")
+    try:
+        outcome = supervise(task, storage, log, tell, progress or (lambda numbers: None))
+    except KeyboardInterrupt:
+        outcome = Outcome(failed=0, interrupted=True)
+        raise
+    except Exception as error:
+        outcome = Outcome(failed=0, failure=str(error))
+        raise
+    finally:
+        log.write("over", failed=outcome.failed, interrupted=outcome.interrupted)
+        _note_end(storage, sweep_id, outcome)
+        if options.notify:
+            notify(options.notify, outcome.state, storage, sweep_id)
+    return outcome
+
+
+def _note_end(storage: Storage, sweep_id: int, outcome: "Outcome") -> None:
+    """Keep in the database how a sweep ended."""
+    from sweep.driver.dispatcher import STOPPING_S
+
+    if outcome.state in ("done", "done with failures") and outcome.repeated_error is None:
+        storage.finish(sweep_id, outcome.state)
+        return
+    # Whoever stops a sweep does not wait for a database that fails, and its failure has been reported.
+    with suppress(StorageError), answers_within(storage, lambda: STOPPING_S):
+        storage.finish(sweep_id, outcome.state, outcome.failure or outcome.repeated_error, complete=False)
+
+
+def _checkpoint_folder(options: Options, storage: Storage) -> CheckpointFolder | None:
+    folder = _beside(options.checkpoints, storage, "checkpoints")
+    every_s = 60 * options.checkpoint_minutes
+    return CheckpointFolder(folder.absolute(), every_s) if folder and every_s else None
+
+
+def _beside(chosen: Path | None, storage: Storage, name: str) -> Path | None:
+    """A chosen path, or one beside the file of an SQLite database and named after it; a server has no place for it."""
+    if chosen is None and storage.is_file:
+        return storage.path.with_name(f"{storage.path.stem}-{name}")
+    return chosen
+
+
+def _deadline(options: Options) -> float | None:
+    if options.minutes is None:
+        return None
+    passed = time.time() - options.since if options.since else 0.0
+    return time.monotonic() - passed + 60 * options.minutes
