@@ -17,7 +17,9 @@ def parse_arguments() -> argparse.Namespace:
     from sweep.command.parser import OneLineParser
 
     parser = OneLineParser(prog="python -m reports", description=__doc__)
-    parser.add_argument("command", nargs="?", choices=["watch"], help="make it again whenever something has changed")
+    parser.add_argument(
+        "command", nargs="?", choices=["watch"], help="make the report again whenever something has changed"
+    )
     parser.add_argument(
         "--db",
         metavar="URL",
@@ -28,10 +30,14 @@ def parse_arguments() -> argparse.Namespace:
         "--out", metavar="DIR", type=Path, help="folder to write (default: report/ beside the database's file)"
     )
     parser.add_argument(
-        "--every", metavar="SECONDS", type=float, default=60.0, help="between two looks of watch (default: 60)"
+        "--every",
+        metavar="SECONDS",
+        type=float,
+        default=60.0,
+        help="seconds between two looks of watch at the database (default: 60)",
     )
     parser.add_argument(
-        "--sheets", metavar="N", type=int, help="sample sheets of each family, over all its scores (default: all)"
+        "--sheets", metavar="N", type=int, help="sample sheets per family, spread evenly over its scores (default: all)"
     )
     arguments = parser.parse_args()
     if arguments.sheets is not None and arguments.sheets < 1:
@@ -77,7 +83,7 @@ def default_folder(storage: "Storage") -> Path:
 
 
 def write_report(storage: "Storage", out: Path, most_sheets: int | None) -> int:
-    from reports.folder import staging
+    from reports.page.output_folder import staging
     from sweep.command.console import say, shown
 
     try:
@@ -90,29 +96,30 @@ def write_report(storage: "Storage", out: Path, most_sheets: int | None) -> int:
 
 
 def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None) -> str:
-    """Write every file of the report into `stage`, and sum up the report that will lie in `out`.
+    """Writes every file of the report into `stage`, and sums up the report that will lie in `out`.
 
     Args:
-        most_sheets: of each family; None for all.
+        most_sheets: sample sheets per family; None for all.
     """
-    from reports.explorer.data import listed
-    from reports.explorer.fragment import explore
-    from reports.explorer.sheets import spread, write_sheets
-    from reports.folder import PAGE
-    from reports.page import render_page
+    from reports.explorer.data import sampled_rows
+    from reports.explorer.html import explore
+    from reports.explorer.sheets import evenly_by_rank, write_sheets
+    from reports.figures.figure import Sources
+    from reports.page.output_folder import PAGE
+    from reports.page.page import render_page
+    from reports.page.summary import query_lines, summary
     from reports.report import as_files, make_sections
-    from reports.summary import query_lines, summary
     from sweep.results.spreadsheet import table_for_spreadsheet
 
     query = query_lines(storage.url.render_as_string(hide_password=True))
     steps = storage.steps()
-    sections = make_sections(storage.results(), storage.sheets, steps)
-    grids = [section.grid for section in sections]
-    parts = [listed(cells) for grid in grids for cells in (grid.cells, grid.margins)]
-    trial_ids = [trial_id for cells in parts for trial_id in spread(cells, most_sheets)]
+    sections = make_sections(storage.results(), Sources(storage.sheets, steps))
+    studies = [section.study for section in sections]
+    parts = [(sampled_rows(trials), study.score) for study in studies for trials in (study.trials, study.margins)]
+    trial_ids = [trial_id for trials, score in parts for trial_id in evenly_by_rank(trials, score, most_sheets)]
     sheets = write_sheets(stage, trial_ids, storage.sheets)
     url = storage.url.render_as_string(hide_password=True)
-    explorer = explore(grids, url, sheets, storage.outcomes(), steps)
+    explorer = explore(studies, url, sheets, storage.outcomes(), steps)
     page = render_page(sections, storage.sweeps(), query, explorer)
     for name, content in as_files(sections, page, table_for_spreadsheet).items():
         (stage / name).write_bytes(content)

@@ -1,52 +1,35 @@
-"""A report: for each grid its numbers, its figures and its shares, and all of it as files."""
+"""A report: for each study its figures and its shares, and all of it as files."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from reports import captions
-from reports.analysis import analysis_plates
-from reports.course import NO_STEPS, equilibrium
-from reports.curves import draw_equilibrium
-from reports.figures import draw_best, draw_layers, draw_margins, draw_optimizers, encode
-from reports.first_part import known
-from reports.folder import PAGE
-from reports.grids import Grid, split_grids
-from reports.histogram import layer_histograms, optimizer_histograms
-from reports.plate import Plate
-from reports.samples import best_trials, margin_trials, read_sheet
-from reports.statistics import shares_above
+from reports.figures.figure import Figure, Sources
+from reports.numbers.shares import shares_above
+from reports.numbers.study import Study, split_studies
+from reports.page.output_folder import PAGE
+from reports.registry import GENERAL, REPORTS
 
-ReadSheets = Callable[[Sequence[str]], Mapping[str, bytes]]
 Convert = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 @dataclass(frozen=True)
 class Section:
-    """What the report says about one grid; `shares` is None while nothing is scored."""
+    """What the report says about one study; `shares` is None while nothing can be compared with real images."""
 
-    grid: Grid
+    study: Study
     shares: pd.DataFrame | None
     shares_name: str
-    plates: tuple[Plate, ...]
+    figures: tuple[Figure, ...]
 
 
-def make_sections(results: pd.DataFrame, read_sheets: ReadSheets, steps: pd.DataFrame = NO_STEPS) -> list[Section]:
-    """One section per grid in the rows of the view `results`.
-
-    Args:
-        read_sheets: gives the PNG bytes of sample sheets by trial id, as far as there are any.
-        steps: as in `reports.course.course`.
-    """
-    grids = split_grids(results)
-    return [
-        _section(grid, suffix, read_sheets, steps)
-        for grid, suffix in zip(grids, _suffixes([grid.folder for grid in grids]), strict=True)
-    ]
+def make_sections(results: pd.DataFrame, sources: Sources | None = None) -> list[Section]:
+    """One section per study in the rows of the view `results`."""
+    studies = split_studies(results)
+    suffixes = _suffixes([study.name for study in studies])
+    return [_section(study, suffix, sources or Sources()) for study, suffix in zip(studies, suffixes, strict=True)]
 
 
 def as_files(
@@ -65,82 +48,28 @@ def as_files(
     for section in sections:
         if section.shares is not None:
             files[f"{section.shares_name}.csv"] = csv(section.shares)
-        for plate in section.plates:
-            files[f"{plate.name}.svg"] = plate.picture.svg
-            files[f"{plate.name}.png"] = plate.picture.png
-            files[f"{plate.name}.pdf"] = plate.picture.pdf
-            files[f"{plate.name}.csv"] = csv(plate.table)
+        for figure in section.figures:
+            files[f"{figure.name}.svg"] = figure.picture.svg
+            files[f"{figure.name}.png"] = figure.picture.png
+            files[f"{figure.name}.pdf"] = figure.picture.pdf
+            files[f"{figure.name}.csv"] = csv(figure.table)
     return files | {PAGE: page.encode()}
 
 
-def _section(grid: Grid, suffix: str, read_sheets: ReadSheets, steps: pd.DataFrame) -> Section:
+def _section(study: Study, suffix: str, sources: Sources) -> Section:
     shares = None
-    if grid.real_score is not None and len(grid.cells):
-        shares = shares_above(known(grid.cells), grid.cells, grid.real_score)
-    plates = tuple(_plates(grid, suffix, read_sheets, steps))
-    return Section(grid, shares, f"shares{suffix}", plates)
+    if study.real_score is not None and study.score.higher_is_better and len(study.trials):
+        shares = shares_above(study.prefix, study.trials, study.real_score)
+    makers = REPORTS.get(study.experiment.name, GENERAL)
+    figures = tuple(replace(figure, suffix=suffix) for make in makers for figure in make(study, sources))
+    return Section(study, shares, f"shares{suffix}", figures)
 
 
-def _plates(grid: Grid, suffix: str, read_sheets: ReadSheets, steps: pd.DataFrame) -> Iterator[Plate]:
-    if len(grid.cells):
-        yield _layers(grid, f"figure2{suffix}")
-    if (grid.cells["family"] == "gan").any():
-        yield _optimizers(grid, f"figure3{suffix}")
-    yield from analysis_plates(grid, suffix, steps)
-    best = best_trials(grid.cells)
-    if len(best):
-        yield _best(best, f"figure4{suffix}", read_sheets)
-    margins = margin_trials(grid.margins)
-    if len(margins):
-        yield _margins(margins, grid, f"figure9{suffix}", read_sheets)
-    energies = equilibrium(known(grid.cells), grid.margins)
-    if len(energies):
-        yield _equilibrium(energies, f"equilibrium{suffix}")
-
-
-def _layers(grid: Grid, name: str) -> Plate:
-    table = layer_histograms(known(grid.cells), grid.cells)
-    picture = encode(draw_layers(table, grid.real_score))
-    title = "Scores of each family, over all cells and over the shallower ones"
-    return Plate(name, 2, title, captions.layers(grid), table, picture, {})
-
-
-def _optimizers(grid: Grid, name: str) -> Plate:
-    table = optimizer_histograms(known(grid.cells), grid.cells)
-    picture = encode(draw_optimizers(table, grid.real_score))
-    title = "GANs by learning rate and optimisers, beside all EBGANs"
-    return Plate(name, 3, title, captions.optimizers(grid, table), table, picture, {})
-
-
-def _best(table: pd.DataFrame, name: str, read_sheets: ReadSheets) -> Plate:
-    sheets, pixels = _readable(read_sheets(list(table["trial_id"])))
-    picture = encode(draw_best(table, pixels))
-    return Plate(name, 4, "Samples of each family's best cell", captions.BEST, table, picture, sheets)
-
-
-def _margins(table: pd.DataFrame, grid: Grid, name: str, read_sheets: ReadSheets) -> Plate:
-    sheets, pixels = _readable(read_sheets(list(table["trial_id"])))
-    picture = encode(draw_margins(table, pixels, grid.real_score))
-    return Plate(name, 9, "One EBGAN under different margins", captions.margins(grid), table, picture, sheets)
-
-
-def _equilibrium(table: pd.DataFrame, name: str) -> Plate:
-    picture = encode(draw_equilibrium(table))
-    return Plate(name, None, "How near the equilibrium", captions.equilibrium(table), table, picture, {})
-
-
-def _readable(sheets: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict[str, NDArray[np.uint8]]]:
-    """The sheets that are pictures, as PNG and as pixels."""
-    read = {trial_id: read_sheet(png) for trial_id, png in sheets.items()}
-    pixels = {trial_id: sheet for trial_id, sheet in read.items() if sheet is not None}
-    return {trial_id: sheets[trial_id] for trial_id in pixels}, pixels
-
-
-def _suffixes(folders: Sequence[str]) -> list[str]:
-    """An ending of file names for each grid: none for the first, then its folder, numbered where that is taken."""
+def _suffixes(names: Sequence[str]) -> list[str]:
+    """An ending of file names for each study: none for the first, then its name, numbered where that is taken."""
     taken: list[str] = []
-    for folder in folders:
-        plain = "-" + (re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-") or "grid") if taken else ""
-        choices = [plain, *(f"{plain}-{n}" for n in range(2, len(folders) + 1))]
+    for name in names:
+        plain = "-" + (re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "grid") if taken else ""
+        choices = [plain, *(f"{plain}-{n}" for n in range(2, len(names) + 1))]
         taken.append(next(choice for choice in choices if choice not in taken))
     return taken

@@ -2,7 +2,7 @@
 
 const DEFAULTS = {
   grid: "0", families: "", score: "score", bins: "25", unit: "percent", paper: "on", range: "", bar: "",
-  view: "trials", sort: "-score", page: "1", trial: "",
+  view: "trials", sort: "", page: "1", trial: "",
 };
 const encode = (text) => encodeURIComponent(text).replaceAll("%20", "+");
 let chosen = read(location.hash);

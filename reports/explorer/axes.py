@@ -5,59 +5,57 @@ from typing import Any
 
 import pandas as pd
 
-from reports.grids import DIVERGED, FAILED, SCORED, UNSCORED, WAITING
-from reports.labels import AXES, in_order, short
+from reports.names import in_order, short, value_text
+from reports.numbers.values import DIVERGED, FAILED, SCORED, UNSCORED, WAITING
+from search_spaces.experiment import Experiment
 
 MOST_VALUES = 12  # a number with more of them is filtered by a range
-_AXES = AXES | {"seed": "seed"}
 _OUTCOMES = [SCORED, DIVERGED, FAILED, UNSCORED, WAITING]
 
 
-def axes(cells: pd.DataFrame, rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """The axes on which some family varies, and the outcome: name, label, `varies_in` (families), and the rows' values.
+def axes(experiment: Experiment, trials: pd.DataFrame, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The axes on which some family varies, and the outcome.
 
-    Values come as `values` (text, in order) and `codes`, or as plain `numbers` where there are many; -1 and
-    None stand for no value.
+    Each has name, label, `varies_in` (families) and the rows' values: `values` (text, in order) and `codes`, or plain
+    `numbers` where there are many; -1 and None stand for no value.
 
     Args:
-        cells: every cell, which says what there is.
-        rows: those of them to be listed.
+        trials: every trial; they say what there is.
+        rows: those of them that the page lists.
     """
-    found = [_axis(cells, rows, name, label) for name, label in _AXES.items() if varying(cells, name)]
-    outcomes = [name for name in _OUTCOMES if (cells["outcome"] == name).any()]
+    found = [_axis(trials, rows, name, label) for name, label in _labels(experiment) if varying(trials, name)]
+    outcomes = [name for name in _OUTCOMES if (trials["outcome"] == name).any()]
     codes = pd.Categorical(rows["outcome"], outcomes).codes.tolist()
-    every = in_order(cells["family"].unique())
+    every = in_order(trials["family"].unique())
     return [*found, {"name": "outcome", "label": "outcome", "varies_in": every, "values": outcomes, "codes": codes}]
 
 
-def varying(cells: pd.DataFrame, name: str) -> list[str]:
+def varying(trials: pd.DataFrame, name: str) -> list[str]:
     """Families that have more than one value on an axis."""
-    counts = cells.groupby("family")[name].nunique(dropna=False)
+    counts = trials.groupby("family")[name].nunique(dropna=False)
     return in_order(counts.index[counts > 1])
 
 
-def fixed(cells: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """Per family what all its cells share, as text by label: its space and the axes that never vary."""
-    return {str(family): dict(_shared(cells, own)) for family, own in cells.groupby("family")}
+def fixed(experiment: Experiment, trials: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """What all trials of each family share, as text by label: their space and the axes that never vary."""
+    return {str(family): dict(_shared(experiment, trials, own)) for family, own in trials.groupby("family")}
 
 
-def text(value: Any) -> str:
-    """A value as it is shown and as it stands in links; different values give different texts."""
-    if isinstance(value, float):
-        return f"{value:g}" if float(f"{value:g}") == value else repr(float(value))
-    return {"True": "on", "False": "off"}.get(str(value), str(value))
+def _labels(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    return ((name, axis.meaning.label) for name, axis in experiment.axes.items())
 
 
-def _axis(cells: pd.DataFrame, rows: pd.DataFrame, name: str, label: str) -> dict[str, Any]:
-    axis = {"name": name, "label": label, "varies_in": varying(cells, name)}
-    values = sorted(cells[name].dropna().unique().tolist(), key=lambda value: (isinstance(value, str), value))
-    if len(values) > MOST_VALUES and pd.api.types.is_numeric_dtype(cells[name]):
+def _axis(trials: pd.DataFrame, rows: pd.DataFrame, name: str, label: str) -> dict[str, Any]:
+    axis = {"name": name, "label": label, "varies_in": varying(trials, name)}
+    values = sorted(trials[name].dropna().unique().tolist(), key=lambda value: (isinstance(value, str), value))
+    if len(values) > MOST_VALUES and pd.api.types.is_numeric_dtype(trials[name]):
         return axis | {"numbers": [None if pd.isna(value) else value for value in rows[name].tolist()]}
-    return axis | {"values": [text(v) for v in values], "codes": pd.Categorical(rows[name], values).codes.tolist()}
+    codes = pd.Categorical(rows[name], values).codes.tolist()
+    return axis | {"values": [value_text(value) for value in values], "codes": codes}
 
 
-def _shared(cells: pd.DataFrame, own: pd.DataFrame) -> Iterator[tuple[str, str]]:
+def _shared(experiment: Experiment, trials: pd.DataFrame, own: pd.DataFrame) -> Iterator[tuple[str, str]]:
     yield "space", short(str(own["space"].iloc[0]))
-    for name, label in _AXES.items():
-        if not varying(cells, name) and pd.notna(own[name].iloc[0]):
-            yield label, text(own[name].iloc[0])
+    for name, label in _labels(experiment):
+        if not varying(trials, name) and pd.notna(own[name].iloc[0]):
+            yield label, value_text(own[name].iloc[0])

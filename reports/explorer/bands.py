@@ -1,32 +1,32 @@
-"""Intervals of the bars of figure 2, for a grid that is unfinished: how the whole grid may turn out."""
+"""Intervals of the bars of figure 2, which say how an unfinished grid may turn out."""
 
 from typing import Any
 
 import pandas as pd
 
 from reports.explorer.presets import matching
-from reports.first_part import known
-from reports.grids import WAITING
-from reports.histogram import bars, bin_edges
+from reports.numbers.histogram import bars, bin_edges
+from reports.numbers.values import WAITING
 
 FIGURE = 2
 DIGITS = 3
 
 
-def bands(cells: pd.DataFrame, presets: list[dict[str, Any]]) -> dict[str, Any] | None:
+def bands(trials: pd.DataFrame, prefix: pd.DataFrame, presets: list[dict[str, Any]]) -> dict[str, Any] | None:
     """By preset of figure 2 and family: low and high percent of each of its 25 bins; None for a finished grid.
 
     Args:
-        cells: every declared cell, with `outcome`.
+        trials: every declared trial.
+        prefix: their finished prefix.
     """
-    if not (cells["outcome"] == WAITING).any():
+    if not (trials["outcome"] == WAITING).any():
         return None
-    chosen, found = known(cells), {}
+    found = {}
     for preset in presets:
         if preset["figure"] == FIGURE:
-            passed = matching(cells, preset["filters"])
-            inside = chosen[passed[chosen.index]]
-            table = bars(inside, cells[passed], bin_edges(inside["value"]))
+            passed = matching(trials, preset["filters"])
+            inside = prefix[passed[prefix.index]]
+            table = bars(inside, trials[passed], bin_edges(inside["value"]))
             found[preset["key"]] = {
                 family: {end: own[end].round(DIGITS).tolist() for end in ("low", "high")}
                 for family, own in table.groupby("family")

@@ -2,7 +2,7 @@
 
 function buildControls(grid) {
   rebuild(find(".choices"), [
-    given.grids.length > 1 && select("grid", "Cells", given.grids.map(({ name }, i) => [String(i), name]),
+    given.grids.length > 1 && select("grid", "Trials", given.grids.map(({ name }, i) => [String(i), name]),
       (value) => chooseGrid(value)),
     make("fieldset", { class: "chips" }, make("legend", {}, "Families"), grid.families.map(familyChip)),
     select("score", "Score", grid.scores.map(({ name, label }) => [name, label]), (score) => choose({ score, range: null, bar: null, page: null })),
@@ -83,7 +83,7 @@ function chooseRange(key) {
 function setControls(grid, preset, paperWords) {
   for (const key of ["grid", "score", "bins", "unit"]) {
     const control = find(`[data-control=${key}]`);
-    if (control) control.value = get(key);
+    if (control) control.value = key === "score" ? chosenScore(grid).name : get(key);
   }
   for (const box of home.querySelectorAll("[data-family]")) box.checked = isShown(box.dataset.family);
   for (const button of home.querySelectorAll("[data-preset]")) button.setAttribute("aria-pressed", String(button.dataset.preset === preset?.key));

@@ -9,8 +9,8 @@ function showGallery(grid, score, shown) {
     return [family, own];
   }).filter(([, own]) => own.length);
   rebuild(find(".view.samples"),
-    make("p", { class: "aside" }, `Cells at quantiles of ${score.label}, of the drawn cells that pass the filters. All sheets use the same noise z, so a place in one sheet can be compared with the same place in another.`),
+    make("p", { class: "aside" }, `Trials at quantiles of ${score.label}, of the drawn trials that pass the filters. All sheets use the same noise z, so a place in one sheet can be compared with the same place in another.`),
     QUANTILES.map((percent) => make("section", { class: "quantile" }, make("h5", {}, percent === 50 ? "median" : `${percent} %`),
       make("div", { class: "gallery" }, columns.map(([, own]) => card(grid, own[Math.round((percent / 100) * (own.length - 1))]))))),
-    !columns.length && make("p", {}, "No drawn cell passes the filters."));
+    !columns.length && make("p", {}, "No drawn trial passes the filters."));
 }

@@ -1,6 +1,5 @@
-// A grid: its columns as Python wrote them, with the numbers that are looked at often in typed arrays.
+// A grid of trials: its columns as Python wrote them, with the numbers that are looked at often in typed arrays.
 
-const ENDED = new Set(["diverged", "failed"]);
 const given = JSON.parse(document.querySelector(".explorer-data").textContent);
 
 function openGrid(data) {
@@ -15,23 +14,36 @@ function openGrid(data) {
     place: new Map(rows.trial_id.map((id, row) => [id, row])),
   };
   grid.outcome = (row) => outcomes.values[outcomes.codes[row]];
+  grid.measured = data.scores;
   grid.scores = scoresOf(grid);
   return grid;
 }
 
-// Each score as a column: a trial that diverged or failed has the worst value, or none where there is no worst.
+// Each score as a column: a trial that diverged has the worst value, or none where there is no worst.
 function scoresOf(grid) {
-  const columns = grid.scores.map(({ name, label, floor }) => {
-    const column = (value, row) => (ENDED.has(grid.outcome(row)) ? (floor ?? NaN) : value == null ? NaN : Math.max(0, value));
-    return { name, label, sign: label.split(",")[0], counted: name, scale: 1, floor, values: Float64Array.from(grid.rows[name], column) };
+  const columns = grid.measured.map(({ name, label, worst, higher }) => {
+    const limited = (value) => (worst == null ? value : higher ? Math.max(worst, value) : Math.min(worst, value));
+    const counted = (value) => (value == null ? NaN : Math.max(0, limited(value))); // bins start at 0
+    const column = (value, row) => (grid.outcome(row) === "diverged" ? (worst ?? NaN) : counted(value));
+    return { name, label, sign: signOf(label), counted: name, scale: 1, worst, higher, values: Float64Array.from(grid.rows[name], column) };
   });
-  const [nats] = columns;
+  const [first] = columns;
   if (grid.real_score) {
-    const values = nats.values.map((value) => value / grid.real_score);
-    columns.splice(1, 0, { ...nats, name: "fraction", label: "I′ / real digits", sign: "I′ / real digits", scale: 1 / grid.real_score, values });
+    const values = first.values.map((value) => value / grid.real_score);
+    const label = `${first.sign} / real digits`;
+    columns.splice(1, 0, { ...first, name: "fraction", label, sign: label, scale: 1 / grid.real_score, values });
   }
   return columns;
 }
+
+// A score's label without its unit, and the unit with a space before it.
+const signOf = (label) => label.split(",")[0];
+const unitOf = (label) => label.split(",")[1] ?? "";
+
+const chosenScore = (grid) => grid.scores.find(({ name }) => name === get("score")) ?? grid.scores[0];
+// The chosen order of the table; without a choice, the best trials come first.
+const bestFirst = (grid) => (grid.scores[0].higher ? "-" : "") + grid.scores[0].name;
+const chosenSort = (grid) => get("sort") || bestFirst(grid);
 
 const axisText = (axis, row) => {
   if (axis.numbers) return axis.numbers[row] == null ? NONE : String(axis.numbers[row]);

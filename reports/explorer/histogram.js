@@ -42,7 +42,7 @@ function axesOf(chart, { x, y, up, down, largest, width, height }) {
     levels.filter((value) => value <= up && value >= -down).flatMap(rule),
     places.map((value) => draw("text", { class: "tick middle", x: x(value), y: height - 24 }, short(value))),
     draw("text", { class: "tick middle", x: (x(0) + x(largest)) / 2, y: height - 6 }, chart.score.label),
-    draw("text", { class: "tick", x: 0, y: 12 }, chart.unit === "count" ? "cells in each bin" : "percent of a family’s drawn cells"),
+    draw("text", { class: "tick", x: 0, y: 12 }, chart.unit === "count" ? "trials in each bin" : "percent of a family’s drawn trials"),
   ].flat();
 }
 
@@ -97,7 +97,7 @@ function barWords(chart, { family, counts, total, band }, bin) {
   const span = `from ${short(chart.edges[bin])} to ${short(chart.edges[bin + 1])}`;
   const share = fixed((100 * counts[bin]) / total, 1);
   const whole = band ? `; of the whole grid ${fixed(band.low[bin], 1)} to ${fixed(band.high[bin], 1)} %` : "";
-  return `${family.label}, ${chart.score.sign} ${span}: ${plural(counts[bin], "cell", "cells")}, ${share} % of ${count(total)}${whole}`;
+  return `${family.label}, ${chart.score.sign} ${span}: ${plural(counts[bin], "trial", "trials")}, ${share} % of ${count(total)}${whole}`;
 }
 
 function pressBar(key) {
@@ -136,7 +136,7 @@ function hideTip() {
 
 // The chart's numbers for those who do not see it.
 function histogramTable(chart) {
-  const head = ["from", "to", ...chart.series.flatMap(({ family }) => [`${family.label}, cells`, `${family.label}, %`])];
+  const head = ["from", "to", ...chart.series.flatMap(({ family }) => [`${family.label}, trials`, `${family.label}, %`])];
   const body = chart.series[0]?.counts.map((_, bin) => make("tr", {},
     numberCell(short(chart.edges[bin])), numberCell(short(chart.edges[bin + 1])),
     chart.series.flatMap(({ counts, total }) => [numberCell(count(counts[bin])), numberCell(fixed(total ? (100 * counts[bin]) / total : NaN, 1))])));

@@ -1,4 +1,4 @@
-// Parallel coordinates: one line per drawn cell over the axes that vary and the score; a stroke along an axis sets its filter.
+// Parallel coordinates: one line per drawn trial over the axes that vary and the score; a stroke along an axis sets its filter.
 
 const LINES = { height: 340, top: 40, bottom: 30, side: 48, spread: 0.35 };
 
@@ -9,10 +9,10 @@ function showLines(grid, score, shown, passed) {
   const x = (i) => LINES.side + ((width - 2 * LINES.side) * i) / Math.max(1, columns.length - 1);
   const canvas = make("canvas", { "aria-hidden": "true" });
   const svg = draw("svg", { viewBox: `0 0 ${width} ${LINES.height}`, width, height: LINES.height, role: "img",
-    "aria-label": `Parallel coordinates of ${count(shown.length)} cells. The filters above choose the same from the keyboard.` },
+    "aria-label": `Parallel coordinates of ${count(shown.length)} trials. The filters above choose the same from the keyboard.` },
   columns.map((column, i) => axisStrip(column, x(i))));
   rebuild(container,
-    make("p", { class: "aside" }, "Each line is a drawn cell. Draw along an axis, from one end to the other of what is to stay, to set its filter; a click takes the filter away. Lines are spread a little about the values."),
+    make("p", { class: "aside" }, "Each line is a drawn trial. Draw along an axis, from one end to the other of what is to stay, to set its filter; a click takes the filter away. Lines are spread a little about the values."),
     make("div", { class: "wide" }, make("div", { class: "stack", style: `width: ${width}px` }, canvas, svg)));
   const drawn = (row) => grid.known[row] && !Number.isNaN(score.values[row]);
   const others = [...passed.keys()].filter((row) => !passed[row] && drawn(row) && isShown(familyOf(grid, row).name));

@@ -1,4 +1,4 @@
-"""The paper's own choices of cells: by depth as in figure 2, by learning rate and optimisers as in figure 3."""
+"""The paper's own choices of trials: by depth as in figure 2, by learning rate and optimisers as in figure 3."""
 
 from collections.abc import Iterator
 from math import isclose
@@ -6,9 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from reports.explorer.axes import text, varying
-from reports.histogram import OPTIMIZERS, RATES
-from reports.published import published_bars
+from reports.explorer.axes import varying
+from reports.names import value_text
+from reports.numbers.histogram import OPTIMIZERS, RATES
+from reports.numbers.published import published_bars
+from search_spaces.experiment import FIRST, Experiment
 
 _PANEL = ["lr", "optim_d", "optim_g"]
 Filters = dict[str, list[str]]
@@ -16,26 +18,25 @@ _DEPTHS = {"layers4": 4, "layers3": 3}
 _PUBLISHED = {"all": "all", "layers <= 4": "layers4", "layers <= 3": "layers3"}
 
 
-def presets(cells: pd.DataFrame) -> list[dict[str, Any]]:
-    """Those that these cells allow: key, label, figure and filters (axis to the texts of its allowed values)."""
-    return [
-        {"key": "all", "label": "all", "figure": 2, "filters": {}},
-        *_by_depth(cells),
-        *_by_optimizer(cells),
-    ]
+def presets(experiment: Experiment, trials: pd.DataFrame) -> list[dict[str, Any]]:
+    """The presets that these trials allow: key, label, figure and filters (axis to the texts of its allowed values)."""
+    every: dict[str, Any] = {"key": "all", "label": "all", "figure": 2, "filters": {}}
+    return [every, *_by_depth(trials), *_by_optimizer(trials)] if experiment.name == FIRST else [every]
 
 
-def matching(cells: pd.DataFrame, filters: Filters) -> pd.Series:
-    """Which cells pass; a family that does not vary on an axis passes its filter, as the EBGANs do in figure 3."""
-    passed = pd.Series(True, cells.index)
+def matching(trials: pd.DataFrame, filters: Filters) -> pd.Series:
+    """Which trials pass; a family that does not vary on an axis passes its filter, as the EBGANs do in figure 3."""
+    passed = pd.Series(True, trials.index)
     for name, allowed in filters.items():
-        values = [value for value in cells[name].unique().tolist() if text(value) in allowed]
-        passed &= cells[name].isin(values) | ~cells["family"].isin(varying(cells, name))
+        values = [value for value in trials[name].unique().tolist() if value_text(value) in allowed]
+        passed &= trials[name].isin(values) | ~trials["family"].isin(varying(trials, name))
     return passed
 
 
-def published() -> dict[str, dict[str, Any]]:
+def published(experiment: Experiment) -> dict[str, dict[str, Any]]:
     """The paper's bars by the key of their preset: the largest score in nats, and percents by family and bin."""
+    if experiment.name != FIRST:
+        return {}
     depths = published_bars(2, ["panel"])
     panels = {_PUBLISHED[str(panel)]: bars for panel, bars in depths.groupby("panel")}
     bars = published_bars(3, _PANEL)
@@ -43,24 +44,24 @@ def published() -> dict[str, dict[str, Any]]:
     return {key: _panel(bars.sort_values("bin")) for key, bars in panels.items()}
 
 
-def _by_depth(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _by_depth(trials: pd.DataFrame) -> Iterator[dict[str, Any]]:
     axes = ("n_layer_g", "n_layer_d")
     for key, most in _DEPTHS.items():
-        filters = {name: [text(v) for v in sorted(cells[name].unique()) if v <= most] for name in axes}
-        if all(varying(cells, name) and 0 < len(filters[name]) < cells[name].nunique() for name in axes):
+        filters = {name: [value_text(v) for v in sorted(trials[name].unique()) if v <= most] for name in axes}
+        if all(varying(trials, name) and 0 < len(filters[name]) < trials[name].nunique() for name in axes):
             yield {"key": key, "label": f"n_layer ≤ {most}", "figure": 2, "filters": filters}
 
 
-def _by_optimizer(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    if not all(varying(cells, name) for name in _PANEL):
+def _by_optimizer(trials: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    if not all(varying(trials, name) for name in _PANEL):
         return
-    there = {name: set(cells[name].unique()) for name in _PANEL}
+    there = {name: set(trials[name].unique()) for name in _PANEL}
     for rate in RATES:
         for optim_d, optim_g in OPTIMIZERS:
             lr = next((value for value in there["lr"] if isclose(value, rate)), None)
             if lr is None or optim_d not in there["optim_d"] or optim_g not in there["optim_g"]:
                 continue
-            filters = {"lr": [text(float(lr))], "optim_d": [optim_d], "optim_g": [optim_g]}
+            filters = {"lr": [value_text(float(lr))], "optim_d": [optim_d], "optim_g": [optim_g]}
             label = f"lr {rate:g}, optimD {optim_d}, optimG {optim_g}"
             yield {"key": _key(rate, optim_d, optim_g), "label": label, "figure": 3, "filters": filters}
 

@@ -1,31 +1,38 @@
-"""The scores that the explorer can draw, and what a trial counts as that ended without any."""
+"""What the page is told of an experiment's scores: which can be drawn and ranked, and which are only measured."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any
 
-import pandas as pd
+from search_spaces.experiment import Experiment, Score
 
-from reports.grids import DIVERGED, FAILED, SCORED
-from reports.labels import SCORE
-
-
-@dataclass(frozen=True)
-class Score:
-    """One column of results; `floor` is what a diverged or failed trial counts as, None where there is no worst."""
-
-    label: str
-    floor: float | None
+EXACT, RANKED, OTHER = 17, 7, 4  # significant digits of the first score, of others with a direction, and of the rest
 
 
-SCORES = {
-    "score": Score(f"{SCORE}, nats", 0.0),
-    "inception_score": Score("inception score", 1.0),
-    "coverage": Score("classes seen", 0.0),
-    "frechet": Score("Fréchet distance", None),
-}
+def drawable(experiment: Experiment) -> Sequence[Score]:
+    """The scores that the explorer draws: those with a direction."""
+    return [score for score in experiment.scores if score.higher_is_better is not None]
 
 
-def score_values(cells: pd.DataFrame, name: str) -> pd.Series:
-    """A score per cell, at its floor where training diverged or failed; nan where there is none."""
-    value = cells[name].where(cells["outcome"] == SCORED).astype(float).clip(lower=0.0)
-    floor = SCORES[name].floor
-    return value if floor is None else value.mask(cells["outcome"].isin([DIVERGED, FAILED]), floor)
+def described(experiment: Experiment) -> list[dict[str, Any]]:
+    """Each drawable score: name, label, worst (None where a diverged trial counts as nothing), higher and decimals."""
+    first = experiment.scores[0]
+    return [
+        {
+            "name": score.name,
+            "label": score.label,
+            "worst": score.worst,
+            "higher": bool(score.higher_is_better),
+            "decimals": 0 if score.whole else 3 if score is first else 2,
+        }
+        for score in drawable(experiment)
+    ]
+
+
+def measures(experiment: Experiment) -> list[dict[str, str]]:
+    """Scores without a direction: name and label."""
+    return [{"name": one.name, "label": one.label} for one in experiment.scores if one.higher_is_better is None]
+
+
+def digits(experiment: Experiment, score: Score) -> int:
+    """Significant digits of a score in the page."""
+    return EXACT if score is experiment.scores[0] else OTHER if score.higher_is_better is None else RANKED

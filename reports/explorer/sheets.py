@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reports.explorer.scores import score_values
-from reports.samples import read_sheet
+from data.sample_sheet import read_sheet
+from reports.numbers.values import values_of
+from search_spaces.experiment import Score
 
 FOLDER = "sheets"
 AT_ONCE = 200  # sheets in memory, about 4 MB
@@ -17,17 +18,17 @@ AT_ONCE = 200  # sheets in memory, about 4 MB
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def spread(cells: pd.DataFrame, most: int | None) -> list[str]:
-    """Trials whose sheets are shown: all, or of each family as many, evenly by the rank of their scores.
+def evenly_by_rank(trials: pd.DataFrame, score: Score, most: int | None) -> list[str]:
+    """Trials whose sheets are shown: all, or some of each family, evenly by the rank of their scores.
 
     Args:
-        cells: rows with trial_id, family, outcome and score.
-        most: of each family; None for all.
+        trials: rows with trial_id, family, outcome and the score.
+        most: trials per family; None for all.
     """
     if most is None:
-        return list(cells["trial_id"])
+        return list(trials["trial_id"])
     chosen: list[str] = []
-    ranked = cells.assign(value=score_values(cells, "score")).dropna(subset=["value"])
+    ranked = trials.assign(value=values_of(trials, score)).dropna(subset=["value"])
     for _, own in ranked.sort_values("value", kind="stable").groupby("family"):
         places = np.floor(np.linspace(0, len(own) - 1, min(most, len(own))) + 0.5).astype(int)  # as the gallery does
         chosen += list(own["trial_id"].iloc[places])
@@ -37,7 +38,7 @@ def spread(cells: pd.DataFrame, most: int | None) -> list[str]:
 def write_sheets(
     folder: Path, trial_ids: Iterable[str], read_sheets: Callable[[Sequence[str]], Mapping[str, bytes]]
 ) -> set[str]:
-    """Write `folder`/sheets/<trial_id>.png for each trial that has a sheet, and say which these are."""
+    """Writes `folder`/sheets/<trial_id>.png for each trial that has a sheet, and says which these are."""
     written: set[str] = set()
     (folder / FOLDER).mkdir()
     names = (trial_id for trial_id in dict.fromkeys(trial_ids) if _NAME.fullmatch(trial_id))

@@ -7,8 +7,7 @@ function columnsOf(grid) {
   const plain = (name, label, digits) => ({ name, label, number: true, place: (row) => rows[name][row] ?? NaN, words: (row) => fixed(rows[name][row], digits) });
   return [
     { name: "family", label: "family", place: (row) => grid.family[row], words: (row) => familyOf(grid, row).label },
-    plain("score", "I′", 3), plain("inception_score", "inception", 2), plain("coverage", "classes", 0),
-    plain("entropy", "entropy", 2), plain("frechet", "Fréchet", 2),
+    ...grid.measured.map(({ name, label, decimals }) => plain(name, signOf(label), decimals)),
     ...grid.axes.map((axis) => ({
       name: axis.name, label: axis.label, number: Boolean(axis.numbers) || axis.values.every((value) => !Number.isNaN(Number(value))),
       place: (row) => axisPlace(axis, row), words: (row) => axisText(axis, row),
@@ -19,7 +18,7 @@ function columnsOf(grid) {
 
 // Rows in the chosen order; those without a value come last either way, equals in the order of the grid.
 function sorted(grid, rows) {
-  const text = get("sort");
+  const text = chosenSort(grid);
   const sign = text.startsWith("-") ? -1 : 1;
   const column = columnsOf(grid).find(({ name }) => name === text.replace(/^-/, ""));
   if (!column) return rows;
@@ -40,7 +39,7 @@ function showTable(grid, rows, words) {
   rebuild(find(".listed"), words);
   rebuild(find(".rows"),
     make("div", { class: "wide trials", tabindex: "0", role: "region", "aria-label": "Trials" }, make("table", { class: "list" },
-      make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "trial"), make("th", { scope: "col" }, "samples"), columns.map(heading))),
+      make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "trial"), make("th", { scope: "col" }, "samples"), columns.map((column) => heading(grid, column)))),
       make("tbody", {}, part.map((row) => make("tr", {},
         make("td", {}, trialLink(grid, row)),
         make("td", {}, sheetImage(grid, row, { class: "strip", alt: "" })),
@@ -48,13 +47,13 @@ function showTable(grid, rows, words) {
     pages > 1 && pager(page, pages));
 }
 
-function heading({ name, label, number }) {
-  const now = get("sort");
+function heading(grid, { name, label, number }) {
+  const now = chosenSort(grid);
   const state = now === name ? "ascending" : now === `-${name}` ? "descending" : null;
   const arrow = { ascending: " ↑", descending: " ↓" }[state] ?? "";
   const next = state === "descending" || (!state && !number) ? name : `-${name}`;
   return make("th", { scope: "col", class: number ? "number" : null, "aria-sort": state },
-    make("button", { type: "button", "data-key": `sort ${name}`, click: () => choose({ sort: next, page: null }) }, label + arrow));
+    make("button", { type: "button", "data-key": `sort ${name}`, click: () => choose({ sort: next === bestFirst(grid) ? null : next, page: null }) }, label + arrow));
 }
 
 function pager(page, pages) {

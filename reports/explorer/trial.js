@@ -2,7 +2,7 @@
 
 function showTrial(grid, id) {
   const row = grid.place.get(id);
-  const back = make("p", {}, make("a", { href: hashWith({ trial: null }), class: "back" }, "← All cells"));
+  const back = make("p", {}, make("a", { href: hashWith({ trial: null }), class: "back" }, "← All trials"));
   const heading = make("h4", { tabindex: "-1" }, `Trial ${id}`);
   if (row === undefined) {
     const why = grid.counts ? "It is not in the random sample that this page lists" : "There is no such trial in this grid";
@@ -15,14 +15,15 @@ function showTrial(grid, id) {
     make("div", { class: "sides" },
       make("div", {}, samplesOf(grid, row), scoreTable(grid, row), make("h5", {}, "Repeat it"), make("pre", {}, command(id))),
       make("div", {}, make("h5", {}, "Settings"), facts([...settingsOf(grid, row), ...Object.entries(grid.training)].map(([k, v]) => [k.replaceAll("_", " "), v])),
-        make("h5", {}, "Course"), facts(course(grid, row)))),
+        make("h5", {}, "Training"), facts(trainingOf(grid, row)))),
     attemptTable(grid, row), elsewhere(grid, row));
   return heading;
 }
 
 function outcomeWords(grid, row) {
   const outcome = grid.outcome(row);
-  return outcome === "scored" ? `scored ${fixed(grid.rows.score[row], 3)} nats` : outcome;
+  const [{ name, label, decimals }] = grid.measured;
+  return outcome === "scored" ? `scored ${fixed(grid.rows[name][row], decimals)}${unitOf(label)}` : outcome;
 }
 
 function command(id) {
@@ -34,20 +35,26 @@ function samplesOf(grid, row) {
   return sheetImage(grid, row, { class: "sheet" }) ?? make("p", { class: "absent" }, "no sample sheet");
 }
 
-const MEASURES = [["score", "I′, nats", 3], ["inception_score", "inception", 2], ["coverage", "classes", 0], ["entropy", "entropy", 2], ["frechet", "Fréchet", 2]];
-
-// The scores at the end, and the way there where it was scored too.
+// The scores at the end, and the learning curve where the trial was scored in training too.
 function scoreTable(grid, row) {
-  const line = [count(Number(grid.training.steps)), ...MEASURES.map(([name, , digits]) => fixed(grid.rows[name][row], digits))];
-  const share = grid.real_score && grid.rows.score[row] != null ? `${fixed((100 * grid.rows.score[row]) / grid.real_score, 1)} % of real digits’ ${fixed(grid.real_score)} nats` : "no score";
-  return [make("h5", {}, "Scores"), growth(grid, row), simpleTable(["step", ...MEASURES.map(([, label]) => label)], [line], true), make("p", { class: "aside" }, share)];
+  const line = [count(Number(grid.training.steps)), ...grid.measured.map(({ name, decimals }) => fixed(grid.rows[name][row], decimals))];
+  const head = ["step", ...grid.measured.map(({ label }) => label)];
+  return [make("h5", {}, "Scores"), learningCurve(grid, row), simpleTable(head, [line], true), make("p", { class: "aside" }, besideReal(grid, row))];
+}
+
+function besideReal(grid, row) {
+  const [{ name, label }] = grid.measured;
+  const value = grid.rows[name][row];
+  if (value == null) return "no score";
+  return grid.real_score ? `${fixed((100 * value) / grid.real_score, 1)} % of real digits’ ${fixed(grid.real_score)}${unitOf(label)}` : "";
 }
 
 // Score over training as a line, from 0 to the higher of its highest and a third of real digits' score.
-function growth(grid, row) {
+function learningCurve(grid, row) {
+  const values = grid.rows[grid.measured[0].name];
   const end = Number(grid.training.steps);
   const own = grid.steps.row.flatMap((r, i) => (r === row ? [i] : []));
-  const points = [...own.map((i) => [grid.steps.step[i], grid.steps.score[i]]), [end, grid.rows.score[row]]].filter(([, score]) => score != null);
+  const points = [...own.map((i) => [grid.steps.step[i], grid.steps.score[i]]), [end, values[row]]].filter(([, score]) => score != null);
   if (points.length < 2) return null;
   const top = Math.max(grid.real_score / 3, ...points.map(([, score]) => score));
   const x = (step) => (SPARK.width * step) / end;
@@ -70,10 +77,10 @@ function simpleTable(head, lines, numbers) {
     make("tbody", {}, lines.map((line) => make("tr", {}, line.map((words) => make("td", kind, words)))))));
 }
 
-function course(grid, row) {
+function trainingOf(grid, row) {
   const { rows } = grid;
-  const energies = [["discriminator’s loss V", "d_loss"], ["mean energy of real digits", "energy_real"], ["mean energy of samples", "energy_fake"]];
-  return [...energies.flatMap(([label, name]) => (rows[name][row] == null ? [] : [[label, fixed(rows[name][row], 2)]])), ["device", coded(rows.device, row)], ["seconds", fixed(rows.duration_s[row], 1)], ["place in the random order", count(rows.position[row] + 1)],
+  const measures = grid.measures.filter(({ name }) => rows[name][row] != null);
+  return [...measures.map(({ name, label }) => [label, fixed(rows[name][row], 2)]), ["device", coded(rows.device, row)], ["seconds", fixed(rows.duration_s[row], 1)], ["place in the random order", count(rows.position[row] + 1)],
     ["started", moment(rows.started[row])], ["finished", moment(rows.finished[row])]];
 }
 
@@ -87,16 +94,18 @@ function attemptTable(grid, row) {
 
 // The trials of its family that score just below and just above.
 function byScore(grid, row) {
-  const own = [...grid.family.keys()].filter((r) => grid.family[r] === grid.family[row] && grid.rows.score[r] != null);
-  own.sort((a, b) => grid.rows.score[a] - grid.rows.score[b] || a - b);
+  const [{ name, higher, decimals }] = grid.measured;
+  const values = grid.rows[name];
+  const own = [...grid.family.keys()].filter((r) => grid.family[r] === grid.family[row] && values[r] != null);
+  own.sort((a, b) => values[a] - values[b] || a - b);
   const at = own.indexOf(row);
   if (at < 0) return null;
-  const link = (target, words, rel) => target !== undefined && trialLink(grid, target, `${words} ${fixed(grid.rows.score[target], 3)}${rel === "next" ? " →" : ""}`, { rel, "data-key": rel });
+  const link = (target, words, rel) => target !== undefined && trialLink(grid, target, `${words} ${fixed(values[target], decimals)}${rel === "next" ? " →" : ""}`, { rel, "data-key": rel });
   return make("nav", { class: "pager", "aria-label": "Neighbours by score" }, link(own[at - 1], "← next lower:", "prev"),
-    make("span", {}, `rank ${count(own.length - at)} of ${count(own.length)} ${familyOf(grid, row).label} scores`), link(own[at + 1], "next higher:", "next"));
+    make("span", {}, `rank ${count(higher ? own.length - at : at + 1)} of ${count(own.length)} ${familyOf(grid, row).label} scores`), link(own[at + 1], "next higher:", "next"));
 }
 
-// Cells of the other families with the same values on every axis that both vary; only equals on all axes if there are any.
+// Trials of the other families with the same values on every axis that both vary; only equals on all axes if there are any.
 function elsewhere(grid, row) {
   const own = familyOf(grid, row).name;
   const parts = grid.families.filter(({ name }) => name !== own).map((family) => {
@@ -107,7 +116,7 @@ function elsewhere(grid, row) {
     return [family, exact.length ? exact : same.slice(0, 12)];
   });
   if (!parts.length) return null;
-  return make("div", {}, make("h5", {}, "The same cell in other families"), make("div", { class: "gallery" },
+  return make("div", {}, make("h5", {}, "The same settings in other families"), make("div", { class: "gallery" },
     parts.flatMap(([family, rows]) => (rows.length ? rows.map((r) => card(grid, r, differing(grid, r, row))) : [make("p", {}, `${family.label}: none`)]))));
 }
 

@@ -31,14 +31,14 @@ function show() {
 }
 
 function showCells(grid) {
-  const score = grid.scores.find(({ name }) => name === get("score")) ?? grid.scores[0];
+  const score = chosenScore(grid);
   const n = BINS.includes(Number(get("bins"))) ? Number(get("bins")) : 25;
   const passed = matched(grid, score);
   const counted = histogram(grid, score, passed, n);
   const preset = currentPreset(grid);
-  const paperWords = whyNoPaper(score, preset);
-  const bands = n === 25 && score.counted === "score" && get("unit") !== "count" ? grid.bands?.[preset?.key] : null;
-  const chart = chartOf(grid, score, counted, paperWords ? null : given.published[preset.key], bands);
+  const paperWords = whyNoPaper(grid, score, preset);
+  const bands = n === 25 && score.counted === grid.scores[0].name && get("unit") !== "count" ? grid.bands?.[preset?.key] : null;
+  const chart = chartOf(grid, score, counted, paperWords ? null : grid.published[preset.key], bands);
   setControls(grid, preset, paperWords);
   find(".said").textContent = drawnWords(grid, score, counted);
   drawHistogram(chart);
@@ -47,9 +47,10 @@ function showCells(grid) {
   showView(grid, score, passed, chart);
 }
 
-function whyNoPaper(score, preset) {
-  if (score.name !== "score") return "The paper has bars of I′ only.";
-  if (!preset || !given.published[preset.key]) return "The paper has bars for the choices of its figures 2 and 3 only.";
+function whyNoPaper(grid, score, preset) {
+  if (!Object.keys(grid.published).length) return "The paper has no such bars.";
+  if (score.name !== grid.scores[0].name) return `The paper has bars of ${grid.scores[0].sign} only.`;
+  if (!preset || !grid.published[preset.key]) return "The paper has bars for the choices of its figures 2 and 3 only.";
   return get("unit") === "count" ? "The paper’s bars are percents." : "";
 }
 
@@ -59,7 +60,7 @@ function chartOf(grid, score, { edges, families, sampled }, published, bands) {
     const { counts, drawn } = families[code];
     return { family, counts, total: drawn, band: bands?.[family.name], heights: unit === "count" ? counts : counts.map((c) => (drawn ? (100 * c) / drawn : 0)) };
   });
-  const real = score.name === "score" ? grid.real_score : score.name === "fraction" ? 1 : null;
+  const real = score.name === grid.scores[0].name ? grid.real_score : score.name === "fraction" ? 1 : null;
   const paper = published && get("paper") === "on" ? paperOf(grid, published) : null;
   return { edges, unit, score, real, paper, sampled, bar: get("bar"), series: all.filter(({ family }) => isShown(family.name)) };
 }
@@ -71,14 +72,15 @@ function paperOf(grid, { largest, families }) {
 
 function drawnWords(grid, score, { families, sampled }) {
   const parts = grid.families.flatMap(({ name, label }, code) => (isShown(name) ? [`${label} ${count(families[code].drawn)} of ${count(families[code].declared)}`] : []));
-  const words = parts.length ? `Drawn of the declared cells: ${parts.join(", ")}.` : "No family is chosen.";
-  const known = " Only cells up to the first unfinished shape of the random order are drawn.";
+  const words = parts.length ? `Drawn of the declared trials: ${parts.join(", ")}.` : "No family is chosen.";
+  const known = " Only trials before the first unfinished shape of the random order are drawn.";
   const isPart = families.some(({ drawn, declared }) => drawn < declared) && grid.known.includes(0);
-  const floor = score.floor == null ? " Diverged and failed cells have no such value and are left out." : "";
+  const lost = score.worst == null ? " Diverged trials have no such value and are left out." : "";
+  const failed = grid.outcomes.values.includes("failed") ? " Failed trials are missing." : "";
   const sample = !grid.counts ? "" : sampled
     ? ` This filtered view is drawn from the page’s random sample of ${count(grid.n)} of ${count(grid.declared)} trials.`
     : ` Drawn from all ${count(grid.declared)} trials; the list below is a random sample of ${count(grid.n)}.`;
-  return words + (isPart ? known : "") + floor + sample;
+  return words + (isPart ? known : "") + lost + failed + sample;
 }
 
 function legend({ series, paper }, paperWords) {
@@ -87,7 +89,7 @@ function legend({ series, paper }, paperWords) {
     make("span", { class: "aside" }, paper ? "Hanging bars: the paper’s, its axis (I′/10) times ten; compare shapes, not positions." : paperWords)];
 }
 
-// Only while it is open: a hundred bins of three families are many cells.
+// The table is made only while it is open: a hundred bins of three families are many cells.
 function showNumbers(chart) {
   const details = find(".numbers");
   details.ontoggle = () => rebuild(details.querySelector("div"), details.open ? histogramTable(chart) : []);

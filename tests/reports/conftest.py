@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from made_results import fill_database, full_results, full_steps, sheet
 
-from reports.page import render_page
+from reports.figures.figure import Sources
+from reports.page.page import render_page
 from reports.report import Section, as_files, make_sections
 
 
@@ -31,6 +32,6 @@ def full_report(sweeps: pd.DataFrame) -> tuple[list[Section], dict[str, bytes], 
     """Sections and files of a report on 7,168 scored cells, and the seconds of a processor that this took."""
     results, steps = full_results(), full_steps()
     start = time.process_time()
-    sections = make_sections(results, lambda trial_ids: dict.fromkeys(trial_ids, sheet()), steps)
+    sections = make_sections(results, Sources(lambda trial_ids: dict.fromkeys(trial_ids, sheet()), steps))
     files = as_files(sections, render_page(sections, sweeps, ["import pandas as pd"]))
     return sections, files, time.process_time() - start

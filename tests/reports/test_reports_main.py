@@ -12,7 +12,7 @@ import pytest
 from made_results import fill_database
 from sqlalchemy import make_url
 
-from reports.summary import query_lines
+from reports.page.summary import query_lines
 
 ROOT = Path(__file__).parents[2]
 

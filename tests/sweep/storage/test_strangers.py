@@ -24,7 +24,7 @@ from made_trials import IDENTITY, REFERENCE, SCORES, complete, diverged, failed,
 from PIL import Image
 
 import reports.__main__
-from reports.samples import read_sheet
+from data.sample_sheet import read_sheet
 from search_spaces.trial import Trial
 from sweep.__main__ import main
 from sweep.records import Record
@@ -311,7 +311,7 @@ def test_what_is_no_sheet_is_no_picture(png: bytes, recwarn: pytest.WarningsReco
 def test_no_picture_starts_a_program(tmp_path: Path) -> None:
     """Pillow hands EPS to Ghostscript, the first of that name in PATH; in a process that has not looked for it yet."""
     path = stand_in(tmp_path)
-    script = "import sys; from reports.samples import read_sheet; print(read_sheet(sys.stdin.buffer.read()))"
+    script = "import sys; from data.sample_sheet import read_sheet; print(read_sheet(sys.stdin.buffer.read()))"
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": path}
     done = subprocess.run([sys.executable, "-c", script], input=EPS, capture_output=True, env=environment, timeout=60)
     assert not (tmp_path / "started").exists()

@@ -1,0 +1,159 @@
+"""Draws what matters: variance shares of axes and pairs, mean scores by axis, and by pairs of axes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+
+from reports.figures.figure import Figure, Sources
+from reports.figures.style import INK, MUTED, SMALL, STYLE, encode, symbol
+from reports.names import all_axes, axis_label, family_label, in_order, value_text
+from reports.numbers.effects import EXACT, main_effects, pair_means, strongest_pair, variance_shares
+from reports.numbers.study import Study
+from reports.palette import LIGHT, hue
+from search_spaces.experiment import Score
+
+_SHARES = (
+    "Part of the variance of a family's scores that each axis explains alone, and that each pair of axes explains "
+    "beyond its two. In a whole grid these shares are exact; the rest to 100 % needs three axes or more, or is chance.",
+)
+_ESTIMATED = (
+    "At least one grid is unfinished: its bars are estimates by PED-ANOVA, relative to one another and without pairs."
+)
+_EFFECTS = (
+    "Mean score of the finished prefix by the value of each axis, over all other axes. The intervals (95 %) are over "
+    "shapes.",
+)
+_PAIRS = ("Mean score by two axes: for each family the pair that explains most together.",)
+
+
+def effects_figures(study: Study, sources: Sources) -> Iterator[Figure]:
+    """What matters, mean scores by axis, and mean scores by the two axes that matter most."""
+    known = study.prefix[study.prefix["value"].notna()]
+    own = {family: known[known["family"] == family] for family in in_order(known["family"])}
+    found = {
+        family: variance_shares(rows, study.trials[study.trials["family"] == family], study.score)
+        for family, rows in own.items()
+    }
+    found = {family: shares for family, shares in found.items() if len(shares)}
+    if not found:
+        return
+    table = pd.concat([shares.assign(family=family) for family, shares in found.items()], ignore_index=True)
+    caption = _SHARES if (table["basis"] == EXACT).all() else (*_SHARES, _ESTIMATED)
+    yield Figure("what-matters", "What matters", caption, table, encode(draw_shares(found)))
+    table = pd.concat([main_effects(rows).assign(family=family) for family, rows in own.items()], ignore_index=True)
+    picture = encode(draw_main_effects(table, study.score))
+    yield Figure("main-effects", "Mean score by axis", _EFFECTS, table, picture)
+    pairs = [
+        (family, pair_means(own[family], *strongest_pair(shares)))
+        for family, shares in found.items()
+        if len(shares) > 1
+    ]
+    if pairs:
+        table = pd.concat([_flat(family, means) for family, means in pairs], ignore_index=True)
+        picture = encode(draw_pairs(pairs[:PAIRS], study.score))
+        yield Figure("pairs", "Mean score by two axes", _PAIRS, table, picture)
+
+
+def _flat(family: str, means: pd.DataFrame) -> pd.DataFrame:
+    """The means of two axes as rows."""
+    rows = means.melt(ignore_index=False, value_name="mean").reset_index()
+    rows = rows.set_axis(["value", "other_value", "mean"], axis=1)
+    return rows.assign(family=family, axis=str(means.index.name), other=str(means.columns.name))
+
+
+MOST = 12  # bars
+PAIRS = 3  # heat maps
+
+
+@mpl.rc_context(STYLE)
+def draw_shares(tables: dict[str, pd.DataFrame]) -> Drawing:
+    """Draws `variance_shares` of each family: its largest shares as bars."""
+    drawing = Drawing(figsize=(11, 4.2))
+    panels = drawing.subplots(1, max(1, len(tables)), squeeze=False)[0]
+    for axes, family in zip(panels, in_order(tables), strict=False):
+        rows = tables[family].head(MOST)
+        axes.barh(range(len(rows)), 100 * rows["share"], height=0.62, color=LIGHT[hue(family)])
+        axes.set_yticks(range(len(rows)), [_name(row) for row in rows.to_dict("records")])
+        axes.set_ylim(max(len(rows), 1) - 0.4, -0.6)
+        axes.set_title(f"{family_label(family)}: {rows['basis'].iloc[0] if len(rows) else 'nothing varies'}")
+        axes.set_xlabel("percent of the variance of the score")
+        axes.tick_params(axis="y", labelcolor=INK, left=False)
+        for y, share in enumerate(rows["share"]):
+            axes.annotate(
+                f"{100 * share:.1f}",
+                (100 * share, y),
+                xytext=(3, 0),
+                textcoords="offset points",
+                va="center",
+                color=MUTED,
+                fontsize=SMALL,
+            )
+        axes.margins(x=0.15)
+    drawing.subplots_adjust(left=0.13, right=0.99, bottom=0.13, top=0.92, wspace=0.62)
+    return drawing
+
+
+@mpl.rc_context(STYLE)
+def draw_main_effects(table: pd.DataFrame, score: Score) -> Drawing:
+    """Draws `main_effects` of each family, with a column family: a panel per axis, a line per family."""
+    shown = [axis for axis in all_axes() if axis in set(table["axis"])]
+    columns = 4
+    n_rows = max(1, -(-len(shown) // columns))
+    drawing = Drawing(figsize=(11, 2.3 * n_rows + 0.3))
+    panels = drawing.subplots(n_rows, columns, sharey=True, squeeze=False).ravel()
+    for panel, axis in zip(panels, shown, strict=False):
+        rows = table[table["axis"] == axis]
+        places = {value: i for i, value in enumerate(sorted(rows["value"].unique()))}
+        for shift, family in enumerate(in_order(rows["family"])):
+            _line(panel, rows[rows["family"] == family], places, family, 0.06 * (shift - 1))
+        panel.set_xticks(range(len(places)), [value_text(value) for value in places])
+        panel.set_title(axis_label(axis))
+    for panel in panels[len(shown) :]:
+        panel.set_axis_off()
+    if shown:
+        panels[0].set_ylim(bottom=0)  # for all panels, which share this axis, once all is drawn
+        panels[0].legend(*panels[0].get_legend_handles_labels(), loc="best", fontsize=SMALL)
+    for row in range(n_rows):
+        panels[row * columns].set_ylabel(f"mean {score.label}")
+    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.3 / drawing.get_figheight(), top=0.93, hspace=0.42)
+    return drawing
+
+
+@mpl.rc_context(STYLE)
+def draw_pairs(tables: list[tuple[str, pd.DataFrame]], score: Score) -> Drawing:
+    """Draws `pair_means`, each with its family, as heat maps."""
+    drawing = Drawing(figsize=(11, 3.1))
+    panels = drawing.subplots(1, max(3, len(tables)))
+    for panel in panels[len(tables) :]:
+        panel.set_axis_off()
+    for panel, (family, means) in zip(panels, tables, strict=False):
+        panel.imshow(means.to_numpy(), cmap="cividis", aspect="auto", vmin=0)
+        panel.set_xticks(range(means.shape[1]), [value_text(value) for value in means.columns])
+        panel.set_yticks(range(means.shape[0]), [value_text(value) for value in means.index])
+        panel.set_xlabel(axis_label(str(means.columns.name)))
+        panel.set_ylabel(axis_label(str(means.index.name)))
+        panel.set_title(f"{family_label(family)}: mean {symbol(score)}")
+        largest = np.nanmax(means.to_numpy())
+        for (i, j), value in np.ndenumerate(means.to_numpy()):
+            ink = INK if value > 0.6 * largest else LIGHT["surface"]
+            panel.text(j, i, f"{value:.1f}", ha="center", va="center", color=ink, fontsize=SMALL)
+    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.17, top=0.9, wspace=0.28)
+    return drawing
+
+
+def _line(panel: Axes, rows: pd.DataFrame, places: dict[object, int], family: str, shift: float) -> None:
+    x = rows["value"].map(places) + shift
+    spread = [(rows["mean"] - rows["low"]).fillna(0), (rows["high"] - rows["mean"]).fillna(0)]
+    look: Any = {"color": LIGHT[hue(family)], "marker": "o", "markersize": 3, "linewidth": 1.2}
+    panel.errorbar(x, rows["mean"], yerr=spread, label=family_label(family), **look)
+
+
+def _name(row: dict[object, str]) -> str:
+    return " \N{MULTIPLICATION SIGN} ".join(
+        axis_label(name) for name in (row["axis"], row["other"]) if isinstance(name, str)
+    )

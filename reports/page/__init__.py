@@ -1,0 +1,1 @@
+"""The page, its folder, and its summary for a terminal."""

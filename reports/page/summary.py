@@ -1,0 +1,62 @@
+"""Sums up a report in lines for a terminal."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reports.names import family_label
+from reports.numbers.study import recipe
+from reports.numbers.values import WAITING
+from reports.report import Section
+
+
+def query_lines(url: str) -> list[str]:
+    """Three lines of pandas that read the database at `url`."""
+    return [
+        "import pandas as pd",
+        f'results = pd.read_sql("select * from results", "{url}")',
+        'results.groupby("space").score.describe()',
+    ]
+
+
+def summary(page: Path, sections: Sequence[Section], query: Sequence[str]) -> str:
+    """Where the page is, the shares of each family, and how to query the database."""
+    lines = [f"report: {page}"]
+    for section in sections:
+        lines += ["", *_shares(section)]
+    if not sections:
+        lines += ["", "no trials are declared"]
+    return "\n".join([*lines, "", "query it:", *(f"  {line}" for line in query)])
+
+
+def _shares(section: Section) -> Iterator[str]:
+    yield f"grid {section.study.name}: {recipe(section.study)}"
+    margins = section.study.margins
+    if len(margins):
+        yield f"margin study: {int((margins['outcome'] != WAITING).sum())} of {len(margins)} trials have ended"
+    if section.shares is None:
+        yield from ["no trial has a score"] if len(section.study.trials) else []
+        return
+    thresholds = section.shares.drop_duplicates("fraction")
+    header = [f"above {row.fraction} of real ({row.threshold:.2f})" for row in thresholds.itertuples()]
+    yield _row("family", "trials", header)
+    for family, rows in section.shares.groupby("family", sort=False):
+        first = rows.iloc[0]
+        yield _row(
+            family_label(str(family)), f"{first['cells']:,}/{first['declared']:,}", map(_share, rows.to_dict("records"))
+        )
+    if (section.shares["low"] < section.shares["high"]).any():
+        yield "[95 % intervals for the whole grid; they hold at every moment of the sweep]"
+
+
+def _row(family: str, cells: str, shares: Iterable[str]) -> str:
+    return "".join(
+        word.ljust(width) for word, width in zip((family, cells, *shares), (10, 14, 28, 28), strict=False)
+    ).rstrip()
+
+
+def _share(row: Mapping[Any, Any]) -> str:
+    if not row["cells"]:
+        return "-"
+    interval = f" [{100 * row['low']:.1f}-{100 * row['high']:.1f}]" if row["low"] < row["high"] else ""
+    return f"{100 * row['share']:5.1f} %{interval}"

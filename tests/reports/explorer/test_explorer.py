@@ -1,0 +1,281 @@
+"""What the explorer is given: every trial in its columns, counts over all rows, sheets as files; nothing that runs."""
+
+import base64
+import hashlib
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_results import cell, full_results, full_steps, results, sheet
+
+from reports.explorer import data as explorer_data
+from reports.explorer.counts import full_counts
+from reports.explorer.data import sampled_rows, study_data
+from reports.explorer.html import NO_ATTEMPTS, SCRIPTS, explore
+from reports.explorer.presets import matching, presets, published
+from reports.explorer.sheets import evenly_by_rank, write_sheets
+from reports.numbers.histogram import layer_histograms, optimizer_histograms
+from reports.numbers.learning_curves import NO_STEPS
+from reports.numbers.published import published_bars
+from reports.numbers.study import Study, split_studies
+from reports.numbers.values import values_of
+from search_spaces.experiments.mnist_gan import MNIST_GAN
+
+SCORES = {score.name: score for score in MNIST_GAN.scores}
+HOSTILE = "</script><script>alert(1)</script>"
+
+
+def data_of(grid: Study, **extra: Any) -> dict[str, Any]:
+    given = {"attempts": NO_ATTEMPTS, "steps": NO_STEPS, "sheets": ()} | extra
+    return study_data(grid, grid.trials, grid.prefix, "some", **given)
+
+
+@pytest.fixture(scope="module")
+def grid() -> Study:
+    (found,) = split_studies(full_results())
+    return found
+
+
+@pytest.fixture(scope="module")
+def data(grid: Study) -> dict[str, Any]:
+    return data_of(grid)
+
+
+def column(data: dict[str, Any], name: str) -> list[str]:
+    axis = next(axis for axis in data["axes"] if axis["name"] == name)
+    return [axis["values"][code] if code >= 0 else "" for code in axis["codes"]]
+
+
+def test_every_trial_is_there_with_its_settings_and_its_very_score(grid: Study, data: dict[str, Any]) -> None:
+    assert data["rows"]["trial_id"] == list(grid.trials["trial_id"])
+    assert data["rows"]["score"] == list(grid.trials["score"])
+    assert column(data, "n_layer_g") == [str(n) for n in grid.trials["n_layer_g"]]
+    assert column(data, "dropout_d") == ["on" if on else "off" for on in grid.trials["dropout_d"]]
+    assert [float(value) for value in column(data, "lr")] == list(grid.trials["lr"])
+    names = [data["families"][code]["name"] for code in data["rows"]["family"]]
+    assert names == list(grid.trials["family"])
+
+
+def test_only_axes_that_vary_in_some_family_are_axes(data: dict[str, Any]) -> None:
+    names = [axis["name"] for axis in data["axes"]]
+    assert names == [
+        *("n_layer_g", "n_layer_d", "size_g", "size_d", "dropout_d", "optim_g", "optim_d", "lr", "outcome")
+    ]
+    rates = next(axis for axis in data["axes"] if axis["name"] == "lr")
+    assert rates["varies_in"] == ["gan"]
+    assert data["fixed"]["ebgan"] == {"space": "laptop/mnist_ebgan", "margin": "10", "PT weight": "0", "seed": "0"}
+    assert "margin" not in data["fixed"]["gan"]
+
+
+def test_an_axis_of_many_numbers_is_kept_as_numbers() -> None:
+    (grid,) = split_studies(results(cell(1.0, lr=0.001 * n) for n in range(1, 20)))
+    axis = next(axis for axis in data_of(grid)["axes"] if axis["name"] == "lr")
+    assert axis["numbers"] == list(grid.trials["lr"]) and "values" not in axis
+
+
+def test_known_cells_are_those_of_the_figures() -> None:
+    rows = [cell(1.0), cell(2.0, size_g=100), cell(size_g=200), cell(3.0, size_g=400)]
+    (grid,) = split_studies(results(rows))
+    assert data_of(grid)["rows"]["known"] == [1, 1, 0, 0]
+
+
+def test_values_that_are_no_numbers_are_null() -> None:
+    rows = [cell(1.0), cell(state="DIVERGED"), cell(2.0, frechet=float("inf"))]
+    (grid,) = split_studies(results(rows))
+    data = data_of(grid)
+    assert data["rows"]["score"] == [1, None, 2] and data["rows"]["frechet"] == [9, None, None]
+    assert json.loads(json.dumps(data, allow_nan=False)) == data
+
+
+def test_attempts_and_steps_before_the_end_belong_to_their_trials() -> None:
+    (grid,) = split_studies(results([cell(1.0), cell(2.0, lr=0.01)]))
+    first, second = grid.trials["trial_id"]
+    start = pd.Timestamp("2020-01-01 00:00:10")
+    attempts = pd.DataFrame(
+        [
+            {"trial_id": second, "outcome": "LOST", "reason": None, "started_at": start, "ended_at": pd.NaT},
+            {"trial_id": "unknown", "outcome": "FAILED", "reason": "error", "started_at": start, "ended_at": start},
+            {"trial_id": first, "outcome": "FAILED", "reason": "memory", "started_at": start, "ended_at": start},
+        ]
+    )
+    steps = pd.DataFrame(
+        [
+            {"trial_id": t, "step": n, "score": s}
+            for t, n, s in [(second, 300, 2.0), (second, 200, 1.5), (second, 100, 0.5), (first, 300, 1.0)]
+        ]
+    )
+    data = data_of(grid, attempts=attempts, steps=steps)
+    assert data["attempts"] == {
+        "row": [1, 0],
+        "outcome": {"values": ["LOST", "FAILED"], "codes": [0, 1]},
+        "reason": {"values": ["memory"], "codes": [-1, 0]},
+        "started": [10, 10],
+        "ended": [None, 10],
+    }
+    assert (data["steps"]["row"], data["steps"]["step"], data["steps"]["score"]) == ([1, 1], [100, 200], [0.5, 1.5])
+
+
+def test_bars_of_an_unfinished_grid_have_the_bands_of_figure_2() -> None:
+    rows = full_results().copy()
+    rows.loc[rows["position"] >= 5000, ["state", "score"]] = ["WAITING", np.nan]
+    (grid,) = split_studies(rows)
+    found = data_of(grid)["bands"]
+    table = layer_histograms(grid.prefix, grid.trials)
+    panels = {"all": "all", "layers <= 4": "layers4", "layers <= 3": "layers3"}
+    assert set(found) == set(panels.values())
+    for panel, key in panels.items():
+        for family, band in found[key].items():
+            own = table[(table["source"] == "sweep") & (table["panel"] == panel) & (table["family"] == family)]
+            assert band["low"] == pytest.approx(own["low"], abs=1e-3)
+            assert band["high"] == pytest.approx(own["high"], abs=1e-3)
+            assert own["high"].max() > own["low"].max() > 0
+    (whole,) = split_studies(full_results())
+    assert data_of(whole)["bands"] is None
+
+
+def test_sheets_are_spread_over_the_scores_of_each_family() -> None:
+    rows = [cell(float(n % 50)) for n in range(101)] + [cell(5.0, family="ebgan"), cell(family="ebgan")]
+    (grid,) = split_studies(results(rows))
+    assert evenly_by_rank(grid.trials, MNIST_GAN.scores[0], None) == list(grid.trials["trial_id"])
+    score = grid.trials.set_index("trial_id")["score"]
+    shown = [score[trial_id] for trial_id in evenly_by_rank(grid.trials, MNIST_GAN.scores[0], 5)]
+    assert shown == [5.0, 0.0, 12.0, 24.0, 37.0, 49.0]
+
+
+class TestPresets:
+    def test_they_are_the_panels_of_figures_2_and_3(self, grid: Study) -> None:
+        found = presets(MNIST_GAN, grid.trials)
+        assert [preset["key"] for preset in found[:3]] == ["all", "layers4", "layers3"]
+        assert len(found) == 15 and {preset["key"] for preset in found} == set(published(MNIST_GAN))
+
+    def test_they_choose_the_cells_that_the_figures_draw(self, grid: Study) -> None:
+        chosen = grid.prefix
+        drawn = (
+            layer_histograms(chosen, grid.trials).query("source == 'sweep'").groupby(["panel", "family"])["cells"].sum()
+        )
+        for key, panel in (("all", "all"), ("layers4", "layers <= 4"), ("layers3", "layers <= 3")):
+            filters = next(preset["filters"] for preset in presets(MNIST_GAN, grid.trials) if preset["key"] == key)
+            sizes = grid.trials[matching(grid.trials, filters)]["family"].value_counts().to_dict()
+            assert sizes == drawn[panel].to_dict()
+        drawn = optimizer_histograms(chosen, grid.trials).query("source == 'sweep'")
+        filters = next(p["filters"] for p in presets(MNIST_GAN, grid.trials) if p["key"] == "lr0.01-sgd-adam")
+        rows = grid.trials[matching(grid.trials, filters)]
+        panel = drawn[(drawn["lr"] == 0.01) & (drawn["optim_d"] == "sgd") & (drawn["optim_g"] == "adam")]
+        expected = panel.groupby("family")["cells"].sum()
+        assert rows[rows["family"] != "ebgan_pt"]["family"].value_counts().to_dict() == expected.to_dict()
+
+    def test_published_bars_are_on_the_axis_of_the_figures(self) -> None:
+        bars = published_bars(2, ["panel"]).query("panel == 'layers <= 3'")
+        panel = published(MNIST_GAN)["layers3"]
+        assert panel["largest"] == bars["right"].max()
+        assert panel["families"]["gan"] == list(bars.query("family == 'gan'")["percent"])
+
+    def test_a_grid_of_one_depth_has_no_preset_of_depths(self) -> None:
+        (grid,) = split_studies(results([cell(1.0), cell(2.0, size_g=100)]))
+        assert [preset["key"] for preset in presets(MNIST_GAN, grid.trials)] == ["all"]
+
+
+class TestManyRows:
+    @pytest.fixture(autouse=True)
+    def few(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(explorer_data, "MOST_ROWS", 500)
+
+    def test_the_list_is_one_seeded_sample_without_repeats(self, grid: Study) -> None:
+        rows = sampled_rows(grid.trials)
+        assert len(rows) == 500 == rows["trial_id"].nunique()
+        assert list(rows.index) == sorted(rows.index) and list(sampled_rows(grid.trials).index) == list(rows.index)
+        assert 0.8 < (rows["family"] == "gan").mean() < 0.9
+
+    def test_counts_are_over_all_rows_and_refine_the_figures(self, grid: Study) -> None:
+        data = data_of(grid)
+        assert data["declared"] == 7168 and len(data["rows"]["trial_id"]) == 500
+        counted = data["counts"]["score"]["layers3"]
+        drawn = layer_histograms(grid.prefix, grid.trials).query("source == 'sweep' and panel == 'layers <= 3'")
+        for family, bars in drawn.groupby("family"):
+            assert list(np.reshape(counted["counts"][family], (25, 4)).sum(1)) == list(bars["cells"])
+        assert counted["largest"] == drawn["right"].max()
+
+    def test_what_diverged_counts_as_the_worst_score_if_there_is_one(self) -> None:
+        (grid,) = split_studies(results([cell(2.0), cell(state="DIVERGED", lr=0.01), cell(state="FAILED", lr=0.1)]))
+        assert list(values_of(grid.trials, SCORES["score"]).dropna()) == [2.0, 0.0]
+        assert list(values_of(grid.trials, SCORES["inception_score"]).dropna()) == [2.0, 1.0]
+        assert list(values_of(grid.trials, SCORES["frechet"]).dropna()) == [9.0]
+        known_ones = pd.Series(True, grid.trials.index)
+        counts = full_counts(grid.trials, known_ones, list(SCORES.values()), presets(MNIST_GAN, grid.trials))
+        assert sum(counts["frechet"]["all"]["counts"]["gan"]) == 1
+        assert counts["score"]["all"]["counts"]["gan"][0] == 1
+
+
+def test_a_full_grid_is_small_and_soon_made(grid: Study) -> None:
+    start = time.process_time()
+    explorer = explore([grid], "sqlite:///some.db", set(grid.trials["trial_id"]), steps=full_steps())
+    assert explorer is not None
+    assert time.process_time() - start < 5
+    assert len(explorer.html.encode()) < 2_000_000
+
+
+@pytest.mark.slow
+def test_a_million_rows_make_a_page_of_the_same_size() -> None:
+    many = pd.concat([full_results()] * 140, ignore_index=True)
+    many["trial_id"] = [f"{n:016x}" for n in range(len(many))]
+    many["seed"] = many.index // 7168
+    (grid,) = split_studies(many)
+    explorer = explore([grid], "sqlite:///some.db", ())
+    assert explorer is not None and len(explorer.html.encode()) < 3_000_000
+
+
+def test_no_cells_are_no_explorer() -> None:
+    assert explore([], "sqlite:///some.db", ()) is None
+
+
+def test_hostile_values_stay_in_the_data() -> None:
+    evil = dict.fromkeys(("family", "optim_g", "device", "data", "precision", "trial_id"), HOSTILE)
+    (grid,) = split_studies(results([cell(3.0, space=f"{HOSTILE}/a", formula=HOSTILE, **evil)]))
+    explorer = explore([grid], f"sqlite:///{HOSTILE}", ())
+    assert explorer is not None
+    assert "<script>alert" not in explorer.html and explorer.html.count("</script>") == 2
+    text = re.search(r'class="explorer-data">(.*?)</script>', explorer.html, re.DOTALL)
+    assert text is not None
+    assert json.loads(text[1])["grids"][0]["rows"]["trial_id"] == [HOSTILE]
+
+
+def test_the_policy_allows_this_script_and_no_other(grid: Study) -> None:
+    explorer = explore([grid], "sqlite:///some.db", ())
+    assert explorer is not None
+    script = explorer.html.split("<script>")[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert explorer.script_source == f"'sha256-{digest}'"
+
+
+def test_every_script_is_used_and_says_what_it_is_for() -> None:
+    folder = Path(explorer_data.__file__).parent
+    assert {path.stem for path in folder.glob("*.js")} == set(SCRIPTS)
+    for name in SCRIPTS:
+        text = (folder / f"{name}.js").read_text()
+        assert re.match(r"// [A-Z].*\.", text), name
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|DOMParser", text), name
+
+
+class TestSheets:
+    def test_they_are_written_in_parts_and_named(self, tmp_path: Path) -> None:
+        asked: list[int] = []
+
+        def read(ids: Any) -> dict[str, bytes]:
+            asked.append(len(ids))
+            return {trial_id: sheet() for trial_id in ids if trial_id != "7"}
+
+        written = write_sheets(tmp_path, (str(n) for n in range(450)), read)
+        assert asked == [200, 200, 50]
+        assert written == {str(n) for n in range(450)} - {"7"}
+        assert {path.stem for path in (tmp_path / "sheets").iterdir()} == written
+
+    def test_no_name_leads_out_and_nothing_but_png_is_written(self, tmp_path: Path) -> None:
+        ids = ["../evil", "a/b", "", ".", "x" * 300, "text", "fine"]
+        pages = {trial_id: sheet() for trial_id in ids} | {"text": b"<html>"}
+        assert write_sheets(tmp_path, ids, lambda part: {name: pages[name] for name in part}) == {"fine"}
+        assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["fine.png"]

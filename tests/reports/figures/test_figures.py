@@ -1,0 +1,88 @@
+"""Pictures: deterministic, with selectable text, and honest about what is missing."""
+
+import numpy as np
+import pytest
+from made_results import cell, results, sheet
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from data.sample_sheet import read_sheet, strip
+from reports.figures.histogram import draw_layers, draw_optimizers
+from reports.figures.samples import draw_best, draw_margins
+from reports.figures.style import encode
+from reports.numbers.histogram import layer_histograms, optimizer_histograms
+from reports.numbers.samples import best_trials, margin_trials
+from reports.numbers.study import split_studies
+from search_spaces.experiments.mnist_gan import MNIST_GAN
+
+SCORE = MNIST_GAN.scores[0]
+
+
+def words(figure: Figure) -> str:
+    """Everything written in a figure."""
+    return "\n".join(text.get_text() for text in figure.findobj(Text))
+
+
+def test_the_same_numbers_give_the_same_bytes() -> None:
+    (grid,) = split_studies(results([cell(5.0), cell(9.0, family="ebgan", margin=10.0)]))
+    table = layer_histograms(grid.prefix, grid.trials)
+    first, second = (encode(draw_layers(table, SCORE, 15.0)) for _ in range(2))
+    assert first == second
+    assert b"<metadata" not in first.svg
+    assert first.pdf.startswith(b"%PDF") and b"CreationDate" not in first.pdf
+
+
+def test_text_stays_text_and_panels_count_their_cells() -> None:
+    (grid,) = split_studies(results([cell(5.0), cell(9.0, family="ebgan_pt", margin=10.0, pt_weight=0.1)]))
+    svg = encode(draw_layers(layer_histograms(grid.prefix, grid.trials), SCORE, 15.0)).svg.decode()
+    assert svg.count("GAN 1 · EBGAN-PT 1") == 3
+    assert "nLayerG, nLayerD ≤ 3" in svg and "real" in svg
+
+
+def test_empty_panels_say_so() -> None:
+    (grid,) = split_studies(results([cell(5.0, lr=1e-2), cell()]))
+    cells = grid.prefix
+    assert words(draw_layers(layer_histograms(cells.iloc[:0], grid.trials), SCORE, None)).count("no trials") == 3
+    assert words(draw_optimizers(optimizer_histograms(cells, grid.trials), SCORE, 15.0)).count("no trials") == 11
+
+
+def test_bars_are_as_high_as_the_numbers() -> None:
+    (grid,) = split_studies(results([cell(1.0), cell(1.0), cell(25.0), cell(state="DIVERGED")]))
+    table = layer_histograms(grid.prefix, grid.trials)
+    heights = [bar.get_height() for bar in draw_layers(table, SCORE, 15.0).axes[0].patches]
+    assert [height for height in heights if height > 0] == [25.0, 50.0, 25.0]
+    published = table.query("source == 'paper' and panel == 'all' and percent > 0")["percent"]
+    assert sorted(-height for height in heights if height < 0) == sorted(published)
+
+
+def test_the_best_trial_is_the_highest_scored_of_its_family() -> None:
+    diverged = cell(14.0, state="DIVERGED")
+    other = cell(14.5, z_seed=9)
+    (grid,) = split_studies(results([cell(3.0), cell(8.0), cell(8.0), diverged, other, cell(2.0, family="ebgan")]))
+    table = best_trials(grid.trials, MNIST_GAN)
+    assert list(table["family"]) == ["gan", "ebgan"]
+    assert table["trial_id"].to_list() == [f"{1:016x}", f"{5:016x}"]
+    written = words(draw_best(table, {f"{1:016x}": np.zeros((256, 384), np.uint8)}, SCORE))
+    assert written.count("no sample sheet") == 1 and "nLayerG 2" in written
+
+
+def test_margins_are_in_order_and_diverged_ones_are_named() -> None:
+    rows = [cell(4.0, margin=8.0), cell(margin=2.0, state="DIVERGED"), cell(margin=32.0)]
+    (grid,) = split_studies(results([row | {"family": "ebgan", "space": "laptop/mnist_margin"} for row in rows]))
+    table = margin_trials(grid.margins, MNIST_GAN)
+    assert list(table["margin"]) == [2.0, 8.0]
+    written = words(draw_margins(table, {}, SCORE, 15.0))
+    assert "m = 2" in written and "m = 8" in written and "diverged" in written
+
+
+def test_a_strip_is_the_first_samples_of_the_sheet() -> None:
+    pixels = read_sheet(sheet())
+    assert pixels is not None
+    row = strip(pixels, 16)
+    assert row.shape == (32, 512)
+    assert list(row[0, ::32]) == list(range(16))
+
+
+@pytest.mark.parametrize("png", [b"", b"no picture", sheet()[:200]])
+def test_bytes_that_are_no_sheet_are_passed_over(png: bytes) -> None:
+    assert read_sheet(png) is None

@@ -1,0 +1,98 @@
+"""What matters: exact shares of a whole factorial, and an estimate that says so."""
+
+import itertools
+
+import pandas as pd
+import pytest
+from made_results import cell, results
+
+from reports.figures.effects import draw_main_effects
+from reports.numbers.effects import ESTIMATE, EXACT, is_whole, main_effects, pair_means, variance_shares
+from reports.numbers.study import split_studies
+from search_spaces.experiments.mnist_gan import MNIST_GAN
+
+SCORE = MNIST_GAN.scores[0]
+LAYERS, WIDTHS, RATES = (2, 3, 4), (50, 100), (0.01, 0.001)
+
+
+def factorial(score: object) -> pd.DataFrame:
+    """A whole grid of three axes; score is a function of layers, width and rate."""
+    rows = [
+        cell(float(score(n, w, r)), n_layer_g=n, size_g=w, lr=r)  # type: ignore[operator]
+        for n, w, r in itertools.product(LAYERS, WIDTHS, RATES)
+    ]
+    (grid,) = split_studies(results(rows))
+    return grid.prefix
+
+
+def found(cells: pd.DataFrame, declared: pd.DataFrame | None = None) -> dict[tuple[str, str], float]:
+    table = variance_shares(cells, cells if declared is None else declared, SCORE)
+    return {(row.axis, row.other): row.share for row in table.fillna({"other": ""}).itertuples()}
+
+
+def test_what_depends_on_one_axis_is_explained_by_it() -> None:
+    shares = found(factorial(lambda n, w, r: n))
+    assert shares[("n_layer_g", "")] == pytest.approx(1.0)
+    assert sum(shares.values()) == pytest.approx(1.0)
+
+
+def test_axes_that_add_up_share_by_their_variances() -> None:
+    shares = found(factorial(lambda n, w, r: 3 * (w == 100) + 4 * (r == 0.01)))
+    assert shares[("size_g", "")] == pytest.approx(9 / 25)
+    assert shares[("lr", "")] == pytest.approx(16 / 25)
+
+
+def test_what_needs_both_is_explained_by_the_pair() -> None:
+    shares = found(factorial(lambda n, w, r: 1 + (w == 100) * (r == 0.01) + (w == 50) * (r == 0.001)))
+    assert shares[("size_g", "lr")] == pytest.approx(1.0)
+
+
+def test_all_axes_and_pairs_and_no_others_are_named() -> None:
+    cells = factorial(lambda n, w, r: n * w * r)
+    table = variance_shares(cells, cells, SCORE)
+    assert len(table) == 3 + 3
+    assert set(table["basis"]) == {EXACT}
+    assert table["share"].is_monotonic_decreasing
+    assert table["share"].sum() < 1  # the three together explain something too
+
+
+def test_a_part_of_a_grid_is_estimated_and_says_so() -> None:
+    whole = factorial(lambda n, w, r: 5 * n + (w == 100))
+    part = whole.iloc[:9]
+    assert not is_whole(part, whole)
+    table = variance_shares(part, whole, SCORE)
+    assert set(table["basis"]) == {ESTIMATE}
+    assert table.iloc[0]["axis"] == "n_layer_g"
+
+
+def test_a_grid_with_a_hole_is_not_whole() -> None:
+    whole = factorial(lambda n, w, r: n)
+    assert is_whole(whole, whole)
+    hole = whole.iloc[1:]
+    assert not is_whole(hole, hole)
+
+
+def test_equal_scores_have_nothing_to_explain() -> None:
+    cells = factorial(lambda n, w, r: 2.0)
+    assert variance_shares(cells, cells, SCORE).empty
+
+
+def test_main_effects_are_means() -> None:
+    cells = factorial(lambda n, w, r: n + (w == 100))
+    table = main_effects(cells).set_index(["axis", "value"])
+    assert table.loc[("n_layer_g", 3), "mean"] == pytest.approx(3.5)
+    assert table.loc[("lr", 0.01), "cells"] == 6
+    assert (table["low"] < table["mean"]).all() and (table["mean"] < table["high"]).all()
+
+
+def test_means_of_pairs() -> None:
+    cells = factorial(lambda n, w, r: n * (w == 100))
+    assert pair_means(cells, "n_layer_g", "size_g").loc[4].to_list() == [0.0, 4.0]
+
+
+def test_every_mean_and_interval_lies_within_its_panel() -> None:
+    cells = factorial(lambda n, w, r: n + 9 * (w == 100))
+    table = main_effects(cells).assign(family="ebgan")
+    figure = draw_main_effects(table, SCORE)
+    assert {panel.get_ylim()[0] for panel in figure.axes} == {0.0}
+    assert min(panel.get_ylim()[1] for panel in figure.axes) >= table[["mean", "high"]].max().max()

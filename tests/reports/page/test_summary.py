@@ -1,0 +1,35 @@
+"""What the command says at its end."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from made_results import cell, results
+
+from reports.page.summary import summary
+from reports.report import make_sections
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+def lines_of(rows: pd.DataFrame) -> list[str]:
+    return summary(Path("index.html"), make_sections(rows), []).splitlines()
+
+
+def test_a_finished_grid_has_no_intervals() -> None:
+    lines = lines_of(results([cell(6.0), cell(1.0)]))
+    assert lines[4].split() == ["GAN", "2/2", "50.0", "%", "0.0", "%"]
+    assert "intervals" not in "".join(lines)
+
+
+def test_an_unfinished_grid_has_intervals() -> None:
+    lines = lines_of(results([cell(6.0), cell(1.0), cell()]))
+    assert lines[4].split()[:5] == ["GAN", "2/3", "50.0", "%", "[33.3-66.7]"]
+    assert lines[5].startswith("[95 % intervals")
+
+
+def test_a_margin_study_alone_is_no_empty_grid() -> None:
+    rows = [cell(m, family="ebgan", margin=m, space="laptop/mnist_margin") for m in (1.0, 2.0)]
+    lines = lines_of(results([*rows, cell(family="ebgan", margin=4.0, space="laptop/mnist_margin")]))
+    assert "margin study: 2 of 3 trials have ended" in lines
+    assert "no trial has a score" not in lines

@@ -1,0 +1,124 @@
+"""The report of a finished database says what it has always said: its sentences, and the numbers of every figure.
+
+The database is a copy of the first example, so that the documentation may show another one. The numbers were taken
+from the first report of it. To write them again after a change that is meant to move them, run this file as a script.
+"""
+
+import hashlib
+import html
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+EXPECTED = GOLDEN / "report.json"
+ROOT = Path(__file__).parents[2]
+
+
+def make_report(folder: Path) -> Path:
+    """Report on a copy of the golden database, made by the command that everybody uses."""
+    shutil.copyfile(GOLDEN / "example.db", folder / "results.db")
+    command = [sys.executable, "-m", "reports", "--db", f"sqlite:///{folder}/results.db", "--out", str(folder / "out")]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    return folder / "out"
+
+
+def numbers_of(folder: Path) -> dict[str, Any]:
+    """What a report says, as far as it is a number."""
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    return {
+        "findings": {name: sentences(page, name) for name in ("findings", "compared")},
+        "tables": {path.name: columns(in_one_order(pd.read_csv(path))) for path in sorted(folder.glob("*.csv"))},
+        "explorer": [explored(data) for data in explorer_data(page)["grids"]],
+        "sheets": len(list((folder / "sheets").iterdir())),
+    }
+
+
+def sentences(page: str, name: str) -> list[list[str]]:
+    """Of each item of a list of the page: who it is about, and every number in it."""
+    (found,) = re.findall(rf'<ul class="{name}">(.*?)</ul>', page, re.DOTALL)
+    items = re.findall(r"<li.*?>(.*?)</li>", found, re.DOTALL)
+    plain = [" ".join(html.unescape(re.sub(r"<[^>]*>", "", item)).split()) for item in items]
+    return [[re.split(r" puts|:", item)[0], *re.findall(r"[+-]?\d[\d.,]*\d|\d", item)] for item in plain]
+
+
+def in_one_order(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table about axes, sorted: in which order axes stand, and which of a pair comes first, is free."""
+    if "axis" not in table:
+        return table
+    by = ["axis", "other"] if "other" in table else ["axis"]
+    table = table.astype({name: str for name in ("value", "other_value") if name in table})
+    if "other" in table:
+        swapped = table["other"].notna() & (table["other"] < table["axis"])
+        for one, other in (("axis", "other"), ("value", "other_value")):
+            if one in table:
+                table.loc[swapped, [one, other]] = table.loc[swapped, [other, one]].to_numpy()
+    by += [name for name in ("value", "other_value") if name in table]
+    return table.sort_values(["family", *by], key=lambda column: column.astype(str), ignore_index=True)
+
+
+def columns(table: pd.DataFrame) -> dict[str, Any]:
+    """A sum of each column that another order of its rows changes too; of text, a digest."""
+    return {str(name): summed(table[name]) for name in table}
+
+
+def summed(column: pd.Series) -> list[float | str]:
+    there = column.dropna()
+    if not pd.api.types.is_numeric_dtype(there) or pd.api.types.is_bool_dtype(there):
+        return [len(there), hashlib.sha256("\n".join(map(str, there)).encode()).hexdigest()[:16]]
+    values = there.astype(float)
+    return [len(values), float(values.sum()), float((values * (there.index + 1)).sum())]
+
+
+def explorer_data(page: str) -> Any:
+    (text,) = re.findall(r'class="explorer-data">(.*?)</script>', page, re.DOTALL)
+    return json.loads(text)
+
+
+def explored(data: dict[str, Any]) -> dict[str, Any]:
+    """Every column of the explorer's trials, and the choices that it offers."""
+    plain = {name: values for name, values in data["rows"].items() if isinstance(values, list)}
+    axes = {axis["name"]: [*axis["values"], *map(str, axis["codes"])] for axis in data["axes"]}
+    return {
+        "name": data["name"],
+        "rows": columns(pd.DataFrame(plain)),
+        "axes": columns(pd.DataFrame({name: pd.Series(values) for name, values in axes.items()})),
+        "presets": {preset["key"]: preset["filters"] for preset in data["presets"]},
+    }
+
+
+def flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Nested values by their path."""
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        return {path: leaf for key, inner in pairs for path, leaf in flat(inner, f"{name}/{key}").items()}
+    return {name: value}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return numbers_of(make_report(tmp_path_factory.mktemp("golden")))
+
+
+@pytest.mark.parametrize("part", ["findings", "tables", "explorer", "sheets"])
+def test_the_numbers_are_what_they_were(found: dict[str, Any], part: str) -> None:
+    now, expected = flat(found[part]), flat(json.loads(EXPECTED.read_text(encoding="utf-8"))[part])
+    texts, numbers = (
+        {key: v for key, v in expected.items() if isinstance(v, str) is wanted} for wanted in (True, False)
+    )
+    assert now.keys() == expected.keys()
+    assert {key: now[key] for key in texts} == texts
+    assert {key: now[key] for key in numbers} == pytest.approx(numbers, rel=1e-6, abs=1e-9)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as made:
+        EXPECTED.write_text(json.dumps(numbers_of(make_report(Path(made))), indent=1) + "\n", encoding="utf-8")
