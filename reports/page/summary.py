@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from reports.names import family_label
-from reports.numbers.study import recipe
+from reports.numbers.study import Study, recipe
 from reports.numbers.values import WAITING
 from reports.report import Section
+
+
+_WIDTHS = (10, 14, 28, 28)  # of the columns of the table
 
 
 def query_lines(url: str) -> list[str]:
@@ -35,7 +38,7 @@ def _shares(section: Section) -> Iterator[str]:
     if len(margins):
         yield f"margin study: {int((margins['outcome'] != WAITING).sum())} of {len(margins)} trials have ended"
     if section.shares is None:
-        yield from ["no trial has a score"] if len(section.study.trials) else []
+        yield from _medians(section.study)
         return
     thresholds = section.shares.drop_duplicates("fraction")
     header = [f"above {row.fraction} of real ({row.threshold:.2f})" for row in thresholds.itertuples()]
@@ -49,9 +52,21 @@ def _shares(section: Section) -> Iterator[str]:
         yield "[95 % intervals for the whole grid; they hold at every moment of the sweep]"
 
 
+def _medians(study: Study) -> Iterator[str]:
+    """The median and the best score of each family, where no score of real images says what is much."""
+    if study.identity is None:
+        yield from ["no trial has a score"] if len(study.trials) else []
+        return
+    yield _row("family", "trials", [f"median {study.score.label}", "best"])
+    for family, rows in study.trials.groupby("family", sort=False, observed=True):
+        values = rows["value"].dropna()
+        numbers = (f"{values.median():.3g}", f"{study.score.best(values):.3g}") if len(values) else ("-", "-")
+        yield _row(family_label(str(family)), f"{len(values):,}/{len(rows):,}", numbers)
+
+
 def _row(family: str, cells: str, shares: Iterable[str]) -> str:
     return "".join(
-        word.ljust(width) for word, width in zip((family, cells, *shares), (10, 14, 28, 28), strict=False)
+        word.ljust(max(width, len(word) + 2)) for word, width in zip((family, cells, *shares), _WIDTHS, strict=False)
     ).rstrip()
 
 

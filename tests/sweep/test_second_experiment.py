@@ -107,5 +107,18 @@ class TestASecondExperiment:
         (line,) = (line for line in said.splitlines() if line.startswith("test_error"))
         assert line.split()[-1] == "+0"
 
+    def test_is_reported_in_its_direction(self, installed: Installed) -> None:
+        best = installed.read("SELECT min(test_error) AS best FROM results")
+        said = installed.run("reports")
+        at = said.index("grid digits: 60 steps of 32 images")
+        header, row = said[at:].splitlines()[1:3]
+        assert header.split("  ")[-1].strip() == "best"
+        assert "median test error, %" in header
+        assert row.startswith("logistic regression  12/12 ")
+        assert row.split()[-1] == f"{best['best'][0]:.3g}"
+        page = (installed.folder / "report" / "index.html").read_text(encoding="utf-8")
+        assert "test error, %" in page
+        assert "weight decay" in page
+
     def test_can_be_counted_where_it_is_not_installed(self, installed: Installed) -> None:
         assert "logistic       12 trials: 12 complete" in installed.plain.replace("cells", "trials")
