@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from data.errors import DataError
 from metrics.classifier_card import ClassifierError
@@ -27,6 +26,7 @@ from search_spaces.space_file import load_space
 from sweep.command.console import OutputError, answer, attempt, counted, one_line, say, shown, warn
 from sweep.command.parser import OneLineParser
 from sweep.command.terminal import open_streams
+from sweep.command.version import project_version
 from sweep.errors import RayError, StorageError
 from sweep.planning.machine import Machine, this_machine
 from sweep.planning.plan import PlanError, save_plan
@@ -37,9 +37,6 @@ from sweep.runner import MAX_ATTEMPTS, Options, machines, plan_sweep, run_sweep
 from sweep.storage import DEFAULT_URL, Storage, exists
 from sweep.storage.tables import REASONS
 from sweep.worker.checkpoint_folder import EVERY_S
-
-if TYPE_CHECKING:
-    pass
 
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
 LAPTOP_MINUTES = 10.0
@@ -68,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m sweep", description="Plan, run and watch a sweep over search spaces.")
+    parser.add_argument("--version", action="version", version=project_version())
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=OneLineParser)
 
     plan = commands.add_parser("plan", help="cells, cohorts, memory, time and disk before anything runs")

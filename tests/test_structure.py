@@ -30,6 +30,7 @@ ENTRY_POINTS = {
         "sweep.command.console",
         "sweep.command.password",
         "sweep.command.parser",
+        "sweep.command.version",
         "sweep.results.spreadsheet",
     },
 }

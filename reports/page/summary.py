@@ -9,7 +9,6 @@ from reports.numbers.study import Study, recipe
 from reports.numbers.values import WAITING
 from reports.report import Section
 
-
 _WIDTHS = (10, 14, 28, 28)  # of the columns of the table
 
 

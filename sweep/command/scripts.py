@@ -1,0 +1,13 @@
+"""The commands `ebgan-sweep` and `ebgan-report`, which work in any folder: a `data.py` there hides no package of ours."""
+
+from runpy import run_module
+
+
+def sweep() -> None:
+    """What `python -m sweep` does."""
+    run_module("sweep", run_name="__main__", alter_sys=True)
+
+
+def report() -> None:
+    """What `python -m reports` does."""
+    run_module("reports", run_name="__main__", alter_sys=True)
