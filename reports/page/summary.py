@@ -49,9 +49,9 @@ def _shares(section: Section) -> Iterator[str]:
         yield "[95 % intervals for the whole grid; they hold at every moment of the sweep]"
 
 
-def _row(family: str, cells: str, shares: Iterable[str]) -> str:
+def _row(family: str, trials: str, shares: Iterable[str]) -> str:
     return "".join(
-        word.ljust(width) for word, width in zip((family, cells, *shares), (10, 14, 28, 28), strict=False)
+        word.ljust(width) for word, width in zip((family, trials, *shares), (10, 14, 28, 28), strict=False)
     ).rstrip()
 
 
