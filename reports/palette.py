@@ -1,4 +1,4 @@
-"""The colours of figures and page, light and dark; families in hues that colour-blind readers can tell apart.
+"""The colours of figures and page, light and dark; colour-blind readers can tell the families apart.
 
 GAN is blue and EBGAN green as in the paper; the hues are those of Okabe and Ito (2008), lifted for dark ground.
 """

@@ -1,4 +1,4 @@
-"""Making a report again and again while a sweep runs."""
+"""Makes a report again and again while a sweep runs."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ def watch(
     tell: Callable[[str], None] = _say,
     wait: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Build whenever the state has changed, until Ctrl-C or a build that fails.
+    """Builds whenever the state has changed, until Ctrl-C or a build that fails.
 
     Args:
         state: what the report would show, to be compared with what it was; asked every `every_s` seconds.

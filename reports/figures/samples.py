@@ -70,14 +70,14 @@ def draw_best(table: pd.DataFrame, sheets: Sheets, score: Score) -> Drawing:
     panels = drawing.subplots(1, max(len(table), 3), squeeze=False)[0]
     for axes in panels:
         axes.set_axis_off()
-    for axes, cell in zip(panels, table.to_dict("records"), strict=False):
-        sheet = sheets.get(cell["trial_id"])
+    for axes, trial in zip(panels, table.to_dict("records"), strict=False):
+        sheet = sheets.get(trial["trial_id"])
         if sheet is None:
             axes.text(0.5, 0.5, "no sample sheet", ha="center", color=MUTED, transform=axes.transAxes)
         else:
             axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="none")
-        axes.set_title(f"{family_label(cell['family'])}  {symbol(score)} {cell['score']:.2f}", color=INK)
-        words = textwrap.fill(f"{configuration(cell)}; {cell['coverage']:.0f} of 10 classes", 56)
+        axes.set_title(f"{family_label(trial['family'])}  {symbol(score)} {trial['score']:.2f}", color=INK)
+        words = textwrap.fill(f"{configuration(trial)}; {trial['coverage']:.0f} of 10 classes", 56)
         axes.text(0, -0.04, words, va="top", color=MUTED, fontsize=SMALL, transform=axes.transAxes)
     drawing.subplots_adjust(left=0.005, right=0.995, bottom=0.17, top=0.93, wspace=0.05)
     return drawing
@@ -90,8 +90,8 @@ def draw_margins(table: pd.DataFrame, sheets: Sheets, score: Score, real_score: 
     drawing = Drawing(figsize=(11, 0.44 * n + 0.9))
     images, scores = drawing.subplots(1, 2, sharey=True, width_ratios=[7, 3])
     longest = max([real_score or 1.0, *table["score"].dropna()])
-    for row, cell in enumerate(table.to_dict("records")):
-        sheet = sheets.get(cell["trial_id"])
+    for row, trial in enumerate(table.to_dict("records")):
+        sheet = sheets.get(trial["trial_id"])
         if sheet is not None:
             images.imshow(
                 strip(sheet, 16),
@@ -101,7 +101,7 @@ def draw_margins(table: pd.DataFrame, sheets: Sheets, score: Score, real_score: 
                 vmax=255,
                 interpolation="none",
             )
-        _margin_bar(scores, row, cell, longest)
+        _margin_bar(scores, row, trial, longest)
     images.set(xlim=(0, 16), ylim=(n - 0.5, -0.5), aspect="auto", xticks=[])
     images.set_yticks(range(n), [f"m = {margin:g}" for margin in table["margin"]])
     images.spines[:].set_visible(False)
@@ -123,11 +123,11 @@ def draw_margins(table: pd.DataFrame, sheets: Sheets, score: Score, real_score: 
     return drawing
 
 
-def _margin_bar(axes: Axes, row: int, cell: Mapping[Any, Any], longest: float) -> None:
+def _margin_bar(axes: Axes, row: int, trial: Mapping[Any, Any], longest: float) -> None:
     """Draws one score as a bar, and writes its numbers in columns to the right of the longest bar."""
-    if cell["outcome"] == DIVERGED:
+    if trial["outcome"] == DIVERGED:
         axes.text(1.25 * longest, row, "diverged", ha="right", va="center", fontsize=SMALL)
         return
-    axes.barh(row, cell["score"], height=0.5, color=LIGHT["ebgan"])
-    axes.text(1.25 * longest, row, f"{cell['score']:.2f}", ha="right", va="center", fontsize=SMALL)
-    axes.text(1.6 * longest, row, f"{cell['coverage']:.0f}", ha="right", va="center", fontsize=SMALL)
+    axes.barh(row, trial["score"], height=0.5, color=LIGHT["ebgan"])
+    axes.text(1.25 * longest, row, f"{trial['score']:.2f}", ha="right", va="center", fontsize=SMALL)
+    axes.text(1.6 * longest, row, f"{trial['coverage']:.0f}", ha="right", va="center", fontsize=SMALL)

@@ -136,6 +136,8 @@ def _study(kind: Experiment, folder: str, declared: pd.DataFrame) -> Study:
 
 
 def _shapes(trials: pd.DataFrame, kind: Experiment) -> pd.Series:
+    if not kind.shape_axes:
+        return pd.Series(0, trials.index)
     return trials.groupby(list(kind.shape_axes), sort=False, dropna=False).ngroup()
 
 

@@ -1,4 +1,4 @@
-"""The folder of a report: written whole or left as it was."""
+"""The folder of a report, which is written whole or left as it was."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ PAGE = "index.html"
 
 @contextmanager
 def staging(out: Path) -> Iterator[Path]:
-    """A folder to write into; what is there at the end moves to `out`, the page last, unless something failed.
+    """A temporary folder, whose files move to `out` at the end, the page last; after an error none does.
 
     Raises:
-        OSError: `out` can't be made or written, before anything else is done.
+        OSError: `out` can't be made or written; then nothing else was done.
     """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".report-", dir=out) as folder:

@@ -63,9 +63,9 @@ def _medians(study: Study) -> Iterator[str]:
         yield _row(family_label(str(family)), f"{len(values):,}/{len(rows):,}", numbers)
 
 
-def _row(family: str, cells: str, shares: Iterable[str]) -> str:
+def _row(family: str, trials: str, shares: Iterable[str]) -> str:
     return "".join(
-        word.ljust(max(width, len(word) + 2)) for word, width in zip((family, cells, *shares), _WIDTHS, strict=False)
+        word.ljust(max(width, len(word) + 2)) for word, width in zip((family, trials, *shares), _WIDTHS, strict=False)
     ).rstrip()
 
 

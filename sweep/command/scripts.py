@@ -1,4 +1,4 @@
-"""The commands `ebgan-sweep` and `ebgan-report`. They work in any folder: a `data.py` there hides no package of ours."""
+"""The commands `ebgan-sweep` and `ebgan-report`. They work in any folder, also where a `data.py` lies."""
 
 from runpy import run_module
 

@@ -25,6 +25,7 @@ _COURSE = ("duration_s", "device", "started_at", "finished_at")
 _SCORING = ScoreIdentity("kl", "c" * 64, 1000, 0)
 _MISSING: dict[str, Any] = dict.fromkeys((*_SCORES, *_ENERGIES, *_IDENTITY, *_COURSE))
 _CELL: dict[str, Any] = {
+    "experiment": "mnist_gan",
     "family": "gan",
     "n_layer_g": 2,
     "n_layer_d": 2,

@@ -1,12 +1,15 @@
 """Scores of which the lower is the better one: an experiment with a test error in percent, from rows to page."""
 
+import importlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from made_results import cell, results
 
+from reports import names
 from reports.explorer.data import study_data
 from reports.explorer.html import NO_ATTEMPTS, explore
 from reports.explorer.sheets import evenly_by_rank
@@ -18,6 +21,7 @@ from reports.numbers.samples import best_trials
 from reports.numbers.study import Study, split_studies
 from reports.numbers.survival import survival
 from reports.page.page import render_page
+from reports.page.summary import summary
 from reports.report import make_sections
 from search_spaces import experiment
 from search_spaces.experiment import Score
@@ -147,6 +151,27 @@ def test_two_experiments_in_one_database_are_two_studies() -> None:
         ("other", [3.0, 4.0]),
         ("mnist_gan", [2.0]),
     ]
+
+
+def test_an_experiment_of_another_package_has_a_report(monkeypatch: pytest.MonkeyPatch, sweeps: pd.DataFrame) -> None:
+    """Its axes, its training settings and its score are columns of their own; those of GANs are NULL."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "sweep" / "tiny_digits")
+    tiny = importlib.import_module("tiny_digits").TINY_DIGITS
+    for module in (experiment, names):
+        monkeypatch.setattr(module, "experiments", lambda: {"mnist_gan": MNIST_GAN, "tiny_digits": tiny})
+    for cached in (names._families, names._axes):
+        monkeypatch.setattr(names, cached.__name__, cached.__wrapped__)
+    rows = rows_of(8.0, None, 12.0, 30.0).assign(experiment="tiny_digits", family="logistic", space="some/digits")
+    absent = {*MNIST_GAN.axes, *MNIST_GAN.training_columns, "classifier"} - {"lr", "seed", "steps", "batch_size"}
+    rows = rows.assign(**dict.fromkeys(absent), side=[8, 8, 16, 16], lr=[0.1, 0.2, 0.1, 0.2], decay=0.0, n_train=1000)
+    rows = rows.rename(columns={"error": "test_error"})
+    (section,) = make_sections(rows)
+    assert section.study.training == {"steps": 300, "batch_size": 64, "n_train": 1000}
+    assert [figure.key for figure in section.figures][-3:] == ["what-matters", "main-effects", "pairs"]
+    assert set(section.figures[-2].table["axis"]) == {"side", "lr"}
+    page = render_page([section], sweeps, [], explore([section.study], "sqlite:///some.db", ()))
+    assert "300 steps of 64 images" in page
+    assert "grid some: 300 steps of 64 images" in summary(Path("index.html"), [section], [])
 
 
 @pytest.mark.parametrize("name", ["dropout_rate", "z_dim", "data"])

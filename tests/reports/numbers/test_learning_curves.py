@@ -1,4 +1,4 @@
-"""Scores in training, and EBGANs against their equilibrium."""
+"""Learning curves, and EBGANs against their equilibrium."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -28,7 +28,7 @@ def steps_of(scores: dict[str, dict[int, float]]) -> pd.DataFrame:
     return pd.DataFrame(rows).reindex(columns=NO_STEPS.columns)
 
 
-class TestCourse:
+class TestLearningCurves:
     def test_means_and_quantiles_by_family_and_step(self) -> None:
         cells = [cell(3.0), cell(5.0), cell(1.0, family="ebgan")]
         grid = one_grid(cells)

@@ -1,4 +1,4 @@
-"""Which cells are known: the longest finished first part, however fast the others were."""
+"""The finished prefix, however fast the trials after it were, and the shares that rest on it."""
 
 import numpy as np
 import pandas as pd
