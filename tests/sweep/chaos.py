@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 from chaos_targets import File, Server, Target, read
-from processes import HELPERS, beginning_with, started_by, workers_of
+from processes import HELPERS, beginning_with, heed_signals, started_by, workers_of
 
 from search_spaces.space import expand
 from search_spaces.space_file import load_space
@@ -182,7 +182,7 @@ class Chaos:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_heed_signals,
+                preexec_fn=heed_signals,
                 cwd=ROOT,
             )
 
@@ -301,12 +301,6 @@ class Chaos:
         if whole.startswith("sqlite"):
             assert read(whole, "PRAGMA integrity_check") == [("ok",)]
         assert read(whole, "SELECT count(*) FROM attempts WHERE outcome IS NULL") == [(0,)]
-
-
-def _heed_signals() -> None:
-    """Whoever started this may ignore signals, as nohup does, and what it starts would, too."""
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def main() -> int:

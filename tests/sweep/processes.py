@@ -1,6 +1,7 @@
 """Starting the processes of a sweep, finding them, and where they listen."""
 
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +26,12 @@ def on_one_core(number: int = 0) -> Callable[[], None]:
     machine, and threads that wait for one another are slow where others want their cores."""
     cores = sorted(os.sched_getaffinity(0))
     return lambda: os.sched_setaffinity(0, {cores[number % len(cores)]})
+
+
+def heed_signals() -> None:
+    """What a process calls that is to be stopped: the tests may ignore signals, as nohup does, and so would it."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 HELPERS = ("raylet", "gcs_server", "ray::DashboardAgent", "ray::RuntimeEnvAgent")

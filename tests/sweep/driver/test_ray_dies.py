@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 from made_trials import cohorts_under_way, rows, write_space
-from processes import HELPERS, alive, beginning_with, started_by
+from processes import HELPERS, alive, beginning_with, heed_signals, started_by
 
 from data.mnist.dataset import ensure_mnist
 from sweep.planning.machine import this_machine
@@ -99,6 +99,7 @@ def running(
             stderr=written,
             start_new_session=True,
             umask=umask,
+            preexec_fn=heed_signals,
         )
     found = Running(process, folder, scratch, output)
     try:
@@ -112,7 +113,8 @@ def running(
 
 
 def test_helpers_of_ray_die_one_after_the_other_and_the_sweep_completes_its_grid(tmp_path: Path) -> None:
-    with running(tmp_path, steps=3000) as sweep:
+    layers = LAYERS[:8]
+    with running(tmp_path, steps=3000, layers=layers) as sweep:
         for names in (HELPERS[:1], HELPERS[1:2], HELPERS[2:]):
             sweep.wait_for_a_cohort()
             sweep.wait_for(partial(sweep.helpers, names))
@@ -126,9 +128,9 @@ def test_helpers_of_ray_die_one_after_the_other_and_the_sweep_completes_its_grid
     assert "told: done\n" in output
     assert "Traceback" not in output
     assert output.count("Ray failed, starting it again") >= 2  # two may have gone at once
-    assert sweep.complete() == 2 * len(LAYERS)
+    assert sweep.complete() == 2 * len(layers)
     ended = "SELECT count(*) FROM attempts WHERE outcome = 'COMPLETE' GROUP BY trial_id"
-    assert rows(sweep.file, ended) == [(1,)] * 2 * len(LAYERS)
+    assert rows(sweep.file, ended) == [(1,)] * 2 * len(layers)
     assert rows(sweep.file, "SELECT DISTINCT outcome FROM attempts ORDER BY outcome") == [("COMPLETE",), ("LOST",)]
     assert [event["event"] for event in sweep.events()][-1] == "over"
 
@@ -136,7 +138,7 @@ def test_helpers_of_ray_die_one_after_the_other_and_the_sweep_completes_its_grid
 def test_a_database_that_fails_while_ray_is_started_again_is_waited_for(tmp_path: Path) -> None:
     impatient = "from sweep.storage import sqlite_file\nsqlite_file.BUSY_TIMEOUT_S = 0.5"
     path = beginning_with(impatient, tmp_path / "impatient")["PYTHONPATH"]
-    with running(tmp_path, steps=12000, layers=(2, 3, 4), PYTHONPATH=path) as sweep:
+    with running(tmp_path, steps=4000, layers=(2, 3, 4), PYTHONPATH=path) as sweep:
         sweep.wait_for(lambda: cohorts_under_way(sweep.file))
         with closing(sqlite3.connect(sweep.file, isolation_level=None, timeout=60)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -240,7 +242,7 @@ def test_a_ray_that_never_works_is_told_of_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_killed_sweep_takes_ray_along_and_the_next_one_clears_up_without_streams_or_a_home(tmp_path: Path) -> None:
-    with running(tmp_path, steps=6000) as sweep:
+    with running(tmp_path, steps=3000) as sweep:
         sweep.wait_for(lambda: cohorts_under_way(sweep.file))
         below = sweep.below()
         sweep.process.kill()

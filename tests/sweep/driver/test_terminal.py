@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from made_trials import cohorts_under_way, write_space
+from processes import heed_signals
 
 from data.mnist.dataset import ensure_mnist
 from sweep.planning.machine import this_machine
@@ -43,6 +44,7 @@ def terminal(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int, i
         stderr=theirs,
         start_new_session=True,
         env=os.environ | {"TERM": "xterm"},
+        preexec_fn=heed_signals,
     )
     yield sweep, ours, theirs
     sweep.kill()
