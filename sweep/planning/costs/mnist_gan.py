@@ -114,8 +114,8 @@ def _parameters_between(g: tuple[int, ...], d: tuple[int, ...]) -> tuple[int, in
 
 def _state(trial: Trial) -> int:
     """Numbers that the networks hold: values, gradients, and two moments where the rule is Adam."""
-    rules = (trial.settings.optim_g, trial.settings.optim_d)
-    return sum((4 if rule == "adam" else 2) * n for rule, n in zip(rules, _parameters(trial), strict=True))
+    optimizers = (trial.settings.optim_g, trial.settings.optim_d)
+    return sum((4 if name == "adam" else 2) * n for name, n in zip(optimizers, _parameters(trial), strict=True))
 
 
 def _buffers(trial: Trial) -> int:
