@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 from reports.names import family_label, short
 from reports.numbers.prefix import finished_prefix
 from reports.numbers.values import DIVERGED, FAILED, SCORED, UNSCORED, WAITING, values_of
-from search_spaces.experiment import FIRST, Experiment, Score, experiment
+from search_spaces.experiment import FIRST, Experiment, Score, UnknownExperimentError, experiment
 
 IDENTITY = ["formula", "classifier", "n_samples", "z_seed"]
 MARGIN_STUDY = "mnist_margin"
@@ -70,12 +70,19 @@ class Study:
 def split_studies(results: pd.DataFrame) -> list[Study]:
     """The studies among the rows of the view `results`, the one with most finished trials first.
 
-    Raises:
-        UnknownExperimentError: a trial belongs to an experiment that is not installed.
+    Trials of an experiment that is not installed are left out, and the first study has a note that says so.
     """
     kinds = results["experiment"] if "experiment" in results else pd.Series(FIRST, results.index, dtype=object)
-    found = [study for name, rows in results.groupby(kinds) for study in _of_one_kind(experiment(str(name)), rows)]
-    return sorted(found, key=lambda study: -int(study.declared["state"].isin(["COMPLETE", "DIVERGED"]).sum()))
+    found: list[Study] = []
+    notes: list[str] = []
+    for name, rows in results.groupby(kinds):
+        try:
+            found.extend(_of_one_kind(experiment(str(name)), rows))
+        except UnknownExperimentError:
+            trials = f"{len(rows):,} {'trial' if len(rows) == 1 else 'trials'} of the experiment {short(str(name))}"
+            notes.append(f"{trials} left out: that experiment is not installed here.")
+    found.sort(key=lambda study: -int(study.declared["state"].isin(["COMPLETE", "DIVERGED"]).sum()))
+    return [replace(study, notes=(*study.notes, *notes)) for study in found[:1]] + found[1:]
 
 
 def count_states(declared: pd.DataFrame) -> pd.DataFrame:

@@ -174,6 +174,12 @@ def test_an_experiment_of_another_package_has_a_report(monkeypatch: pytest.Monke
     assert "grid some: 300 steps of 64 images" in summary(Path("index.html"), [section], [])
 
 
+def test_trials_of_an_experiment_that_is_not_installed_are_left_out_and_named() -> None:
+    (study,) = split_studies(results([cell(2.0), cell(3.0, experiment="unheard-of")]))
+    assert list(study.prefix["value"]) == [2.0]
+    assert study.notes == ("1 trial of the experiment unheard-of left out: that experiment is not installed here.",)
+
+
 @pytest.mark.parametrize("name", ["dropout_rate", "z_dim", "data"])
 def test_a_setting_that_is_null_drops_no_trial(name: str) -> None:
     found = split_studies(results([cell(1.0, **{name: None}), cell(2.0, **{name: None}), cell(3.0)]))
