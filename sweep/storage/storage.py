@@ -4,6 +4,7 @@ Drivers are the only writers. A driver leases cohorts: a trial has one holder, a
 some time loses what it held to the next driver that asks.
 """
 
+import functools
 import itertools
 import os
 import platform
@@ -345,9 +346,19 @@ class Storage:
         return self._frame(select(*columns).where(a.outcome.is_not(None)).order_by(a.attempt_id))
 
     def steps(self) -> "pd.DataFrame":
-        """The score of every trial by step, as last scored: trial_id, step, score (nats)."""
-        s = tables.scores.c
-        rows = self._frame(select(s.trial_id, s.step, s.identity_id, s.score))
+        """The score that ranks every trial by step, as last scored: trial_id, step, score."""
+        s, t = tables.scores.c, tables.trials.c
+        ranking = {name: kind.scores[0].name for name, kind in experiments().items()}
+        columns = (
+            s.trial_id,
+            s.step,
+            s.identity_id,
+            t.experiment,
+            *(s[name] for name in sorted(set(ranking.values()))),
+        )
+        rows = self._frame(select(*columns).join_from(tables.scores, tables.trials))
+        values = [rows[score].where(rows["experiment"] == name) for name, score in ranking.items()]
+        rows["score"] = functools.reduce(lambda found, more: found.fillna(more), values)
         if len(rows["identity_id"].unique()) > 1:
             rows = rows.sort_values("identity_id", kind="stable").drop_duplicates(["trial_id", "step"], keep="last")
         return rows[["trial_id", "step", "score"]].reset_index(drop=True)

@@ -214,6 +214,8 @@ def put_anywhere(file: Path, rng: random.Random, changes: Sequence[tuple[str, st
             where = ""
             if not may_be_null or rng.random() < 0.9:
                 rows = connection.execute(f"SELECT rowid FROM {table}").fetchall()
+                if not rows:  # such as proposals, where nothing was searched for
+                    continue
                 where = f" WHERE rowid = {rng.choice(rows)[0]}"
             connection.execute(f"UPDATE {table} SET {column} = ?{where}", (value,))
         connection.commit()
