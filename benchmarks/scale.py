@@ -40,7 +40,8 @@ _SCORING = GanScoring()
 _IDENTITY = ScoreIdentity(FORMULA, "0" * 64, _SCORING.n_samples, _SCORING.z_seed)
 # Recording a million results one by one would take minutes and measure something else.
 _FINISH = """
-INSERT INTO score_identities VALUES (1, :formula, :classifier, :n_samples, :z_seed, 14.0, 9.8, 0.995);
+INSERT INTO score_identities (identity_id, formula, classifier, n_samples, z_seed, real_score)
+    VALUES (1, :formula, :classifier, :n_samples, :z_seed, 14.0);
 INSERT INTO scores (trial_id, step, identity_id, score, inception_score, coverage, entropy, frechet)
     SELECT trial_id, steps, 1, 7.0, 2.5, 6, 1.5, 20.0 FROM trials;
 UPDATE trials SET state = 'COMPLETE';

@@ -385,7 +385,7 @@ def test_a_report_on_all_of_it(file: Path, url: str, tmp_path: Path) -> None:
     change(
         file,
         "UPDATE sweeps SET spaces = '[1]'",
-        "INSERT INTO sweeps SELECT 2, 'two', '7', settings, code_version, started_at, '', host, 'x', x'' FROM sweeps",
+        "INSERT INTO sweeps SELECT 2, 'two', '7', settings, code_version, started_at, '', host, 'x', x'', 7, x'00' FROM sweeps",
         "UPDATE trials SET family = x'00' WHERE position = 1",
         "UPDATE trials SET position = 'first' WHERE position = 2",
         "UPDATE trials SET size_g = 'text' WHERE position = 3",
@@ -394,7 +394,7 @@ def test_a_report_on_all_of_it(file: Path, url: str, tmp_path: Path) -> None:
         "UPDATE trials SET family = '=1+1' WHERE position = 6",
         f"UPDATE trials SET family = '{'x' * 20_000}' WHERE position = 7",
         f"UPDATE trials SET space = '{'y' * 20_000}' || space WHERE family = 'gan'",
-        "INSERT INTO score_identities VALUES (2, 'kl', 'c', 'text', 9e999, 14.0, 9.8, 0.9)",
+        "INSERT INTO score_identities VALUES (2, 'kl', x'00', 'c', 'text', 9e999, 'none', 14.0, 9.8, 0.9)",
         "UPDATE scores SET identity_id = 2 WHERE rowid % 5 = 0",
     )
     for n, png in enumerate([SHEET, *NO_SHEETS.values(), SHEET]):
