@@ -385,7 +385,8 @@ def test_a_report_on_all_of_it(file: Path, url: str, tmp_path: Path) -> None:
     change(
         file,
         "UPDATE sweeps SET spaces = '[1]'",
-        "INSERT INTO sweeps SELECT 2, 'two', '7', settings, code_version, started_at, '', host, 'x', x'', 7, x'00' FROM sweeps",
+        "INSERT INTO sweeps SELECT 2, 'two', '7', settings, code_version, started_at, '', host, 'x', x'', 7, x'00'"
+        " FROM sweeps",
         "UPDATE trials SET family = x'00' WHERE position = 1",
         "UPDATE trials SET position = 'first' WHERE position = 2",
         "UPDATE trials SET size_g = 'text' WHERE position = 3",
