@@ -68,14 +68,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=project_version())
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=OneLineParser)
 
-    plan = commands.add_parser("plan", help="cells, cohorts, memory, time and disk before anything runs")
+    plan = commands.add_parser("plan", help="show trials, cohorts, memory, time and disk before anything runs")
     _add_plan_options(plan)
-    plan.add_argument("--db", metavar="URL", help="leave out what this database has finished (default: as run)")
+    plan.add_argument("--db", metavar="URL", help="skip trials already finished in this database (default: as run)")
     plan.add_argument("--json", action="store_true", help="print the plan as one JSON object")
     plan.add_argument("--save", type=Path, metavar="FILE", help="write every missing trial as CSV")
     plan.set_defaults(command=_plan)
 
-    run = commands.add_parser("run", help="run what is missing")
+    run = commands.add_parser("run", help="run the trials that are missing")
     _add_plan_options(run)
     _add_db(run)
     run.add_argument("--minutes", type=_positive, help="stop after this time; later runs go on")
@@ -85,30 +85,41 @@ def _parser() -> argparse.ArgumentParser:
         type=_count,
         default=MAX_ATTEMPTS,
         metavar="N",
-        help="of a cohort whose worker dies (default: %(default)s)",
+        help="attempts for a cohort whose worker dies (default: %(default)s)",
     )
     run.add_argument(
-        "--checkpoints", type=Path, metavar="DIR", help="of long cohorts (default: beside an SQLite database)"
+        "--checkpoints",
+        type=Path,
+        metavar="DIR",
+        help="folder for checkpoints of long cohorts (default: beside an SQLite database)",
     )
     run.add_argument(
         "--checkpoint-minutes",
         type=_share,
         default=EVERY_S / 60,
         metavar="M",
-        help="of training between two checkpoints, 0 for none (default: %(default)g)",
+        help="minutes between checkpoints, 0 to disable (default: %(default)g)",
     )
-    run.add_argument("--log", type=Path, metavar="FILE", help="JSON lines (default: beside an SQLite database)")
-    run.add_argument("--notify", metavar="COMMAND", help="for the shell, at the end; told how it went by SWEEP_STATE")
+    run.add_argument(
+        "--log", type=Path, metavar="FILE", help="event log as JSON lines (default: beside an SQLite database)"
+    )
+    run.add_argument(
+        "--notify",
+        metavar="COMMAND",
+        help="shell command to run at the end; gets SWEEP_STATE, SWEEP_ID, SWEEP_DB and SWEEP_COUNTS",
+    )
     run.set_defaults(command=_run)
 
-    status = commands.add_parser("status", help="what is done, what runs, what is left; also while a sweep runs")
+    status = commands.add_parser(
+        "status", help="show what is done, what runs and what is left, also while a sweep runs"
+    )
     _add_db(status)
-    status.add_argument("--json", action="store_true", help="print it as one JSON object")
+    status.add_argument("--json", action="store_true", help="print the status as one JSON object")
     status.set_defaults(command=_status)
 
-    retry = commands.add_parser("retry", help="put failed trials back to waiting")
+    retry = commands.add_parser("retry", help="let failed trials run again")
     _add_db(retry)
-    retry.add_argument("--reason", choices=REASONS, help="only those that failed for this reason")
+    retry.add_argument("--reason", choices=REASONS, help="only trials that failed for this reason")
     retry.set_defaults(command=_retry)
     _add_looking(commands)
     return parser
@@ -118,19 +129,25 @@ def _add_looking(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
     """Commands that look at results and leave the database as it is."""
     again = commands.add_parser("rerun", help="run one finished trial again and print the difference")
     again.add_argument("trial_id", metavar="TRIAL_ID")
-    again.add_argument("--cohort", action="store_true", help="among the trials it ran with: longer, and the same bits")
+    again.add_argument(
+        "--cohort", action="store_true", help="train it with the trials it ran with: takes longer, gives the same bits"
+    )
     _add_db(again)
     again.set_defaults(command=_rerun)
 
     exported = commands.add_parser("export", help="write the results to a new file")
-    exported.add_argument("--to", choices=FORMATS, required=True, help="optuna: a journal file of studies")
+    exported.add_argument(
+        "--to", choices=FORMATS, required=True, help="format of the file; optuna is a journal file of studies"
+    )
     exported.add_argument("path", type=Path, metavar="PATH")
     _add_db(exported)
     exported.set_defaults(command=_export)
 
     dashboard = commands.add_parser("dashboard", help="browse the results in Optuna's dashboard")
     _add_db(dashboard)
-    dashboard.add_argument("--port", type=_port, default=8080, help="on this machine alone (default: %(default)s)")
+    dashboard.add_argument(
+        "--port", type=_port, default=8080, help="port, open to this machine alone (default: %(default)s)"
+    )
     dashboard.set_defaults(command=_dashboard)
 
 
@@ -142,8 +159,10 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gpus-per-worker", type=_share, metavar="N", help="CUDA devices of a worker, may be a fraction"
     )
-    parser.add_argument("--limit", type=_count, metavar="N", help="only the first N cohorts of what is missing")
-    parser.add_argument("--seed", type=_seed, default=0, help="of the random order of cells (default: 0)")
+    parser.add_argument(
+        "--limit", type=_count, metavar="N", help="run only the first N cohorts of those that are missing"
+    )
+    parser.add_argument("--seed", type=_seed, default=0, help="seed of the random order of trials (default: 0)")
 
 
 def _add_db(parser: argparse.ArgumentParser) -> None:
