@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         "--checkpoints",
         type=Path,
         metavar="DIR",
-        help="folder for checkpoints of long cohorts (default: beside an SQLite database)",
+        help="folder for checkpoints (default: beside an SQLite database)",
     )
     run.add_argument(
         "--checkpoint-minutes",
@@ -101,18 +101,16 @@ def _parser() -> argparse.ArgumentParser:
         help="minutes between checkpoints, 0 to disable (default: %(default)g)",
     )
     run.add_argument(
-        "--log", type=Path, metavar="FILE", help="event log as JSON lines (default: beside an SQLite database)"
+        "--log", type=Path, metavar="FILE", help="event log, JSON lines (default: beside an SQLite database)"
     )
     run.add_argument(
         "--notify",
         metavar="COMMAND",
-        help="shell command to run at the end; gets SWEEP_STATE, SWEEP_ID, SWEEP_DB and SWEEP_COUNTS",
+        help="shell command to run at the end; gets SWEEP_STATE and more",
     )
     run.set_defaults(command=_run)
 
-    status = commands.add_parser(
-        "status", help="show what is done, what runs and what is left, also while a sweep runs"
-    )
+    status = commands.add_parser("status", help="show what is done, running and left, also while a sweep runs")
     _add_db(status)
     status.add_argument("--json", action="store_true", help="print the status as one JSON object")
     status.set_defaults(command=_status)
@@ -129,25 +127,19 @@ def _add_looking(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
     """Commands that look at results and leave the database as it is."""
     again = commands.add_parser("rerun", help="run one finished trial again and print the difference")
     again.add_argument("trial_id", metavar="TRIAL_ID")
-    again.add_argument(
-        "--cohort", action="store_true", help="train it with the trials it ran with: takes longer, gives the same bits"
-    )
+    again.add_argument("--cohort", action="store_true", help="train its whole cohort again, to the same bits")
     _add_db(again)
     again.set_defaults(command=_rerun)
 
     exported = commands.add_parser("export", help="write the results to a new file")
-    exported.add_argument(
-        "--to", choices=FORMATS, required=True, help="format of the file; optuna is a journal file of studies"
-    )
+    exported.add_argument("--to", choices=FORMATS, required=True, help="format; optuna is a journal file of studies")
     exported.add_argument("path", type=Path, metavar="PATH")
     _add_db(exported)
     exported.set_defaults(command=_export)
 
     dashboard = commands.add_parser("dashboard", help="browse the results in Optuna's dashboard")
     _add_db(dashboard)
-    dashboard.add_argument(
-        "--port", type=_port, default=8080, help="port, open to this machine alone (default: %(default)s)"
-    )
+    dashboard.add_argument("--port", type=_port, default=8080, help="port on this machine alone (default: %(default)s)")
     dashboard.set_defaults(command=_dashboard)
 
 
@@ -159,9 +151,7 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gpus-per-worker", type=_share, metavar="N", help="CUDA devices of a worker, may be a fraction"
     )
-    parser.add_argument(
-        "--limit", type=_count, metavar="N", help="run only the first N cohorts of those that are missing"
-    )
+    parser.add_argument("--limit", type=_count, metavar="N", help="run only the first N missing cohorts")
     parser.add_argument("--seed", type=_seed, default=0, help="seed of the random order of trials (default: 0)")
 
 
