@@ -29,13 +29,13 @@ sweep-mnist: .venv/main  ## run the MNIST grids and make the report (GRID=paper 
 report: .venv/main  ## make the report again from the database
 	@$(BIN)/python -m reports
 
-test: .venv/test  ## run the quick tests, in about 2 minutes on 2 cores
+test: .venv/test  ## run the quick tests, in about 3 minutes on 2 cores
 	@$(PYTEST) -m "not slow" --durations 5 --durations-min 10
 
 test-slow: .venv/test  ## run the other tests: real sweeps, faults, load, memory, all of the page
 	@$(PYTEST) -m slow
 
-test-all: test test-slow  ## run every test, in about 10 minutes on 2 cores
+test-all: test test-slow  ## run every test, in about 15 minutes on 2 cores
 
 chaos: .venv/test  ## kill, lock and fill a sweep for 10 minutes (MINUTES=30 for longer)
 	@$(BIN)/python tests/sweep/chaos.py $(if $(MINUTES),--minutes $(MINUTES))
