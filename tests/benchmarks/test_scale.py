@@ -55,6 +55,7 @@ def test_planning_makes_as_many_calls_for_a_cell_however_many_there_are(grid: st
     assert per_cell(16_000) < 1.05 * per_cell(2000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", GRIDS)
 def test_the_curve_of_work_has_no_bend(grid: str, tmp_path: Path) -> None:
     """Calls do not see what a single one does, such as a look-up in a list, so time is compared as well."""

@@ -180,6 +180,7 @@ def test_trials_of_an_experiment_that_is_not_installed_are_left_out_and_named() 
     assert study.notes == ("1 trial of the experiment unheard-of left out: that experiment is not installed here.",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dropout_rate", "z_dim", "data"])
 def test_a_setting_that_is_null_drops_no_trial(name: str) -> None:
     found = split_studies(results([cell(1.0, **{name: None}), cell(2.0, **{name: None}), cell(3.0)]))

@@ -150,6 +150,7 @@ def test_no_trial_at_all_is_still_a_page(sweeps: pd.DataFrame) -> None:
     assert "No trials are declared" in page and "Nothing was run" in page
 
 
+@pytest.mark.slow
 def test_each_grid_has_its_section_and_its_files(sweeps: pd.DataFrame) -> None:
     others = [cell(9.0, family="ebgan", space="paper/mnist_ebgan", steps=steps) for steps in (9, 10)]
     rows = [cell(3.0, family="ebgan"), cell(3.5, family="ebgan"), *others]

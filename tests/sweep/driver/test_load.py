@@ -30,6 +30,7 @@ SHEET = os.urandom(12_000)
 MEMBERS = 24
 
 
+@pytest.mark.slow
 def test_fifty_readers_see_whole_cohorts_and_stop_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/results.db"
     storage = Storage(url, create=True)
@@ -61,6 +62,7 @@ def test_fifty_readers_see_whole_cohorts_and_stop_nothing(tmp_path: Path) -> Non
     assert storage.counts()["gan"]["COMPLETE"] == len(grid)
 
 
+@pytest.mark.slow
 def test_a_thousand_results_a_second(tmp_path: Path) -> None:
     grid = trials(6000)
     storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)

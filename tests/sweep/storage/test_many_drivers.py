@@ -46,6 +46,7 @@ def end(driver: tuple[Storage, int], lease: Lease, trials: Sequence[Trial]) -> N
         storage.record(lease.cohort_id, [failed(t) for t in trials if t.trial_id in lease.taken], None)
 
 
+@pytest.mark.slow
 def test_nobody_gets_what_another_one_has_just_taken(drivers: list[tuple[Storage, int]]) -> None:
     """In each round one driver asks for all trials, while the others take some of them one by one."""
     grid = trials(ROUNDS * TRIALS)

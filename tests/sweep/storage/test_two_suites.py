@@ -6,11 +6,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine, text
 
 ANOTHER = "def test_that_has_a_folder(tmp_path): pass"
 
 
+@pytest.mark.slow
 def test_the_server_outlives_the_start_of_another_suite(tmp_path: Path, new_database: Callable[[], str]) -> None:
     (tmp_path / "test_another.py").write_text(ANOTHER)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_another.py"]
