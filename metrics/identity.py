@@ -27,7 +27,7 @@ class ScoreIdentity:
 
 @dataclass(frozen=True)
 class Reference:
-    """What real images score under an identity; it is kept beside the identity."""
+    """The scores of real images under a score identity. The database keeps them in the row of the identity."""
 
     real_score: float
     real_inception_score: float

@@ -6,7 +6,7 @@ or a `Setting` in it says what the field means. Planning, tables, labels and rep
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -161,6 +161,3 @@ def _spread(settings: SharedSettings) -> list[tuple[Field, str, Any]]:
         parts = value if len(one.columns) > 1 else (value,)
         found.extend((one, name, part) for name, part in zip(one.columns, parts, strict=True))
     return found
-
-
-__all__ = ["MISSING", "Axis", "Field", "Setting", "SharedSettings", "fields_of", "from_columns", "values_of"]

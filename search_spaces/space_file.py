@@ -5,7 +5,7 @@ import difflib
 import re
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic import Field as Bounds
 
-from search_spaces.axis import MISSING, Field, SharedSettings, fields_of
+from search_spaces.axis import Field, SharedSettings, fields_of
 from search_spaces.experiment import FIRST, Experiment, UnknownExperimentError, experiment, experiments
 from search_spaces.space import SearchSpace, SpaceError
 from search_spaces.trial import Trial

@@ -88,5 +88,5 @@ def trial_of(row: Mapping[str, Any], scoring: Any) -> Trial:
 
 
 def scoring_of(row: Mapping[str, Any]) -> Any:
-    """How a trial was scored, as far as the columns of a row tell."""
+    """The scoring settings of a trial, from a row of the database; a setting that has no column has its default."""
     return from_columns(experiment(row["experiment"]).scoring, row)

@@ -235,6 +235,8 @@ def _run_plan(
     tell("Starting Ray ...")
     try:
         outcome = supervise(task, storage, log, tell, progress or (lambda numbers: None))
+        if outcome.is_complete:
+            storage.finish(sweep_id, outcome.state)
     except KeyboardInterrupt:
         outcome = Outcome(failed=0, interrupted=True)
         raise
@@ -243,20 +245,18 @@ def _run_plan(
         raise
     finally:
         log.write("over", failed=outcome.failed, interrupted=outcome.interrupted)
-        _note_end(storage, sweep_id, outcome)
+        if not outcome.is_complete:
+            _note_end(storage, sweep_id, outcome)
         if options.notify:
             notify(options.notify, outcome.state, storage, sweep_id)
     return outcome
 
 
 def _note_end(storage: Storage, sweep_id: int, outcome: "Outcome") -> None:
-    """Keep in the database how a sweep ended."""
+    """Keep in the database why a sweep ended early."""
     from sweep.driver.dispatcher import STOPPING_S
 
-    if outcome.state in ("done", "done with failures") and outcome.repeated_error is None:
-        storage.finish(sweep_id, outcome.state)
-        return
-    # Whoever stops a sweep does not wait for a database that fails, and its failure has been reported.
+    # A stop does not wait for a database that fails, and that failure has been reported.
     with suppress(StorageError), answers_within(storage, lambda: STOPPING_S):
         storage.finish(sweep_id, outcome.state, outcome.failure or outcome.repeated_error, complete=False)
 

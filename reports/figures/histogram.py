@@ -157,7 +157,7 @@ def _finish_halves(axes: Axes, table: pd.DataFrame, real_score: float | None) ->
 
 
 def _name_halves(axes: Axes, offset: float) -> None:
-    """Writes beside the zero line whose bars rise and whose hang; `offset` is in points from the axis."""
+    """Labels the two halves of the plot at the zero line with their families; `offset` is in points from the axis."""
     for words, shift, va in (("this sweep →", 5, "bottom"), ("← the paper", -5, "top")):
         axes.annotate(
             words,

@@ -30,7 +30,7 @@ def best_of_n(prefix: pd.DataFrame, score: Score) -> pd.DataFrame:
 
 
 def _family_best(family: str, values: np.ndarray, sign: int) -> pd.DataFrame:
-    """Of values of which the highest is the best."""
+    """Statistics of the best of n, for values of which the highest is the best."""
     ordered = np.sort(values)
     ns = np.unique(np.geomspace(1, min(len(values), MOST_TRIALS), 40).round().astype(int))
     rows = []

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from search_spaces.experiment import Score
 
 Values = TypeVar("Values", pd.Series, pd.DataFrame)
-# What became of a trial, as far as a figure is concerned.
+# The outcomes of a trial that figures tell apart.
 SCORED, DIVERGED, UNSCORED, FAILED, WAITING = "scored", "diverged", "unscored", "failed", "waiting"
 ENDED = [SCORED, DIVERGED, FAILED]
 

@@ -74,13 +74,18 @@ class Outcome:
         failed: trials that failed.
         interrupted: whether somebody stopped the sweep.
         repeated_error: traceback of the error that came again and again and stopped it.
-        failure: what ended it beside that.
+        failure: any other error that ended the sweep, in one line.
     """
 
     failed: int
     interrupted: bool = False
     repeated_error: str | None = None
     failure: str | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the sweep has done all that it was going to do."""
+        return not (self.interrupted or self.repeated_error or self.failure)
 
     @property
     def state(self) -> str:

@@ -1,0 +1,77 @@
+"""Whatever ends a sweep, the hook and the event log hear of it, and the database keeps why."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_trials import rows, write_space
+
+from data.mnist.dataset import ensure_mnist
+from sweep import run
+from sweep.driver import supervisor
+from sweep.driver.supervisor import Outcome
+from sweep.storage import Storage, StorageError
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> dict[str, Any]:
+    ensure_mnist()
+    hook = f'printf "$SWEEP_STATE" > {tmp_path}/told'
+    return {
+        "spaces": write_space(tmp_path / "grid.yaml"),
+        "db": f"sqlite:///{tmp_path}/results.db",
+        "notify": hook,
+    }
+
+
+def ended(folder: Path) -> tuple[str, bool, list[Any]]:
+    """What the hook was told, whether the event log was closed, and how the sweep stands in the database."""
+    last = json.loads((folder / "results-sweep-1.jsonl").read_text().splitlines()[-1])
+    found = rows(folder / "results.db", "SELECT state, note, finished_at IS NOT NULL FROM sweeps")
+    return (folder / "told").read_text(), last["event"] == "over", found
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "row"),
+    [
+        (Outcome(0), "done", ("done", None, 1)),
+        (Outcome(2), "done with failures", ("done with failures", None, 1)),
+        (Outcome(0, interrupted=True), "stopped", ("stopped", None, 0)),
+        (Outcome(3, repeated_error="ValueError"), "done with failures", ("done with failures", "ValueError", 0)),
+    ],
+)
+def test_every_end_is_kept_and_told(
+    tmp_path: Path,
+    arguments: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: Outcome,
+    state: str,
+    row: tuple[Any, ...],
+) -> None:
+    monkeypatch.setattr(supervisor, "supervise", lambda *_: outcome)
+    assert run(**arguments) is outcome
+    assert ended(tmp_path) == (state, True, [row])
+
+
+def test_an_error_is_kept_and_told(tmp_path: Path, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Outcome:
+        raise StorageError("it is gone")
+
+    monkeypatch.setattr(supervisor, "supervise", fail)
+    with pytest.raises(StorageError):
+        run(**arguments)
+    assert ended(tmp_path) == ("failed", True, [("failed", "it is gone", 0)])
+
+
+def test_a_database_that_fails_at_the_very_end_is_told_too(
+    tmp_path: Path, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise StorageError("it is gone")
+
+    monkeypatch.setattr(supervisor, "supervise", lambda *_: Outcome(0))
+    monkeypatch.setattr(Storage, "finish", fail)
+    with pytest.raises(StorageError):
+        run(**arguments)
+    assert ended(tmp_path) == ("failed", True, [(None, None, 0)])
