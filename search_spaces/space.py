@@ -2,9 +2,10 @@
 
 import hashlib
 import itertools
-from collections import defaultdict
+import reprlib
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -64,31 +65,82 @@ class SearchSpace:
         except (AttributeError, KeyError, TypeError):
             return False
 
+    def conflict(self, records: Any) -> str | None:
+        """What forbids this grid the name under which an earlier sweep declared one; None if nothing does.
+
+        A grid may grow. It may also be trained in another way, and then the trials of both ways stay apart.
+
+        Args:
+            records: what `as_dict` gave of the grids of that sweep, by name; as in `shares_trials`, anybody's.
+        """
+        try:
+            record = records[self.name]
+            kind = (record.get("experiment", self.experiment), record["family"])
+            if kind != (self.experiment, self.family):
+                return f"experiment {kind[0]}, family {kind[1]}"
+            if record["training"].items() <= self.training.columns.items():
+                lost = (name for name, values in self.axes.items() if set(record["axes"][name]) - set(values))
+                return next((f"axes.{name} {reprlib.repr(record['axes'][name])}" for name in lost), None)
+        except (AttributeError, KeyError, TypeError):
+            pass
+        return None
+
+
+def check_names(spaces: Sequence[SearchSpace], records: Iterable[Any] = ()) -> None:
+    """Make sure that a name stands for one grid: among these search spaces, and in a database.
+
+    Args:
+        records: what `as_dict` gave of the grids of each earlier sweep, by name.
+
+    Raises:
+        SpaceError: a name stands for two.
+    """
+    twice = [name for name, n in Counter(space.name for space in spaces).items() if n > 1]
+    if twice:
+        raise SpaceError(f"{twice[0]}: two search spaces have this name, allowed: a `name` of its own for each")
+    for earlier, space in itertools.product(records, spaces):
+        if held := space.conflict(earlier):
+            raise SpaceError(
+                f"{space.name}: the database holds another grid of this name, with {held[:200]}, "
+                "allowed: a grid that contains it, or another `name`"
+            )
+
 
 @no_collection()
 def expand(spaces: Sequence[SearchSpace], order_seed: int = 0) -> list[Trial]:
     """All trials of the spaces in a seeded random order, trials of one shape together.
 
     Whole shapes are shuffled, not trials, because a shape runs as one program; any first part of the list is
-    then a fair sample of the grid. The order of two shapes does not depend on what else is in the grid.
+    then a fair sample of the grid. The order of two shapes does not depend on what else is in the grid, so that the
+    shapes of each space come in the order that they have alone. A trial of several spaces is there once.
 
     Raises:
-        SpaceError: two spaces declare the same trial.
+        SpaceError: two spaces have one name, or score the same trial in different ways.
     """
-    owner: dict[str, Trial] = {}
+    check_names(spaces)
+    first: dict[str, Trial] = {}
+    also: dict[str, tuple[str, ...]] = {}
     by_shape: dict[tuple[Any, ...], list[Trial]] = defaultdict(list)
     for space in spaces:
         for shape, group in itertools.groupby(space.trials(), key=attrgetter("shape")):  # hashing a shape is slow
-            trials = list(group)
-            by_shape[shape].extend(trials)
-            for trial in trials:
-                if (other := owner.setdefault(trial.trial_id, trial)) is not trial:
-                    raise SpaceError(f"{space.name}: duplicate cell, also in {other.space}: {_described(trial)}")
+            members = by_shape[shape]
+            for trial in group:
+                other = first.setdefault(trial.trial_id, trial)
+                if other is trial:
+                    members.append(trial)
+                elif other.scoring == trial.scoring:
+                    also[trial.trial_id] = (*also.get(trial.trial_id, ()), space.name)
+                else:
+                    raise SpaceError(
+                        f"{space.name}: scoring: got {space.scoring.columns} for a trial that {other.space} has too: "
+                        f"{_described(trial)}, allowed: its scoring {other.scoring.columns}"
+                    )
 
     def place(trials: Sequence[Trial]) -> bytes:
         return hashlib.sha256(f"{order_seed}/{trials[0].order_text}".encode()).digest()
 
-    return [trial for trials in sorted(by_shape.values(), key=place) for trial in trials]
+    ordered = [trial for trials in sorted(by_shape.values(), key=place) for trial in trials]
+    return [replace(trial, also=also[trial.trial_id]) if trial.trial_id in also else trial for trial in ordered]
 
 
 def _described(trial: Trial) -> str:

@@ -91,17 +91,18 @@ def load_space(source: str | Path | Mapping[str, Any]) -> SearchSpace:
     """A search space from a YAML file, one of the shipped ones by name such as `paper/mnist_gan`, or a mapping.
 
     Args:
-        source: a mapping has the keys of a file; without a `name` it is called after its family.
+        source: a mapping has the keys of a file. Without a `name`, a file of one's own is called after its stem, and a
+            mapping after its family.
 
     Raises:
         SpaceError: the file is missing, is no YAML, or declares something that is not allowed.
     """
     if isinstance(source, Mapping):
         return _space("search space", source, str(source.get("family")))
-    name = str(source)
-    path = _find(name)
+    path = _find(str(source))
     shipped = path.resolve().is_relative_to(FOLDER)
-    return _space(str(path), _read(path), str(path.resolve().relative_to(FOLDER).with_suffix("")) if shipped else name)
+    name = str(path.resolve().relative_to(FOLDER).with_suffix("")) if shipped else path.stem
+    return _space(str(path), _read(path), name)
 
 
 def _space(where: str, content: Mapping[Any, Any], name: str) -> SearchSpace:
@@ -219,10 +220,33 @@ def _first_problem(error: ValidationError, models: _Models) -> str:
         return f"{key}: unknown key, allowed: {_known(location, models)}"
     if first["type"] == "missing":
         return f"{key}: missing, required: {_required(location, models)}"
-    allowed = re.sub(r"^(Input|Value|List) should (be|have) (a valid )?", "", first["msg"])
-    allowed = re.sub(r" after validation, not .*$", "", allowed)  # the length of a list, which is shown anyway
-    allowed = re.sub(r"^dictionary or instance of .*$", "a mapping", allowed)
+    context = {name: f"{v:g}" if isinstance(v, float) else v for name, v in first.get("ctx", {}).items()}
+    allowed = _ALLOWED[first["type"]].format_map(context) if first["type"] in _ALLOWED else first["msg"]
     return f"{key}: got {_short(first['input'])}, allowed: {allowed}"
+
+
+# By pydantic's own names for what can be wrong, see https://docs.pydantic.dev/latest/errors/validation_errors/.
+_ALLOWED = {
+    "bool_type": "boolean",
+    "finite_number": "a finite number",
+    "float_type": "number",
+    "greater_than": "greater than {gt}",
+    "greater_than_equal": "greater than or equal to {ge}",
+    "int_type": "integer",
+    "invalid_key": "keys that are text",
+    "less_than": "less than {lt}",
+    "less_than_equal": "less than or equal to {le}",
+    "list_type": "list",
+    "literal_error": "{expected}",
+    "model_type": "a mapping",
+    "multiple_of": "multiple of {multiple_of}",
+    "string_pattern_mismatch": "printable letters",
+    "string_too_long": "at most {max_length} letters",
+    "string_too_short": "{min_length} letter or more",
+    "string_type": "text",
+    "too_long": "a list of {max_length} or fewer",
+    "too_short": "a list of {min_length} or more",
+}
 
 
 def _model(location: list[Any], models: _Models) -> Any:

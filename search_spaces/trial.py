@@ -15,11 +15,12 @@ class Trial:
     """One configuration with a seed.
 
     Attributes:
-        space: name of the search space that declares it; no part of its identity.
+        space: name of the search space that declares it; no part of its identity, and neither is `also`.
         experiment: name of the kind of work, see `search_spaces.experiment`.
         settings: values of the experiment's axes, its dataclass `settings`; axes that the family lacks are mostly None.
         training, scoring: what all trials of the space share, of the experiment's dataclasses. Every training has
             `steps`.
+        also: names of the other search spaces of the same sweep that declare it.
     """
 
     space: str
@@ -28,6 +29,7 @@ class Trial:
     settings: Any
     training: Any
     scoring: Any
+    also: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Experiment:

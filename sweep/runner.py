@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.space import SearchSpace, expand
+from search_spaces.space import SearchSpace, check_names, expand
 from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
 from sweep.driver.cluster import check_address, is_named, share_out_all
@@ -191,7 +191,9 @@ def _missing(
     tell: Tell,
 ) -> Plan:
     """The plan of what a database lacks, cut into cohorts as they were when it was first planned."""
-    resources, note = as_first_planned(resources, spaces, storage.declared())
+    declared = storage.declared()
+    check_names(spaces, [records for records, _ in declared])
+    resources, note = as_first_planned(resources, spaces, declared)
     if note:
         tell(note)
     return _first_cohorts(make_plan(spaces, trials, resources, finished_trials(trials, storage)), options.limit)

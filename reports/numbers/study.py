@@ -1,6 +1,5 @@
 """Studies: trials that may share a figure, since they are of one grid, trained one way and scored one way."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -14,7 +13,6 @@ from reports.numbers.values import DIVERGED, FAILED, SCORED, UNSCORED, WAITING, 
 from search_spaces.experiment import FIRST, Experiment, Score, UnknownExperimentError, experiment
 
 IDENTITY = ["formula", "classifier", "n_samples", "z_seed"]
-MARGIN_STUDY = "mnist_margin"
 
 
 @dataclass(frozen=True)
@@ -36,14 +34,14 @@ class Study:
     trial counts as in the score that ranks, nan for nothing) and `shape` (a number for each shape of networks).
 
     Attributes:
-        name: folder part of the spaces' names, such as "laptop".
+        name: folder part of the spaces' names, such as "laptop", or the names of those in no folder.
         experiment: the kind of work.
         training: what all trials share, by column name; settings that they do not have are left out.
         identity: None while nothing is scored.
         declared: every trial of this study, one row each, drawn or not.
         trials: those of the drawn spaces, one space per family.
         prefix: those on which statistics rest, as `finished_prefix` gives them.
-        margins: the trials that differ in their margin alone (figure 9).
+        margins: the trials of spaces that vary the margin alone (figure 9).
         notes: what is left out of the figures, one sentence each.
     """
 
@@ -68,9 +66,10 @@ class Study:
 
 
 def split_studies(results: pd.DataFrame) -> list[Study]:
-    """The studies among the rows of the view `results`, the one with most finished trials first.
+    """The studies among rows of the view `results`, the one with most finished trials first.
 
-    Trials of an experiment that is not installed are left out, and the first study has a note that says so.
+    A trial of several spaces has a row for each, see `Storage.results_by_space`. Trials of an experiment that is not
+    installed are left out, and the first study has a note that says so.
     """
     kinds = results["experiment"] if "experiment" in results else pd.Series(FIRST, results.index, dtype=object)
     found: list[Study] = []
@@ -104,28 +103,30 @@ def recipe(study: Study) -> str:
 
 
 def _of_one_kind(kind: Experiment, rows: pd.DataFrame) -> Iterator[Study]:
-    folders = _by_name(rows["space"], _folder)
-    keys = [folders.rename("folder"), *(rows[name] for name in kind.training_columns)]
+    keys = [_names(rows).rename("name"), *(rows[name] for name in kind.training_columns)]
     for key, own in rows.groupby(keys, sort=True, dropna=False):  # a setting may be NULL: the trial still counts
         yield _study(kind, str(key[0]), own)
 
 
-def _by_name(spaces: pd.Series, of: Callable[[str], str]) -> pd.Series:
-    """Applies `of` once per distinct name, since there are few names on many rows."""
-    return spaces.map({name: of(name) for name in spaces.unique()})
+def _names(rows: pd.DataFrame) -> pd.Series:
+    """The name of each row's study.
 
-
-def _folder(space: str) -> str:
-    """ "laptop" of laptop/mnist_gan; a file that lies in no named folder stands for itself."""
-    path = PurePosixPath(space)
-    return path.parent.name or path.stem
+    Spaces of one folder are of one study, such as laptop/mnist_gan and laptop/mnist_ebgan. Spaces in no folder are of
+    one study if one sweep was the first to declare them.
+    """
+    names: dict[str, str] = {space: PurePosixPath(space).parent.name for space in rows["space"].unique()}
+    alone = rows[rows["space"].isin([space for space, folder in names.items() if not folder])]
+    sweeps = alone.groupby("space")["sweep_id"].min()
+    for spaces in sweeps.groupby(sweeps).groups.values():
+        names |= dict.fromkeys(spaces, ", ".join(PurePosixPath(space).stem for space in spaces))
+    return rows["space"].map(names)
 
 
 def _study(kind: Experiment, folder: str, declared: pd.DataFrame) -> Study:
     identity = _commonest_identity(declared, kind.scores[0])
     marked = declared.assign(outcome=_outcomes(declared, identity, kind.scores[0]), shape=_shapes(declared, kind))
     marked = marked.assign(value=values_of(marked, kind.scores[0]))
-    is_margin = _by_name(declared["space"], _stem) == MARGIN_STUDY
+    is_margin = declared["space"].isin([space for space, own in marked.groupby("space") if _varies_margin(own, kind)])
     drawn, undrawn = _one_space_each(marked[~is_margin])
     shown = pd.concat([drawn, marked[is_margin]])
     shared = {name: declared[name].iloc[0] for name in kind.training_columns}
@@ -148,8 +149,12 @@ def _shapes(trials: pd.DataFrame, kind: Experiment) -> pd.Series:
     return trials.groupby(list(kind.shape_axes), sort=False, dropna=False).ngroup()
 
 
-def _stem(space: str) -> str:
-    return re.sub(r"\.ya?ml$", "", PurePosixPath(space).name)
+def _varies_margin(trials: pd.DataFrame, kind: Experiment) -> bool:
+    """Whether trials differ in their margin, perhaps in their seed, and in nothing else."""
+    if "margin" not in kind.axes or trials["margin"].nunique() < 2:
+        return False
+    others = ["family", *(axis for axis in kind.axes if axis not in ("margin", "seed"))]
+    return all(len(trials[axis].unique()) == 1 for axis in others)
 
 
 def _commonest_identity(trials: pd.DataFrame, score: Score) -> Identity | None:

@@ -128,9 +128,10 @@ class Storage:
                     if trial.trial_id not in known
                 ]
                 members = [
-                    {"space": trial.space, "trial_id": trial.trial_id, "sweep_id": sweep_id, "position": position}
+                    {"space": space, "trial_id": trial.trial_id, "sweep_id": sweep_id, "position": position}
                     for position, trial in part
-                    if (trial.space, trial.trial_id) not in declared
+                    for space in (trial.space, *trial.also)
+                    if (space, trial.trial_id) not in declared
                 ]
                 for table, rows in ((tables.trials, new), (tables.declared, members)):
                     if rows:

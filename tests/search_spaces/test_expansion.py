@@ -3,12 +3,13 @@
 import itertools
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from scipy import stats
 
 from search_spaces.experiments.mnist_gan import MNIST_GAN, GanScoring, GanTraining
-from search_spaces.space import SearchSpace, SpaceError, expand
+from search_spaces.space import SearchSpace, SpaceError, check_names, expand
 from search_spaces.space_file import load_space
 
 SMALL: dict[str, tuple[object, ...]] = {
@@ -107,16 +108,51 @@ def test_a_first_part_of_the_papers_grid_has_each_value_as_often_as_the_grid(see
         assert all(abs(n - 16) < 4 * 3.0 for n in seen.values()), (axis, seen)
 
 
-def test_a_duplicate_cell_across_spaces_is_an_error_of_one_line() -> None:
-    first, second = space("one.yaml"), space("two.yaml", lr=(0.01,), n_layer_g=(3,))
+def test_a_trial_of_two_spaces_is_there_once_and_names_both() -> None:
+    first, second = space("one"), space("two", lr=(0.01, 0.5), n_layer_g=(3,))
+    trials = expand([first, second])
+    assert len(trials) == len({trial.trial_id for trial in trials}) == 48 + 12
+    shared = [trial for trial in trials if trial.also]
+    assert {(t.space, t.also, t.settings.n_layer_g, t.settings.lr) for t in shared} == {("one", ("two",), 3, 0.01)}
+    assert len(shared) == 12
+
+
+def test_two_spaces_that_score_one_trial_in_two_ways_are_an_error_of_one_line() -> None:
+    first, second = space("one"), space("two", lr=(0.01,), n_layer_g=(3,))
     with pytest.raises(SpaceError) as caught:
-        expand([first, second])
+        expand([first, replace(second, scoring=replace(second.scoring, n_samples=7))])
     message = str(caught.value)
     assert "\n" not in message
-    assert message.startswith("two.yaml: ")
-    assert "also in one.yaml" in message
-    assert "n_layer_g 3" in message
-    assert "lr 0.01" in message
+    assert message.startswith("two: scoring: got {'n_samples': 7")
+    assert "that one has too" in message and "n_layer_g 3" in message and "lr 0.01" in message
+
+
+def test_one_name_for_two_spaces_is_an_error() -> None:
+    with pytest.raises(SpaceError, match=r"^one: two search spaces have this name, allowed: a `name` of its own"):
+        expand([space("one"), space("one", lr=(0.5,))])
+
+
+@pytest.mark.parametrize(
+    "later, problem",
+    [
+        ({}, None),
+        ({"lr": (0.1, 0.01, 0.001, 0.5)}, None),
+        ({"lr": (0.1, 0.5)}, r"axes\.lr \["),
+        ({"n_layer_g": (2,)}, r"axes\.n_layer_g \["),
+    ],
+)
+def test_a_name_in_a_database_stands_for_one_grid_that_may_grow(later: dict[str, Any], problem: str | None) -> None:
+    declared = [{"another": 1}, None, {"one": space("one").as_dict()}]
+    if problem is None:
+        check_names([space("one", **later)], declared)
+        return
+    with pytest.raises(SpaceError, match=f"^one: the database holds another grid of this name, with {problem}"):
+        check_names([space("one", **later)], declared)
+    check_names([space("two", **later)], declared)
+    longer = replace(space("one", **later), training=replace(space().training, steps=20))
+    check_names([longer], declared)
+    with pytest.raises(SpaceError, match="with experiment mnist_gan, family gan"):
+        check_names([replace(longer, family="ebgan")], declared)
 
 
 def test_the_same_cell_with_other_training_is_no_duplicate() -> None:

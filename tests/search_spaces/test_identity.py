@@ -48,7 +48,7 @@ training: {{steps: 5, batch_size: 4, betas: {betas}}}
 
 
 def test_identity_ignores_who_declares_it_and_how_it_is_scored() -> None:
-    assert replace(TRIAL, space="elsewhere").trial_id == TRIAL.trial_id
+    assert replace(TRIAL, space="elsewhere", also=("b",)).trial_id == TRIAL.trial_id
     assert replace(TRIAL, scoring=GanScoring(n_samples=500, z_seed=7)).trial_id == TRIAL.trial_id
 
 
@@ -56,7 +56,7 @@ def test_the_cases_below_are_all_there_are() -> None:
     assert set(OTHER_AXES) == set(MNIST_GAN.axes)
     assert set(OTHER_TRAINING) == {field.name for field in fields(GanTraining)}
     declared = {field.name for field in fields(Trial)}
-    assert declared == {"space", "experiment", "family", "settings", "training", "scoring"}
+    assert declared == {"space", "also", "experiment", "family", "settings", "training", "scoring"}
 
 
 def test_every_axis_and_every_training_setting_changes_identity() -> None:

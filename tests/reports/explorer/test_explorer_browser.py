@@ -587,7 +587,7 @@ def test_nothing_scored_is_still_a_page(visit: Open, tmp_path: Path, sweeps: pd.
 @pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_a_second_grid_is_a_switch_away(visit: Open, tmp_path: Path, sweeps: pd.DataFrame) -> None:
-    margins = [cell(float(m), family="ebgan", margin=m, space="laptop/mnist_margin") for m in (1, 2, 4)]
+    margins = [cell(float(m), family="ebgan", margin=m, size_g=8, space="laptop/mnist_margin") for m in (1, 2, 4)]
     paper = [cell(7.0, space="paper/mnist_gan", steps=9), cell(8.0, space="paper/mnist_gan", steps=9, lr=0.01)]
     rows = results([*(cell(1.0, lr=10.0**-n) for n in range(5)), *margins, *paper])
     page = visit(at=make_report(tmp_path, rows, sweeps))

@@ -68,7 +68,9 @@ def test_the_best_trial_is_the_highest_scored_of_its_family() -> None:
 
 def test_margins_are_in_order_and_diverged_ones_are_named() -> None:
     rows = [cell(4.0, margin=8.0), cell(margin=2.0, state="DIVERGED"), cell(margin=32.0)]
-    (grid,) = split_studies(results([row | {"family": "ebgan", "space": "laptop/mnist_margin"} for row in rows]))
+    (grid,) = split_studies(
+        results([row | {"family": "ebgan", "space": "laptop/mnist_margin", "size_g": 8} for row in rows])
+    )
     table = margin_trials(grid.margins, MNIST_GAN)
     assert list(table["margin"]) == [2.0, 8.0]
     written = words(draw_margins(table, {}, SCORE, 15.0))

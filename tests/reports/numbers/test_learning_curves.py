@@ -79,7 +79,10 @@ class TestEquilibrium:
             cell(3.0, family="ebgan", margin=10.0, **energies(None)),  # of an older version
             cell(4.0, family="ebgan_pt", margin=10.0, pt_weight=0.1, **energies(11.0)),
             cell(family="ebgan", margin=10.0, state="DIVERGED"),
-            *(cell(m, family="ebgan", margin=m, space="laptop/mnist_margin", **energies(m + 1)) for m in (8.0, 2.0)),
+            *(
+                cell(m, family="ebgan", margin=m, size_g=8, space="laptop/mnist_margin", **energies(m + 1))
+                for m in (8.0, 2.0)
+            ),
         ]
         grid = one_grid(cells)
         table = equilibrium(grid.prefix, grid.margins)

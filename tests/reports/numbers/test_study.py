@@ -52,18 +52,34 @@ def test_only_the_largest_space_of_a_family_is_drawn() -> None:
     assert grid.notes == ("laptop/extra (1 trial of EBGAN) is left out: a larger space holds the same family.",)
 
 
-@pytest.mark.parametrize("space", ["laptop/mnist_margin", "laptop/mnist_margin.yaml"])
-def test_the_margin_study_is_not_part_of_the_grid(space: str) -> None:
-    study = [cell(9.0, family="ebgan", margin=float(m), space=space) for m in (1, 2)]
+def test_a_space_that_varies_the_margin_alone_is_not_part_of_the_grid() -> None:
+    study = [cell(9.0, family="ebgan", margin=float(m), seed=m, size_g=8, space="laptop/some") for m in (1, 2)]
     (grid,) = split_studies(results([cell(1.0, family="ebgan", margin=10.0), *study]))
     assert list(grid.prefix["value"]) == [1.0]
     assert list(grid.margins["margin"]) == [1.0, 2.0]
     assert grid.notes == ()
 
 
-def test_a_margin_study_alone_is_a_grid_without_cells() -> None:
-    (grid,) = split_studies(results([cell(9.0, family="ebgan", space="laptop/mnist_margin")]))
-    assert grid.trials.empty and len(grid.margins) == 1
+def test_a_margin_study_alone_is_a_grid_without_trials() -> None:
+    study = [cell(9.0, family="ebgan", margin=float(m), size_g=8, space="laptop/some") for m in (1, 2)]
+    (grid,) = split_studies(results(study))
+    assert grid.trials.empty and len(grid.margins) == 2
+
+
+@pytest.mark.parametrize("other", [{"margin": 1.0}, {"size_g": 9}, {"lr": 0.5}, {"pt_weight": 0.1}])
+def test_a_space_that_varies_no_margin_or_more_than_it_is_a_grid(other: dict[str, object]) -> None:
+    rows = [
+        cell(9.0, **({"family": "ebgan", "margin": m, "size_g": 8} | change)) for m, change in ((1.0, {}), (2.0, other))
+    ]
+    (grid,) = split_studies(results(rows))
+    assert grid.margins.empty and len(grid.trials) == 2
+
+
+def test_spaces_in_no_folder_are_one_study_if_one_sweep_was_the_first_to_declare_them() -> None:
+    own = [cell(1.0, space="mine", sweep_id=2), cell(1.0, family="ebgan", space="yours.yaml", sweep_id=2)]
+    later = [cell(1.0, space="mine", sweep_id=3), cell(1.0, space="another", sweep_id=3)]
+    grids = split_studies(results([*own, *later, cell(space="deep/folder/more")]))
+    assert {grid.name: len(grid.declared) for grid in grids} == {"mine, yours": 3, "another": 1, "folder": 1}
 
 
 @pytest.mark.parametrize("change", [{"space": "paper/mnist_gan"}, {"steps": 600}, {"beta1": 0.9}])

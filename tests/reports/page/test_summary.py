@@ -29,7 +29,7 @@ def test_an_unfinished_grid_has_intervals() -> None:
 
 
 def test_a_margin_study_alone_is_no_empty_grid() -> None:
-    rows = [cell(m, family="ebgan", margin=m, space="laptop/mnist_margin") for m in (1.0, 2.0)]
-    lines = lines_of(results([*rows, cell(family="ebgan", margin=4.0, space="laptop/mnist_margin")]))
+    rows = [cell(m, family="ebgan", margin=m, size_g=8, space="laptop/mnist_margin") for m in (1.0, 2.0)]
+    lines = lines_of(results([*rows, cell(family="ebgan", margin=4.0, size_g=8, space="laptop/mnist_margin")]))
     assert "margin study: 2 of 3 trials have ended" in lines
     assert "no trial has a score" not in lines
