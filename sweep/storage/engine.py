@@ -46,6 +46,7 @@ class Database:
     Attributes:
         url, name: where it is; the name shows no secrets.
         reader, writer: engines; a transaction of the writer takes its lock at once.
+        absent: columns of the view `results` that it lacks, because their experiments are new to it.
 
     Raises:
         StorageError: it can't be reached, is not one of ours, or was written by a newer version.
@@ -65,6 +66,9 @@ class Database:
             self.reader = self.writer = self._server()
         try:
             self._prepare_schema(create)
+            if create:
+                self._add_columns()
+            self.absent = self._absent()
         except StorageError:
             self.close()
             raise
@@ -203,7 +207,7 @@ class Database:
             if engine is not self.writer:
                 engine.dispose()
 
-    def add_columns(self) -> None:
+    def _add_columns(self) -> None:
         """Add the columns of experiments that are new to this database, and make the views again. No schema version."""
         with self.read() as connection:
             if not _lacking(connection):
@@ -216,8 +220,8 @@ class Database:
                 connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}"))
             tables.create_views(connection)
 
-    def absent(self) -> set[str]:
-        """Columns of the view `results` of other experiments than the first that this database has not yet."""
+    def _absent(self) -> set[str]:
+        """Columns of the view `results` that this database lacks, because their experiments are new to it."""
         known = {column.name for column in tables.results.columns if tables.is_later(column.name)}
         if not known:
             return set()

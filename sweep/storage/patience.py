@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sweep.storage import Storage
+from sweep.storage.storage import Storage
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def test_an_identity_is_hashed_once(grid: str, tmp_path: Path, monkeypatch: pyte
 
 
 def test_rows_enter_in_parts_none_lost_and_positions_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sweep.storage.storage.ROWS_AT_ONCE", 300)
+    monkeypatch.setattr("sweep.storage.sweeps.ROWS_AT_ONCE", 300)
     trials = expand([synthetic_space("shapes", 1000)])
     storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
     storage.add_trials(storage.declare("x", {}, {}, "1"), trials[:700:7])
