@@ -32,6 +32,7 @@ VERSION = VERSIONS[-1]
 REASONS = ("error", "memory", "lost")  # why a trial failed
 GRID_STATES = ("WAITING", "RUNNING", "COMPLETE", "DIVERGED", "FAILED")
 STATES = (*GRID_STATES, "PRUNED")  # a search may prune trials
+ID_LENGTH = 16  # letters of a trial's identity
 GENERATED = "generated"  # kind of the samples that models make
 
 _TYPES: dict[type, Any] = {bool: Boolean, int: Integer, float: Float, str: String(16)}
@@ -91,7 +92,7 @@ cohorts = Table(
 trials = Table(
     "trials",
     metadata,
-    Column("trial_id", String(16), primary_key=True),
+    Column("trial_id", String(ID_LENGTH), primary_key=True),
     Column("sweep_id", ForeignKey("sweeps.sweep_id"), nullable=False),
     Column("space", String, nullable=False),
     Column("position", Integer, nullable=False, comment="place in the seeded random order"),
