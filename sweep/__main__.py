@@ -23,19 +23,20 @@ from data.errors import DataError
 from metrics.classifier_card import ClassifierError
 from search_spaces.space import SearchSpace, SpaceError
 from search_spaces.space_file import load_space
-from sweep.command.console import OutputError, answer, attempt, counted, one_line, say, shown, warn
+from sweep.command.console import OutputError, answer, attempt, one_line, say, shown, warn
 from sweep.command.parser import OneLineParser
 from sweep.command.terminal import open_streams
 from sweep.command.version import project_version
 from sweep.errors import RayError, StorageError
 from sweep.planning.machine import Machine, this_machine
-from sweep.planning.plan import PlanError, save_plan
-from sweep.results.export import FORMATS, ExportError, export
+from sweep.planning.resources import PlanError
+from sweep.results.export import FORMATS, ExportError, export, save_plan
 from sweep.results.rerun import rerun, rerun_text, stored_trial
 from sweep.results.status import read_status, status_text
 from sweep.runner import MAX_ATTEMPTS, Options, machines, plan_sweep, run_sweep
 from sweep.storage import DEFAULT_URL, Storage, exists
 from sweep.storage.tables import REASONS
+from sweep.text import counted
 from sweep.worker.checkpoint_folder import EVERY_S
 
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.space import SearchSpace, check_names, expand
 from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
-from sweep.driver.cluster import check_address, is_named, share_out_all
+from sweep.driver.cluster import check_address, is_named
 from sweep.driver.event_log import EventLog
 from sweep.driver.hook import notify
 from sweep.planning.finished import finished_trials
 from sweep.planning.machine import Machine, this_machine
-from sweep.planning.plan import Plan, Resources, as_first_planned, make_plan
+from sweep.planning.plan import Plan, make_plan
+from sweep.planning.resources import Resources, as_first_planned, share_out
 from sweep.provenance import code_version, environment
 from sweep.storage import DEFAULT_URL, Storage, StorageError
 from sweep.storage.patience import answers_within
@@ -178,7 +179,7 @@ def _whole_grid(
     spaces: Sequence[SearchSpace], options: Options, where: Sequence[Machine] | None
 ) -> tuple[Resources, Sequence[Trial]]:
     found = machines() if where is None else where
-    resources = share_out_all(found, options.workers, options.gpus_per_worker)
+    resources = share_out(found, options.workers, options.gpus_per_worker)
     return resources, expand(spaces, options.order_seed)
 
 

@@ -63,6 +63,11 @@ HOMES = {
     "pydantic": ["search_spaces/axis.py", "search_spaces/space_file.py", "search_spaces/experiments/"],
     "yaml": ["search_spaces/space_file.py"],
 }
+# What some rooms may use of their own package.
+ROOMS = {
+    "sweep/planning/": {"sweep.planning", "sweep.storage", "sweep.text"},
+    "sweep/storage/": {"sweep.storage", "sweep.errors", "sweep.records"},
+}
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 LIGHT = (
     *(
@@ -112,6 +117,15 @@ def test_imports_run_one_way(path: Path) -> None:
             assert any(within(imported, module) for module in allowed), imported
             assert ".__main__" not in imported
         assert imported.split(".")[0] != "tests"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_knows_only_some_others(room: str) -> None:
+    package = room.split("/")[0]
+    own = [path for path in FILES if name_of(path).startswith(room)]
+    used = {name for path in own for name in imports(path) if name.split(".")[0] == package}
+    assert [name for name in sorted(used) if not any(within(name, one) for one in ROOMS[room])] == []
+    assert [one for one in ROOMS[room] if not any(within(name, one) for name in used)] == []
 
 
 @pytest.mark.parametrize("dependency", HOMES)

@@ -48,11 +48,6 @@ def answer(text: str) -> None:
         raise OutputError(f"the output can't be written: {error.strerror}") from None
 
 
-def counted(n: int, noun: str) -> str:
-    """ "1 trial" or "2 trials"."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
 def shown(text: str) -> str:
     """Text of unknown origin for a terminal: without control characters, which could do more than be read."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -28,7 +28,8 @@ from sweep.driver.session import end_session
 from sweep.driver.supervisor import ERRORS, Task
 from sweep.errors import RayError, StorageError
 from sweep.planning.finished import finished_trials, identities
-from sweep.planning.plan import Plan, PlanError, cohort_flops
+from sweep.planning.plan import Plan, cohort_flops
+from sweep.planning.resources import PlanError
 from sweep.storage import Storage
 from sweep.storage.patience import answers_within
 from sweep.storage.tables import GRID_STATES

@@ -9,7 +9,6 @@ from typing import Literal, TypeVar
 
 from metrics.identity import Reference, ScoreIdentity
 from search_spaces.axis import SharedSettings
-from sweep.command.console import counted
 from sweep.driver.display import Display
 from sweep.driver.event_log import EventLog
 from sweep.driver.progress import Progress
@@ -19,6 +18,7 @@ from sweep.planning.plan import Plan, cohort_flops
 from sweep.records import Record
 from sweep.storage import Storage, StorageError
 from sweep.storage.patience import answers_within
+from sweep.text import counted
 from sweep.worker.checkpoint_folder import CheckpointFolder
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from typing import Any
 
 from sweep.driver.cluster import is_named
 from sweep.planning.machine import Machine, this_machine
-from sweep.planning.plan import PlanError, Resources
+from sweep.planning.resources import PlanError, Resources
 from sweep.worker.memory import ALLOCATOR
 
 _QUIET = {

@@ -27,7 +27,8 @@ from sweep.driver.event_log import EventLog
 from sweep.driver.scratch import scratch_folder
 from sweep.driver.session import end_session
 from sweep.errors import RayError, StorageError
-from sweep.planning.plan import Plan, PlanError
+from sweep.planning.plan import Plan
+from sweep.planning.resources import PlanError
 from sweep.storage import Storage
 from sweep.storage.patience import answers_within
 from sweep.worker.checkpoint_folder import CheckpointFolder

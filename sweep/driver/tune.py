@@ -16,7 +16,7 @@ from sweep.driver.ray_session import check_cluster, on_node, session
 from sweep.driver.supervisor import STOP_SIGNALS
 from sweep.errors import RayError
 from sweep.planning.cohorts import Cohort
-from sweep.planning.plan import PlanError, Resources
+from sweep.planning.resources import PlanError, Resources
 from sweep.worker.checkpoint_folder import CheckpointFolder
 
 # Ray reads its settings when it is imported, and sweep.ray_session makes them.

@@ -1,9 +1,11 @@
-"""The results as a file for other tools: CSV, Parquet, or a journal of Optuna studies."""
+"""Files for other tools: the results as CSV, Parquet or a journal of Optuna studies, and a plan as CSV."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
-from sweep.results.spreadsheet import table_for_spreadsheet
+from sweep.planning.plan import Plan
+from sweep.results.spreadsheet import for_spreadsheet, table_for_spreadsheet
 from sweep.storage import Storage, load_results
 
 FORMATS = ("csv", "parquet", "optuna")
@@ -46,3 +48,23 @@ def export(storage: Storage, to: str, path: Path, tell: Callable[[str], None] = 
     except OSError as error:
         raise ExportError(f"{path}: can't be written: {error.strerror or error}") from None
     return len(results)
+
+
+def save_plan(plan: Plan, path: Path) -> None:
+    """Write every missing trial with its cohort as CSV.
+
+    Raises:
+        ExportError: the file can't be written.
+    """
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            axes = list(dict.fromkeys(axis for space in plan.spaces for axis in space.kind.axes))
+            writer.writerow(["cohort", "trial_id", "family", *axes])
+            for number, cohort in enumerate(plan.cohorts):
+                for trial in cohort.trials:
+                    values = (getattr(trial.settings, axis, None) for axis in axes)
+                    row = (number, trial.trial_id, trial.family, *values)
+                    writer.writerow(map(for_spreadsheet, row))
+    except OSError as error:
+        raise ExportError(f"--save: got {path}, allowed: a file that can be written ({error.strerror})") from None

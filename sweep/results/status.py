@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.experiment import Experiment, experiments
 from search_spaces.trial import trial_of
-from sweep.command.console import counted
 from sweep.planning.cost import training_flops
 from sweep.planning.estimate import seconds_left
 from sweep.storage import LEASE_S, Storage
+from sweep.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,8 @@ import pytest
 
 from benchmarks.scale import GRIDS, LIMITS, SIZES, Point, least, measure, measure_apart, misses, synthetic_space, table
 from search_spaces.space import expand
-from sweep.planning.plan import Resources, make_plan
+from sweep.planning.plan import make_plan
+from sweep.planning.resources import Resources
 from sweep.storage import Storage
 
 POINT = Point("seeds", SIZES[-1], 7, 9.0, 8.0, 5 * 10**8, 30.0, 29.0, 12.0, 11.0, 6 * 10**8)

@@ -18,7 +18,8 @@ from sweep.driver.display import Display
 from sweep.driver.event_log import EventLog
 from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
-from sweep.planning.plan import Plan, Resources, cohort_flops
+from sweep.planning.plan import Plan, cohort_flops
+from sweep.planning.resources import Resources
 from sweep.records import Record
 from sweep.storage import Storage, StorageError, sqlite_file
 

@@ -29,7 +29,8 @@ from sweep.driver.event_log import EventLog
 from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
 from sweep.planning.machine import this_machine
-from sweep.planning.plan import Plan, Resources
+from sweep.planning.plan import Plan
+from sweep.planning.resources import Resources
 from sweep.storage import Storage, StorageError, engine
 
 PATIENCE_S = 60.0
