@@ -1,4 +1,4 @@
-"""Words for numbers, in messages of all rooms."""
+"""Numbers and nouns in messages."""
 
 
 def counted(n: int, noun: str) -> str:

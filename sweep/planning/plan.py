@@ -1,4 +1,4 @@
-"""A plan: what is missing, how it is grouped, and what it will cost. Loads neither torch nor Ray."""
+"""A plan: which trials are missing, how they are grouped, and what they will cost. It loads neither torch nor Ray."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -15,7 +15,7 @@ from sweep.text import counted
 
 @dataclass(frozen=True)
 class Plan:
-    """Trials in the order they run, the cohorts of those that are missing, and where they will run."""
+    """Trials in their random order, the cohorts of the missing ones, and the resources to run them."""
 
     spaces: tuple[SearchSpace, ...]
     trials: tuple[Trial, ...]
@@ -27,12 +27,12 @@ class Plan:
         return sum(len(cohort.trials) for cohort in self.cohorts)
 
     def without(self, finished: Collection[str]) -> "Plan":
-        """The plan of what is left when these trials are finished."""
+        """The plan without these trials, which are finished."""
         left = (Cohort(tuple(t for t in cohort.trials if t.trial_id not in finished)) for cohort in self.cohorts)
         return replace(self, cohorts=tuple(cohort for cohort in left if cohort.trials))
 
     def summary(self) -> dict[str, Any]:
-        """The plan in numbers; estimates are for what is missing."""
+        """The plan in numbers; estimates are for the missing trials."""
         bytes_needed = [
             cost_of(cohort.trials[0]).cohort_bytes(cohort.trials, self.resources.device) for cohort in self.cohorts
         ]
@@ -69,14 +69,14 @@ def make_plan(
     resources: Resources,
     finished: Collection[str] = frozenset(),
 ) -> Plan:
-    """Group what is missing into cohorts.
+    """Group the missing trials into cohorts.
 
     Args:
-        trials: what the spaces expand to.
-        finished: identities of trials that need not run; those of other grids may be among them.
+        trials: trials of all the spaces, in their random order.
+        finished: identities of trials that need not run; trials of other grids may be among them.
 
     Raises:
-        PlanError: a space asks for a precision that these workers lack.
+        PlanError: a space asks for a precision that these workers do not have.
     """
     _check_precision(spaces, resources)
     cohorts = partition(trials, resources.memory, resources.device, finished)

@@ -1,4 +1,4 @@
-"""What the workers of a sweep may use: machines shared out, in the way in which a sweep was first planned."""
+"""What the workers of a sweep may use: machines are shared out, as they were when the sweep was first planned."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,13 +10,13 @@ from sweep.planning.cost import FLOPS_PER_CORE, FLOPS_PER_GPU
 from sweep.planning.machine import Machine
 
 PLANNED = 0.7  # share of the free main memory that cohorts may take
-# Share of it that a figure from an earlier start may take. What is free differs by some percent from start to start, so
-# that a figure must fit with room to spare when it is new, and may use up some of this room when it is taken again.
+# Share of the free main memory that a figure of an earlier sweep may take. Free memory differs by some percent from
+# start to start, so a new figure leaves room to spare, and a figure that is used again may take some of that room.
 STILL_FITS = 0.9
 
 
 class PlanError(Exception):
-    """Something a plan can't have, such as more than the machine has; the message is one line."""
+    """A plan that can't be carried out, such as one for more workers than the machine has; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Resources:
 
     Attributes:
         workers: cohorts in flight at once.
-        cores: processor cores of a worker, which has a thread for each.
-        gpus: CUDA devices of a worker, may be a fraction.
+        cores: processor cores of a worker, which runs one thread on each.
+        gpus: CUDA devices of a worker; may be a fraction.
         memory: bytes that a cohort may take on its device.
-        flops: floating-point operations per second of a worker, a guess.
+        flops: guess of a worker's floating-point operations per second.
     """
 
     workers: int
@@ -80,12 +80,12 @@ def _gpus_per_worker(machines: Sequence[Machine], workers: int | None, asked: fl
 
 
 def _room_on_gpus(n_gpus: int, each: float) -> int:
-    """How many workers find a place; a fraction of a device can't be put together from two devices."""
+    """How many workers the GPUs take. A worker with a fraction of a device gets it from a single device."""
     return n_gpus // int(each) if each >= 1 else n_gpus * int(1 / each + 1e-9)
 
 
 def _places(machines: Sequence[Machine], most: Sequence[int], cores: int) -> list[int]:
-    """How many workers of so many cores each machine has room for, of those that it takes at most."""
+    """How many workers with this many cores each machine has room for, up to the most that it takes."""
     return [min(n, machine.cores // cores) for machine, n in zip(machines, most, strict=True)]
 
 
@@ -102,15 +102,15 @@ def as_first_planned(
     """Resources with the memory for which an earlier sweep cut its cohorts, so that this one cuts them alike.
 
     An earlier sweep counts if it declared any trial of these spaces, for workers with as many cores and GPUs. The
-    figure of the earliest is taken, or where it does not fit any more, of the next one; a figure fits if it is at most
-    `STILL_FITS` of the main memory that is free now for a worker, or at most what is planned of a GPU's.
+    figure of the earliest such sweep that fits is taken. A figure fits if it is at most `STILL_FITS` of the main memory
+    that is free now for a worker, or on a GPU at most the memory that would be planned now.
 
     Args:
         resources: as measured now.
         declared: spaces and settings of earlier sweeps, as `sweep.storage.Storage.declared` gives them.
 
     Returns:
-        The resources, and what to tell if the earliest figure does not fit.
+        The resources, and a note for the user if the earliest figure does not fit.
     """
     figures = [
         memory
@@ -129,7 +129,7 @@ def as_first_planned(
 
 
 def _memory(settings: Any, resources: Resources) -> int | None:
-    """What a sweep with these settings planned for a worker, if its workers were of this kind; anybody wrote them."""
+    """Memory that a sweep planned for a worker, if its workers were of this kind. A stranger may have written it."""
     worker = settings.get("worker") if isinstance(settings, dict) else None
     if not isinstance(worker, dict) or any(worker.get(name) != getattr(resources, name) for name in ("cores", "gpus")):
         return None
@@ -138,6 +138,6 @@ def _memory(settings: Any, resources: Resources) -> int | None:
 
 
 def _any_shared(spaces: Sequence[SearchSpace], records: Any) -> bool:
-    """Whether any of these spaces has a trial in common with any that was declared."""
+    """Whether any of these spaces shares a trial with a space that was declared."""
     known = records.values() if isinstance(records, dict) else ()
     return any(space.shares_trials(record) for space in spaces for record in known)

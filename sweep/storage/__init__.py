@@ -1,4 +1,4 @@
-"""The results database: one writer, many readers. SQLAlchemy is at home here."""
+"""The results database: one writer, many readers. The only folder that imports SQLAlchemy."""
 
 from sweep.errors import StorageError
 from sweep.storage.engine import DEFAULT_URL, exists

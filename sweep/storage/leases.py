@@ -143,14 +143,14 @@ def outcomes(database: Database) -> "pd.DataFrame":
 def _lease_expired(now: datetime) -> ColumnElement[bool]:
     """Whether the driver of a row of `sweeps` counts as dead.
 
-    A heartbeat from the future does not count: the clock was wrong then, and a driver that lives sends another soon.
+    A heartbeat from the future does not count: the clock was wrong, and a living driver soon sends another heartbeat.
     """
     heartbeat, lease = tables.sweeps.c.last_heartbeat, timedelta(seconds=LEASE_S)
     return or_(heartbeat.is_(None), heartbeat < now - lease, heartbeat > now + lease)
 
 
 def _held_by_living_drivers(connection: Connection, cohort_ids: Collection[int], but: int, now: datetime) -> set[int]:
-    """Which of these cohorts a driver holds that lives, the one with the number `but` left out."""
+    """Those of these cohorts that living drivers hold, not counting the driver of the sweep `but`."""
     c = tables.cohorts.c
     query = (
         select(c.cohort_id)
@@ -161,7 +161,7 @@ def _held_by_living_drivers(connection: Connection, cohort_ids: Collection[int],
 
 
 def _start_cohort(connection: Connection, sweep_id: int, trial_ids: Collection[str], title: str, now: datetime) -> int:
-    """Mark trials as running in a new cohort; each gets an attempt."""
+    """Mark trials as running in a new cohort, and begin an attempt of each."""
     _close_attempts(connection, trial_ids, "LOST", now, _DRIVER_DIED, died=True)
     cohort = {"sweep_id": sweep_id, "title": title, "members": len(trial_ids), "progress": 0.0, "started_at": now}
     result = connection.execute(insert(tables.cohorts).values(**cohort))
@@ -179,7 +179,7 @@ def _start_cohort(connection: Connection, sweep_id: int, trial_ids: Collection[s
 
 
 def _last_heartbeat(table: Table, now: datetime) -> ColumnElement[datetime]:
-    """Until when the driver of an attempt or a cohort may have worked: its last heartbeat, not before the start."""
+    """When the driver of an attempt or a cohort was last known to live: its last heartbeat, or the start if later."""
     own, s = table.c, tables.sweeps.c
     heartbeat = select(s.last_heartbeat).where(s.sweep_id == own.sweep_id).scalar_subquery()
     return case((heartbeat.is_(None), now), (heartbeat < own.started_at, own.started_at), else_=heartbeat)
@@ -193,10 +193,11 @@ def _requeue(
     error: str | None = None,
     died: bool = False,
 ) -> None:
-    """Trials that run in these cohorts go back to what they were; None stands for those in no cohort.
+    """Give back the trials of these cohorts: those with scores are COMPLETE again, the others WAITING.
 
     Args:
-        died: their driver died, so that they ended with its last heartbeat, and not now.
+        cohort_ids: None stands for running trials that belong to no cohort.
+        died: whether their driver died. Their attempts then ended with its last heartbeat, and not now.
     """
     t = tables.trials
     for cohort_id in cohort_ids:
@@ -213,14 +214,14 @@ def _requeue(
 
 
 def _end_cohort(connection: Connection, cohort_id: int, now: datetime | ColumnElement[datetime]) -> None:
-    """A cohort is in flight no more."""
+    """Mark a cohort as ended, unless it is marked already."""
     c = tables.cohorts.c
     this = (c.cohort_id == cohort_id) & c.ended_at.is_(None)
     connection.execute(update(tables.cohorts).where(this).values(ended_at=now))
 
 
 def _end_empty_cohorts(connection: Connection, cohort_ids: Collection[int], now: datetime) -> None:
-    """End cohorts that hold no trial any more."""
+    """Mark those of these cohorts as ended that hold no trials any more."""
     c = tables.cohorts.c
     holds = exists().where(tables.trials.c.cohort_id == c.cohort_id)
     if cohort_ids:
@@ -236,6 +237,7 @@ def _close_attempts(
     error: str | None = None,
     died: bool = False,
 ) -> None:
+    """End the attempts of trials that are still running."""
     table = tables.attempts
     running = table.c.trial_id.in_(trial_ids) & table.c.outcome.is_(None)
     ended_at = _last_heartbeat(table, now) if died else now

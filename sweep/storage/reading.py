@@ -21,12 +21,12 @@ def frame(
 
 
 def records(database: Database, query: Select[Any]) -> list[dict[str, Any]]:
-    """The same, one dictionary for each row."""
+    """The rows of a query, one dictionary for each."""
     return values.records(rows(database, query), _columns(query))
 
 
 def rows(database: Database, query: Select[Any]) -> Sequence[Any]:
-    """Values as the database gives them: SQLAlchemy's own conversion raises for what no sweep wrote."""
+    """The rows of a query without type conversion: that of SQLAlchemy raises for what no sweep can have written."""
     raw = [
         (null() if column.name in database.absent else type_coerce(column, NullType())).label(column.name)
         for column in _columns(query)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def finished(connection: Connection, identity: ScoreIdentity, among: Collection[str] | None = None) -> set[str]:
-    """Trials that need no more work, of these or of all: scored under this identity, diverged, or failed."""
+    """Identities of trials that need no more work, all or those among some: see `Storage.finished`."""
     trials, scores, known = tables.trials, tables.scores, tables.identities
     same = select(known.c.identity_id).where(*(known.c[name] == value for name, value in asdict(identity).items()))
     scored = (
@@ -40,7 +40,7 @@ def finished(connection: Connection, identity: ScoreIdentity, among: Collection[
 
 
 def write(connection: Connection, records: Sequence[Record], reference: Reference | None, now: datetime) -> None:
-    """Write records: states, attempts, scores and sheets, each kind in one go."""
+    """Write records: all their states, then all their attempts, scores and sheets."""
     if not records:
         return
     known = tables.trials.c.trial_id == bindparam("known")
@@ -96,6 +96,7 @@ def write(connection: Connection, records: Sequence[Record], reference: Referenc
 
 
 def _replace(connection: Connection, table: Any, key: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows in place of those that have the same key."""
     if rows:
         same = [table.c[name] == bindparam(f"old_{name}") for name in key]
         connection.execute(delete(table).where(*same), [{f"old_{name}": row[name] for name in key} for row in rows])
@@ -165,6 +166,7 @@ def _has_its_settings(found: "pd.DataFrame") -> "pd.Series":
 
 
 def _identity_id(connection: Connection, identity: ScoreIdentity, reference: Reference | None) -> int:
+    """Number of a score identity, which is added if the database lacks it."""
     table = tables.identities
     values = asdict(identity)
     same = select(table.c.identity_id).where(*(table.c[name] == value for name, value in values.items()))
@@ -174,6 +176,6 @@ def _identity_id(connection: Connection, identity: ScoreIdentity, reference: Ref
     try:
         with connection.begin_nested():
             result = connection.execute(insert(table).values(**values, **(asdict(reference) if reference else {})))
-    except IntegrityError:  # another driver has just written its first scores
+    except IntegrityError:  # another driver has just added it
         return int(connection.scalars(same).one())
     return int(result.inserted_primary_key[0])  # type: ignore[index]

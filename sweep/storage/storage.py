@@ -42,7 +42,7 @@ class Storage:
         return self._database.path
 
     def disconnect(self) -> None:
-        """Close every connection, and keep a claim. What was written to a file is then in the file itself."""
+        """Close every connection, and keep a claim. The file then holds everything, and needs no write-ahead log."""
         self._database.disconnect()
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class Storage:
         self._database.cut()
 
     def claim(self) -> None:
-        """Be the only sweep on a file until it is closed.
+        """Make sure that no other sweep runs on this file until it is closed.
 
         Raises:
             StorageError: another sweep is running on it.
@@ -120,13 +120,13 @@ class Storage:
         return leases.lease(self._database, sweep_id, trial_ids, title, identity)
 
     def heartbeat(self, sweep_id: int, progress: Mapping[int, float]) -> None:
-        """Show that a driver lives, and the progress of its cohorts by their numbers, 0 to 1."""
+        """Show that a driver lives, and how far its cohorts are: progress, 0 to 1, by cohort number."""
         leases.heartbeat(self._database, sweep_id, progress)
 
     def record(self, cohort_id: int, records: Sequence[Record], reference: Reference | None) -> int:
-        """Store how the trials of a cohort ended, in one transaction. A second call with the same records does nothing.
+        """Store how the trials of a cohort ended, all of them or none. Calling it twice is the same as calling it once.
 
-        A driver that was taken for dead may have lost trials to another driver. Their records are left out.
+        A driver that was taken for dead may have lost trials to another driver. Records of those trials are left out.
 
         Args:
             reference: scores of real images under the identity of these records.
@@ -168,7 +168,7 @@ class Storage:
         return leases.outcomes(self._database)
 
     def finished(self, identity: ScoreIdentity) -> set[str]:
-        """Trials that need no more work: scored under this identity, diverged, or failed."""
+        """Identities of trials that need no more work: scored under this identity, diverged, or failed."""
         with self._database.read() as connection:
             return results.finished(connection, identity)
 
@@ -199,12 +199,13 @@ class Storage:
 
     @contextmanager
     def describing(self) -> Iterator[None]:
-        """Around reading this database and telling what it holds: what fails by what it holds is one line.
+        """Turn every error into a StorageError of one line, for code that reads and describes a stranger's database.
 
-        The last resort of the commands. It would hide where an error of this project is, so no sweep runs within it.
+        Commands use it as a last resort. No sweep runs within it, because it hides the traceback of a fault in this
+        project.
 
         Raises:
-            StorageError: anything has failed but the writing of files.
+            StorageError: the code within has failed. An OSError, as from writing a file, passes unchanged.
         """
         try:
             yield

@@ -98,7 +98,7 @@ def counts(database: Database, trial_ids: Collection[str] | None) -> dict[str, d
 
 
 def _counted(database: Database) -> list[tuple[str, str, int]]:
-    """Family, state and number of trials."""
+    """How many trials there are of each family and state: (family, state, number)."""
     t, n = tables.trials.c, Column("n", Integer)
     query = select(t.family, t.state, func.count().label(n.name)).where(t.state.in_(tables.STATES))
     # A file of a stranger may hold rows without a trial's identity; a server keeps to the type of a column.
@@ -109,7 +109,7 @@ def _counted(database: Database) -> list[tuple[str, str, int]]:
 
 
 def _counted_among(database: Database, trial_ids: Collection[str]) -> list[tuple[str, str, int]]:
-    """The same for some trials, which may be more than a statement takes."""
+    """The same for some trials. They may be more than a statement takes, so they are picked out here."""
     t = tables.trials.c
     found = reading.frame(database, select(t.trial_id, t.family, t.state).where(t.state.in_(tables.STATES)))
     own = found[found["trial_id"].isin(trial_ids)]

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from search_spaces.axis import fields_of
 from search_spaces.experiment import FIRST, experiments
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005")  # of the schema; migrations lead from one to the next
+VERSIONS = ("0001", "0002", "0003", "0004", "0005")  # of the schema; a migration leads to each from the one before
 VERSION = VERSIONS[-1]
 REASONS = ("error", "memory", "lost")  # why a trial failed
 GRID_STATES = ("WAITING", "RUNNING", "COMPLETE", "DIVERGED", "FAILED")
@@ -39,7 +39,7 @@ _TYPES: dict[type, Any] = {bool: Boolean, int: Integer, float: Float, str: Strin
 
 
 def _settings() -> Iterator[Column[Any]]:
-    """Columns of the axes and the training settings of all experiments. NULL where an experiment has no such setting.
+    """Columns of the axes and training settings of all experiments. They are NULL where an experiment lacks a setting.
 
     Every experiment has `steps`.
     """
@@ -178,7 +178,7 @@ samples = Table(
     Column("png", LargeBinary, nullable=False),
 )
 
-# The view's columns as they have been since the first version, and what came later.
+# Columns of the view that come first, in an order that never changes.
 _FIRST_SHOWN = """
        t.trial_id, t.family, t.n_layer_g, t.n_layer_d, t.size_g, t.size_d, t.dropout_d, t.optim_g, t.optim_d,
        t.lr, t.margin, t.pt_weight, t.seed, t.steps, t.state,
@@ -199,9 +199,9 @@ LEFT JOIN score_identities i ON i.identity_id = s.identity_id
 
 
 def shown(trial_columns: Collection[str], score_columns: Collection[str]) -> list[str]:
-    """What the view `results` selects in a database whose tables `trials` and `scores` have these columns.
+    """The columns that the view `results` selects, given the columns of the tables `trials` and `scores`.
 
-    Columns of experiments that this installation does not know are among them, behind all others.
+    Columns of experiments that this installation does not know come last.
     """
     first = [words.strip() for words in _FIRST_SHOWN.split(",")]
     there = {f"t.{name}" for name in trial_columns} | {f"s.{name}" for name in score_columns}
@@ -212,7 +212,7 @@ def shown(trial_columns: Collection[str], score_columns: Collection[str]) -> lis
 
 
 def create_views(connection: Connection) -> None:
-    """Make the view `results`, and one of each experiment with its own columns alone."""
+    """Make the view `results`, and a view for each experiment with only its columns."""
     found = {name: [c["name"] for c in inspect(connection).get_columns(name)] for name in ("trials", "scores")}
     words = shown(found["trials"], found["scores"])
     connection.execute(text(f"CREATE VIEW results AS SELECT {', '.join(words)} {_FROM}"))
@@ -224,25 +224,25 @@ def create_views(connection: Connection) -> None:
 
 
 def drop_views(connection: Connection) -> None:
-    """Remove every view that `create_views` can have made, also for experiments of other installations."""
+    """Remove every view that `create_views` can have made, including those for experiments of other installations."""
     for name in inspect(connection).get_view_names():
         if name == "results" or name.startswith("results_"):
             connection.execute(text(f'DROP VIEW "{name}"'))
 
 
 def _belongs(words: str, name: str) -> bool:
-    """Whether an experiment has a column of the view; what is no axis, training setting or score belongs to all."""
+    """Whether an experiment has a column of the view. Axes, training settings and scores may be of some alone."""
     owners = _OWNERS.get(words.split()[-1].partition(".")[2])
     return owners is None or name in owners
 
 
 def is_later(name: str) -> bool:
-    """Whether a column belongs to other experiments than the first, so that a database may lack it."""
+    """Whether the first experiment lacks a column, so that an older database may lack it too."""
     return FIRST not in _OWNERS.get(name, {FIRST})
 
 
 def _owners() -> dict[str, set[str]]:
-    """The experiments that have a column, by its name."""
+    """Names of the experiments that have a column, by the column's name."""
     found: dict[str, set[str]] = {}
     for name, one in experiments().items():
         for column in (*one.axes, *one.training_columns, *(score.name for score in one.scores)):
@@ -254,7 +254,7 @@ _OWNERS = _owners()
 
 
 def _shown(words: str) -> Column[Any]:
-    """A column of the view, from its words in the view's text; what is joined to a trial may be missing."""
+    """A column of the view from its SQL text. It may be NULL if it comes from a table that is joined to `trials`."""
     source, name = words.split()[-1].partition(".")[::2]
     if not name:
         return Column(source, Float)  # computed
