@@ -265,7 +265,7 @@ class Database:
 
 
 def exists(url: str) -> bool:
-    """False if `url` names an SQLite file that is missing. No server is asked, so True for a server proves nothing."""
+    """Whether there may be a database at `url`: not if it names a missing SQLite file. No server is asked."""
     parsed = _parse(url)
     try:
         return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()

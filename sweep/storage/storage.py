@@ -223,7 +223,7 @@ _CATEGORIES = [c.name for c in tables.results.columns if isinstance(c.type, Stri
 def load_results(source: str | Storage) -> "pd.DataFrame":
     """One row per trial, as the view `results` gives it, ready for pandas.
 
-    Names that repeat are categories: family, optimisers, state, space, data, precision, device, formula, classifier.
+    Names that repeat are categories: family, optimizers, state, space, data, precision, device, formula, classifier.
     Times are UTC without a zone.
 
     Args:

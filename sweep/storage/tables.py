@@ -72,7 +72,7 @@ sweeps = Table(
     Column("finished_at", DateTime),
     Column("host", String, comment="where its driver runs"),
     Column("pid", Integer),
-    Column("last_heartbeat", DateTime, comment="of its driver"),
+    Column("last_heartbeat", DateTime, comment="last heartbeat of its driver"),
     Column("state", String(16), comment="done, done with failures, stopped or failed; NULL while it runs, or unknown"),
     Column("note", Text, comment="why it ended, where there is more to say than its state"),
 )
@@ -101,7 +101,7 @@ trials = Table(
     *_settings(),
     Column("state", String(8), nullable=False, index=True),
     Column("attempts", Integer, nullable=False, default=0),
-    Column("cohort_id", Integer, index=True, comment="of cohorts: where it is running; NULL unless RUNNING"),
+    Column("cohort_id", Integer, index=True, comment="its cohort; NULL unless RUNNING"),
     Column("started_at", DateTime),
     Column("finished_at", DateTime),
     Column("duration_s", Float, comment="share of the cohort's wall time: seconds / members"),
@@ -114,9 +114,9 @@ declared = Table(
     metadata,
     Column("space", String, primary_key=True),
     Column("trial_id", ForeignKey("trials.trial_id"), primary_key=True),
-    Column("sweep_id", ForeignKey("sweeps.sweep_id"), nullable=False, comment="the first that declared it there"),
+    Column("sweep_id", ForeignKey("sweeps.sweep_id"), nullable=False, comment="the first sweep that declared it here"),
     Column("position", Integer, nullable=False, comment="place in the random order of that sweep"),
-    comment="which search spaces a trial belongs to; one that was searched for belongs to none",
+    comment="which search spaces have a trial; trials that a search chose are in none",
 )
 
 proposals = Table(
@@ -136,10 +136,10 @@ identities = Table(
     Column("identity_id", Integer, primary_key=True),
     Column("formula", String, nullable=False),
     Column("network", String(64), nullable=False, server_default="", comment="name of the network that gives features"),
-    Column("classifier", String(64), nullable=False, comment="SHA-256 of that network's weights; empty without one"),
+    Column("classifier", String(64), nullable=False, comment="SHA-256 of its weights; empty without a network"),
     Column("n_samples", Integer, nullable=False),
     Column("z_seed", Integer, nullable=False),
-    Column("rank", Integer, nullable=False, server_default="0", comment="the view shows the least of a trial's"),
+    Column("rank", Integer, nullable=False, server_default="0", comment="the view shows the score of the lowest rank"),
     Column("real_score", Float, comment="score of real images"),
     Column("real_inception_score", Float),
     Column("classifier_accuracy", Float),
@@ -164,9 +164,9 @@ attempts = Table(
     Column("ended_at", DateTime),
     Column("outcome", String(16), comment="final state, INTERRUPTED (stopped) or LOST (died); NULL while it runs"),
     Column("error", Text),
-    Column("sweep_id", Integer, comment="of sweeps: whose attempt it is"),
+    Column("sweep_id", Integer, comment="the sweep whose attempt it is"),
     Column("reason", String(16), comment="why it failed: error, memory or lost"),
-    Column("cohort_id", Integer, index=True, comment="of cohorts: where it ran; NULL in rows of older versions"),
+    Column("cohort_id", Integer, index=True, comment="its cohort; NULL in rows of older versions"),
 )
 
 samples = Table(
