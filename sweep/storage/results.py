@@ -109,6 +109,14 @@ def results(database: Database) -> "pd.DataFrame":
     return reading.frame(database, query, _has_its_settings)
 
 
+def results_by_space(database: Database) -> "pd.DataFrame":
+    r, d = tables.results.c, tables.declared.c
+    columns = [{"space": d.space, "sweep_id": d.sweep_id, "position": d.position}.get(c.name, c) for c in r]
+    query = select(*columns).join_from(tables.results, tables.declared, r.trial_id == d.trial_id)
+    query = query.where(r.state.in_(tables.STATES)).order_by(d.sweep_id, d.position)
+    return reading.frame(database, query, _has_its_settings)
+
+
 def result(database: Database, trial_id: str) -> dict[str, Any] | None:
     rows = reading.records(database, select(tables.results).where(tables.results.c.trial_id == trial_id))
     return next((row for row in rows if all(row[name] is not None for name in _needed(row["experiment"]))), None)

@@ -100,7 +100,7 @@ class Storage:
         return sweeps.sweeps(self._database)
 
     def spaces(self) -> set[str]:
-        """Names of the search spaces of its trials."""
+        """Names of the search spaces that it holds."""
         return sweeps.spaces(self._database)
 
     def counts(self, trial_ids: Collection[str] | None = None) -> dict[str, dict[str, int]]:
@@ -175,6 +175,13 @@ class Storage:
     def results(self) -> "pd.DataFrame":
         """The view `results`, one row per trial, without rows that no sweep can have written (`values.py`)."""
         return results.results(self._database)
+
+    def results_by_space(self) -> "pd.DataFrame":
+        """The same with a row for each search space that declares a trial: space, sweep_id and position are its own.
+
+        Trials that no search space declares are left out.
+        """
+        return results.results_by_space(self._database)
 
     def result(self, trial_id: str) -> dict[str, Any] | None:
         """The row of one trial in the view `results`; None if there is no such trial."""

@@ -87,7 +87,7 @@ def sweeps(database: Database) -> "pd.DataFrame":
 
 
 def spaces(database: Database) -> set[str]:
-    return {row["space"] for row in reading.records(database, select(tables.trials.c.space).distinct())}
+    return {row["space"] for row in reading.records(database, select(tables.declared.c.space).distinct())}
 
 
 def counts(database: Database, trial_ids: Collection[str] | None) -> dict[str, dict[str, int]]:
