@@ -49,7 +49,8 @@ const sum = (values) => values.reduce((total, value) => total + value, 0);
 
 function rowsOfBar(grid, score, edges, rows, bar) {
   const [name, bin] = barParts(bar);
-  return rows.filter((row) => familyOf(grid, row).name === name && grid.known[row] && binOf(score.values[row], edges) === bin);
+  const own = rows.filter((row) => familyOf(grid, row).name === name && grid.known[row]);
+  return own.filter((row) => binOf(score.values[row], edges) === bin);
 }
 
 function barParts(bar) {

@@ -23,6 +23,7 @@ CLUSTERS = 256  # clusters at most; more shapes than that share clusters
 MOST_PAIRED = 2048  # differences at most whose pairs are written down one by one
 STEPS = 4096
 FAIR = "GAN with Adam, 0.001"
+UNPAIRED = "none"  # the pairing of two sides that are not paired
 _PAIRED_BY = [axis for axis in MNIST_GAN.axes if axis != "pt_weight"]
 Floats = NDArray[np.float64]
 
@@ -103,7 +104,7 @@ def _unpaired(known: pd.DataFrame, real_score: float) -> Iterator[dict[str, Any]
             _Side(n, rows["value"].to_numpy(), _clusters(rows["shape"]))
             for n, rows in (("EBGAN", ebgan), (name, others))
         )
-        facts = dict(zip(_SIZES, ("EBGAN", name, "none", len(one.scores), len(other.scores)), strict=True))
+        facts = dict(zip(_SIZES, ("EBGAN", name, UNPAIRED, len(one.scores), len(other.scores)), strict=True))
         for fraction, words in _THIRDS:
             yield facts | {"measure": words} | _difference(one, other, fraction * real_score)
         wins = _wins(one, other)
