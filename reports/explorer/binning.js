@@ -1,4 +1,4 @@
-// Histograms: equal bins from 0 to the largest known value that passes the filters, whichever families are shown.
+// Histograms: equal bins from 0 to the largest drawn value that passes the filters, of all families, shown or not.
 
 const BINS = [10, 20, 25, 50, 100]; // all of them divide Python's 100
 

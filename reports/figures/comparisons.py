@@ -1,4 +1,4 @@
-"""Draws families compared: a forest of intervals."""
+"""Draws the comparisons of families as a forest plot."""
 
 import math
 from collections.abc import Iterator

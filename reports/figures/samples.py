@@ -24,8 +24,8 @@ from reports.palette import LIGHT
 from search_spaces.experiment import Score
 
 _BEST = (
-    "The trial with the best score of each family: 96 of its samples, not selected. Each is one run with one seed, and "
-    "the best of many trials is partly luck.",
+    "Each sheet shows 96 samples, not selected, of the family's trial with the best score. It is one run with one "
+    "seed, and the best of many trials is partly luck.",
 )
 Sheets = Mapping[str, NDArray[np.uint8]]
 
