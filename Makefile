@@ -37,19 +37,19 @@ test-slow: .venv/test  ## run the other tests: real sweeps, faults, load, memory
 
 test-all: test test-slow  ## run every test, in about 15 minutes on 2 cores
 
-chaos: .venv/test  ## kill, lock and fill a sweep for 10 minutes (MINUTES=30 for longer)
+chaos: .venv/test  ## disturb a sweep with kills, locks and a full disk for 10 minutes (MINUTES=30 for longer)
 	@$(BIN)/python tests/sweep/chaos.py $(if $(MINUTES),--minutes $(MINUTES))
 
 lint: .venv/test  ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-bench: .venv/main  ## measure the throughput beside other ways, under 15 minutes on 2 cores
+bench: .venv/main  ## measure the throughput and compare it with baselines, under 15 minutes on 2 cores
 	@$(BIN)/python -m benchmarks.throughput
 
 format: .venv/test  ## put the code into the project's style
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-clean:  ## remove the environment, keep results
+clean:  ## remove the environment; results stay
 	rm -rf .venv
 
 .venv/python:

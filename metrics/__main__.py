@@ -1,4 +1,4 @@
-"""Command line of the package: `python -m metrics train-classifier` makes the shipped classifier again."""
+"""Command line of the package: `python -m metrics train-classifier` trains the shipped classifier again."""
 
 import argparse
 import sys

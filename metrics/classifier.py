@@ -18,16 +18,16 @@ CLASSES = 10
 MAP_SIDE = 8  # of the last convolution's output: two strides of 2
 
 # Images per pass. On a CPU small slices keep both maps in cache, 1.8 times as fast as slices of 500 or more;
-# on an accelerator the bound is memory, 24 KiB an image.
+# on an accelerator the bound is memory, 24 KiB per image.
 SLICE = 128
 SLICE_ACCELERATOR = 16_384
 
 
 class Classifier(nn.Module):
-    """conv 5x5/2 - ReLU - conv 5x5/2 - ReLU - linear, 0.94 million multiply-adds an image.
+    """conv 5x5/2 - ReLU - conv 5x5/2 - ReLU - linear, 0.94 million multiply-adds per image.
 
-    The two buffers hold the mean and the covariance of the features of the 10,000 test digits, in float64:
-    the real side of the Fréchet distance. They are saved, and so hashed, with the weights.
+    The two buffers hold the mean and the covariance of the features of the 10,000 test digits, in float64, for the
+    Fréchet distance. They are saved, and so hashed, with the weights.
     """
 
     feature_mean: Tensor

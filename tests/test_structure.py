@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,6 +159,14 @@ def test_planning_and_reporting_load_neither_torch_nor_ray() -> None:
 def test_every_file_says_what_it_is_for() -> None:
     silent = [name_of(path) for path in FILES if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
     assert silent == []
+
+
+def test_lines_of_the_page_are_as_short_as_those_of_python() -> None:
+    most = tomllib.loads((ROOT / "ruff.toml").read_text(encoding="utf-8"))["line-length"]
+    files = [path for path in sorted((ROOT / "reports").rglob("*")) if path.suffix in (".js", ".css", ".html")]
+    assert len(files) > 15
+    lines = [(path, line) for path in files for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [f"{name_of(path)}: {line}" for path, line in lines if len(line) > most] == []
 
 
 def test_no_file_is_a_catch_all() -> None:

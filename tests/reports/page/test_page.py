@@ -89,9 +89,10 @@ def test_families_are_compared_in_a_sentence_each(
     rows = full_results()
     ebgan, gan = (rows.loc[rows["family"] == family, "score"] for family in ("ebgan", "gan"))
     third = 100 * ((ebgan > 5).mean() - (gan > 5).mean())
-    assert f"EBGAN beside GAN: {third:+.1f} points of the share above a third (" in words
-    assert "EBGAN-PT beside EBGAN: " in words and "EBGAN beside GAN with Adam, 0.001: " in words
-    assert words.count(" of encounters (") == 3
+    assert f"EBGAN compared with GAN: {third:+.1f} percentage points in the share above a third (" in words
+    assert "EBGAN-PT compared with EBGAN: " in words and "EBGAN compared with GAN with Adam, 0.001: " in words
+    assert words.count("scores higher than the one with the same settings of the second with a probability of ") == 1
+    assert words.count("scores higher than one of the second with a probability of ") == 2
     assert "on 512 and 6,144 trials." in words
 
 
@@ -109,7 +110,8 @@ def test_a_finished_sweep_is_not_called_unfinished(full_page: str) -> None:
     assert "The sweep is unfinished" not in full_page
 
 
-def test_both_warnings_are_given(full_page: str) -> None:
+def test_the_title_and_both_warnings_are_given(full_page: str) -> None:
+    assert '<p class="eyebrow">GANs and energy-based GANs on MNIST (Zhao, Mathieu and LeCun, 2016)</p>' in full_page
     assert "Scores depend on the classifier." in full_page
     assert "The score hardly sees lost modes." in full_page
 
