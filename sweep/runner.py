@@ -138,7 +138,7 @@ def plan_sweep(
     resources, trials = _whole_grid(spaces, options, where)
     if db is None:
         return _first_cohorts(make_plan(spaces, trials, resources), options.limit)
-    with closing(Storage(db)) as storage, storage.describing():
+    with closing(Storage(db)) as storage:
         return _missing(spaces, trials, resources, storage, options, tell)
 
 
@@ -192,12 +192,13 @@ def _missing(
     tell: Tell,
 ) -> Plan:
     """The plan of what a database lacks, cut into cohorts as they were when it was first planned."""
-    declared = storage.declared()
+    with storage.describing():
+        declared, finished = storage.declared(), finished_trials(trials, storage)
     check_names(spaces, [records for records, _ in declared])
     resources, note = as_first_planned(resources, spaces, declared)
     if note:
         tell(note)
-    return _first_cohorts(make_plan(spaces, trials, resources, finished_trials(trials, storage)), options.limit)
+    return _first_cohorts(make_plan(spaces, trials, resources, finished), options.limit)
 
 
 def _first_cohorts(planned: Plan, limit: int | None) -> Plan:
