@@ -53,13 +53,15 @@ def session(resources: Resources, scratch: str) -> Iterator[None]:
         scratch: place for a folder of Ray's own files, to which Ray lets everybody write; its path has to be short.
 
     Raises:
-        PlanError: the cluster can't be joined.
+        PlanError: the cluster can't be joined, or Ray can't be kept off the network.
     """
     if is_named():
         with _joined():
             yield
         return
-    ray_constants.ENABLE_RAY_CLUSTER = False  # Ray then listens on loopback alone
+    if not hasattr(ray_constants, "ENABLE_RAY_CLUSTER"):
+        raise PlanError(f"Ray {ray.__version__} has no ray_constants.ENABLE_RAY_CLUSTER: see constraints.txt")
+    ray_constants.ENABLE_RAY_CLUSTER = False  # Ray then listens on loopback alone, not on the network
     cores = int(resources.workers * resources.cores)
     try:
         ray.init("local", num_cpus=cores, include_dashboard=False, _temp_dir=scratch, **_SILENT)
