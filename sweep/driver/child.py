@@ -14,7 +14,6 @@ import threading
 import time
 import traceback
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -77,8 +76,7 @@ def _run(task: Task, report: IO[str]) -> dict[str, Any]:
         with display:
             run_cohorts(dispatcher, plan.resources, task.scratch, task.checkpoints, task.first)
     except RayError:
-        with suppress(StorageError):  # another child computes again what can't be stored now
-            dispatcher.close()
+        dispatcher.save()  # the supervisor requeues what still ran
         raise
     else:
         _tell(report, event="storing")

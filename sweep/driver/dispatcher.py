@@ -155,7 +155,7 @@ class Dispatcher:
         self._unsaved.append((flight.cohort_id, records, reference_of(cohort.trials[0])))
         self._log.write("ended", cohort=flight.cohort_id, states=dict(Counter(r.state for r in records)))
         if not self._rests():
-            self._save()
+            self.save()
         if self._checkpoints and not self._unsaved:
             self._checkpoints.drop(cohort)
         self.failed += sum(record.state == "FAILED" for record in records)
@@ -186,7 +186,7 @@ class Dispatcher:
         """To be called all the time: give signs of life, and store what could not be stored before."""
         if self._rests():
             return
-        self._save()
+        self.save()
         if time.monotonic() - self._heartbeat_at > HEARTBEAT_S or self._outage:
             self._heartbeat_at = time.monotonic()
             shares = {flight.cohort_id: flight.share for flight in self._in_flight.values()}
@@ -198,18 +198,20 @@ class Dispatcher:
         late = deadline is not None and time.monotonic() > deadline
         return self.interrupted or self.repeated_error is not None or (late and self.n_ended > 0)
 
-    def abandon(self) -> None:
-        """Ray is gone: whatever it still ran runs again, unless the sweep stops anyway. No cohort is to blame."""
-        for number in list(self._in_flight) if not self.must_stop() else []:
-            self._requeue(number, "Ray ended")
+    def save(self) -> None:
+        """Store the results that are not stored yet, until the database fails."""
+        while self._unsaved:
+            if self._attempt(self._store) is None:
+                return
+            self._unsaved.pop(0)
 
     def close(self) -> None:
-        """Store what is not stored yet, and let go of what still runs.
+        """Store the results that are not stored yet, and requeue the cohorts that still run.
 
         Raises:
             StorageError: the database fails; what was not finished can be run again.
         """
-        self._save()
+        self.save()
         if self._unsaved:
             lost = counted(sum(len(records) for _, records, _ in self._unsaved), "result")
             problem = self._outage.error if self._outage else "the database fails"
@@ -261,12 +263,6 @@ class Dispatcher:
         measured = self._progress.operations_per_second
         rate = measured / workers if measured else self._plan.resources.flops
         return time.monotonic() + cohort_flops(cohort) / rate > self._settings.deadline
-
-    def _save(self) -> None:
-        while self._unsaved:
-            if self._attempt(self._store) is None:
-                return
-            self._unsaved.pop(0)
 
     def _store(self) -> bool:
         cohort_id, records, reference = self._unsaved[0]

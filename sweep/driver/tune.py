@@ -194,8 +194,6 @@ def run_cohorts(
         raise
     except Exception as error:  # whatever Ray throws
         raise RayError(_first_line(error)) from error
-    finally:
-        dispatcher.abandon()
 
 
 def _fit(dispatcher: Dispatcher, resources: Resources, checkpoints: CheckpointFolder | None, scratch: str) -> bool:
