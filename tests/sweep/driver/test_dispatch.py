@@ -350,7 +350,7 @@ class TestTelling:
         (line,) = output.getvalue().splitlines()
         assert "ebgan 3/8, 1 failed, best 9.12" in line
         assert "gan 0/5" not in line
-        assert "cells/min" in line
+        assert "trials/min" in line
 
     def test_progress_is_measured_in_operations(self, plan: Plan, storage: Storage) -> None:
         progress = Progress(storage.counts(), 1)
