@@ -89,7 +89,7 @@ def _run(config: ChildConfig, pipe: IO[str]) -> dict[str, Any]:
 
 
 class _ReportedLog(EventLog):
-    """The event log; also sends the parent each cohort that ended."""
+    """An event log that also tells the parent of each cohort that ended."""
 
     def __init__(self, path: Path | None, pipe: IO[str]) -> None:
         super().__init__(path)

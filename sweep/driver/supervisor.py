@@ -127,7 +127,7 @@ class _ChildResult:
     Attributes:
         cohorts: number of cohorts that ended.
         failed: number of their trials that failed.
-        last_message: how it ended; None if it died without telling.
+        last_message: how it ended; None if it died without one.
         errors: the last line that it wrote to its error stream.
     """
 

@@ -25,7 +25,7 @@ from ray import tune  # isort: skip
 from ray.tune import Callback, Stopper, Trainable  # isort: skip
 from ray.tune.search import Searcher  # isort: skip
 
-COHORTS_PER_FIT = 500  # Ray Tune keeps every trial in memory, so a new run of it begins after as many
+COHORTS_PER_FIT = 500  # then a new run of Ray Tune begins, because one keeps all its trials in memory
 
 
 class CohortStore:
