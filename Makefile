@@ -53,8 +53,8 @@ clean:  ## remove the environment; results stay
 	rm -rf .venv
 
 .venv/python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-	    { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1), allowed: Python 3.11 to 3.13 (say make PYTHON=python3.12)" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || \
+	    { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1), allowed: Python 3.11 to 3.14 (say make PYTHON=python3.12)" >&2; exit 2; }
 	@$(PYTHON) -m venv .venv && touch $@
 
 .venv/main: .venv/python setup.cfg constraints.txt

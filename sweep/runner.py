@@ -215,7 +215,7 @@ def _run_plan(
 ) -> "Outcome":
     """Declare a sweep and run it; whatever ends it, the event log and --notify are told."""
     from sweep.driver.dispatcher import Settings
-    from sweep.driver.supervisor import Outcome, Task, supervise
+    from sweep.driver.supervisor import ChildConfig, Outcome, supervise
 
     if not planned.cohorts:
         return Outcome(failed=0)
@@ -234,11 +234,11 @@ def _run_plan(
     log.write("planned", sweep=sweep_id, **planned.summary())
     url = storage.url.render_as_string(hide_password=False)
     settings = Settings(_deadline(options), options.max_attempts)
-    task = Task(url, sweep_id, planned, settings, checkpoints, log.path, shows=progress is None)
+    config = ChildConfig(url, sweep_id, planned, settings, checkpoints, log.path, shows=progress is None)
     outcome = Outcome(failed=0, failure="it failed")
     tell("Starting Ray ...")
     try:
-        outcome = supervise(task, storage, log, tell, progress or (lambda numbers: None))
+        outcome = supervise(config, storage, log, tell, progress or (lambda numbers: None))
         if outcome.is_complete:
             storage.finish(sweep_id, outcome.state)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Files for other tools: the results as CSV, Parquet or a journal of Optuna studies, and a plan as CSV."""
+"""Writes files for other tools: results as CSV, Parquet or a journal of Optuna studies, and a plan as CSV."""
 
 import csv
 from collections.abc import Callable
@@ -16,18 +16,18 @@ class ExportError(Exception):
 
 
 def export(storage: Storage, to: str, path: Path, tell: Callable[[str], None] = lambda _: None) -> int:
-    """Write the view `results` to a new file, one row or Optuna trial per trial.
+    """Write the view `results` to a new file, each trial as a row or as an Optuna trial.
 
     Args:
         to: one of `FORMATS`; Optuna studies hold only trials that have ended.
-        tell: is told of progress.
+        tell: receives lines about the progress.
 
     Returns:
-        Trials in the results.
+        The number of trials in the results.
 
     Raises:
         ExportError: the file is there already or can't be written.
-        StorageError: the database can't be read, or holds what no sweep wrote.
+        StorageError: the database can't be read, or holds values that no sweep wrote.
     """
     if "://" in str(path) or ":/" in str(path):
         raise ExportError(f"{path}: a URL, allowed: the path of a new file")
@@ -42,7 +42,7 @@ def export(storage: Storage, to: str, path: Path, tell: Callable[[str], None] = 
             elif to == "parquet":
                 results.to_parquet(path, index=False)
             else:
-                from sweep.results.optuna_studies import fill_studies, journal_file  # Optuna, a second
+                from sweep.results.optuna_studies import fill_studies, journal_file  # Optuna takes a second to load
 
                 fill_studies(results, journal_file(path), tell=tell)
     except OSError as error:

@@ -190,7 +190,7 @@ def test_status_counts_what_there_is(database: Path, capsys: pytest.CaptureFixtu
     assert (found["running"], found["repeated"], found["hours_left"]) == ([], 0, None)
     assert main(["status", "--db", f"sqlite:///{database}"]) == 0
     first, second = capsys.readouterr().out.splitlines()
-    assert first.split() == ["gan", "3", "cells:", "1", "waiting,", "1", "complete,", "1", "failed"]
+    assert first.split() == ["gan", "3", "trials:", "1", "waiting,", "1", "complete,", "1", "failed"]
     assert second == "failed: 1 by error"
 
 

@@ -43,7 +43,7 @@ def test_results_wait_until_the_server_is_back(own_server: Any, monkeypatch: pyt
     time.sleep(1)
     running.ended(0, [complete(trial) for trial in cohorts[0].trials])
     assert running.next() == "wait"
-    assert told.getvalue().count("Paused, for the database fails") == 1
+    assert told.getvalue().count("Paused, because the database fails") == 1
 
     with suppress(psutil.NoSuchProcess):  # it is dead; this clears away what it left
         own_server.stop()
