@@ -14,10 +14,10 @@ DATABASE = "sqlite:///runs/mnist/results.db"
 
 
 def parse_arguments() -> argparse.Namespace:
-    from sweep.command.parser import OneLineParser
+    from sweep.command.parser import CommandParser
     from sweep.command.version import project_version
 
-    parser = OneLineParser(prog="python -m reports", description=__doc__)
+    parser = CommandParser(prog="python -m reports", description=__doc__)
     parser.add_argument("--version", action="version", version=project_version())
     parser.add_argument(
         "command", nargs="?", choices=["watch"], help="make the report again whenever something has changed"

@@ -24,7 +24,7 @@ from metrics.classifier_card import ClassifierError
 from search_spaces.space import SearchSpace, SpaceError
 from search_spaces.space_file import load_space
 from sweep.command.console import OutputError, answer, attempt, one_line, say, shown, warn
-from sweep.command.parser import OneLineParser
+from sweep.command.parser import CommandParser
 from sweep.command.terminal import open_streams
 from sweep.command.version import project_version
 from sweep.errors import RayError, StorageError
@@ -63,9 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = OneLineParser(prog="python -m sweep", description="Plan, run and watch a sweep over search spaces.")
+    parser = CommandParser(prog="python -m sweep", description="Plan, run and watch a sweep over search spaces.")
     parser.add_argument("--version", action="version", version=project_version())
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=OneLineParser)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=CommandParser)
 
     plan = commands.add_parser("plan", help="show trials, cohorts, memory, time and disk before anything runs")
     _add_plan_options(plan)
@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_reading_commands(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
+def _add_reading_commands(commands: "argparse._SubParsersAction[CommandParser]") -> None:
     """Add the commands that read results and leave the database as it is."""
     again = commands.add_parser("rerun", help="run one finished trial again and print the difference")
     again.add_argument("trial_id", metavar="TRIAL_ID")

@@ -40,8 +40,9 @@ def render_page(
     )
     environment.filters |= {"family": family_label, "short": short, "hue": hue, "configuration": configuration}
     environment.filters |= {"inline": inline_svg, "data_uri": data_uri, "fixed": fixed}
+    titles = _titles(sweeps)
     return environment.get_template("index.html").render(
-        sections=[_describe(section) for section in sections],
+        sections=[_describe(section, titles) for section in sections],
         sweeps=[_sweep(row) for row in sweeps.to_dict("records")][::-1],
         query=query,
         explorer=explorer,
@@ -76,12 +77,20 @@ def data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def _describe(section: Section) -> dict[str, Any]:
+def _titles(sweeps: pd.DataFrame) -> dict[str, str]:
+    """The titles of search spaces that were given one, by name."""
+    declared = [pair for spaces in sweeps["spaces"] for pair in spaces.items()]
+    return {name: record["title"] for name, record in declared if record.get("title", name) != name}
+
+
+def _describe(section: Section, titles: Mapping[str, str]) -> dict[str, Any]:
     study = section.study
+    given = [titles.get(space) for space in study.declared["space"].unique()]
     counts = count_states(study.declared)
     devices = study.declared["device"].dropna().value_counts()
     return {
         "study": study,
+        "heading": ", ".join(map(short, filter(None, given))) if all(given) else f"The {study.name} grid",
         "recipe": recipe(study),
         "figures": section.figures,
         "warnings": _warnings(section),

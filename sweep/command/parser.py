@@ -5,7 +5,7 @@ import re
 from typing import Any, NoReturn
 
 
-class OneLineParser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """A parser that accepts no abbreviated options, and never prints a URL, because it may hold a password."""
 
     def __init__(self, **settings: Any) -> None:

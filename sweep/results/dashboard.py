@@ -5,7 +5,7 @@ from collections.abc import Callable
 import optuna
 
 from sweep.results.optuna_studies import SheetStore, fill_studies
-from sweep.storage import Storage, load_results
+from sweep.storage import Storage
 
 
 class DashboardError(Exception):
@@ -25,7 +25,7 @@ def serve(storage: Storage, port: int, tell: Callable[[str], None]) -> None:
         raise DashboardError("the dashboard needs one more package: pip install optuna-dashboard") from None
     studies = optuna.storages.InMemoryStorage()
     with storage.describing():
-        fill_studies(load_results(storage), studies, sheets=True, tell=tell)
+        fill_studies(storage.results_by_space(), studies, sheets=True, tell=tell)
     tell(f"http://localhost:{port}/ until Ctrl-C; it shows the results of now, start it again for newer ones")
     try:
         run_server(studies, host="localhost", port=port, artifact_store=SheetStore(storage))

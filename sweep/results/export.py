@@ -44,7 +44,7 @@ def export(storage: Storage, to: str, path: Path, tell: Callable[[str], None] = 
             else:
                 from sweep.results.optuna_studies import fill_studies, journal_file  # Optuna takes a second to load
 
-                fill_studies(results, journal_file(path), tell=tell)
+                fill_studies(storage.results_by_space(), journal_file(path), tell=tell)
     except OSError as error:
         raise ExportError(f"{path}: can't be written: {error.strerror or error}") from None
     return len(results)

@@ -36,7 +36,7 @@ def fill_studies(
     A diverged trial becomes a pruned one: Optuna has no other state without a value that is not a failure.
 
     Args:
-        results: rows of the view `results`.
+        results: as `Storage.results_by_space` gives them.
         storage: Optuna storage of the studies. The paper's grid takes seconds in memory, and minutes in SQLite.
         sheets: whether each trial names its sample sheet as an artifact, see `SheetStore`.
         tell: receives lines about the progress.
@@ -44,7 +44,7 @@ def fill_studies(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     ended = results[results["state"].isin(list(_STATES))]
     known = ended[ended["experiment"].isin(list(experiments()))]
-    for (space, name), rows in known.groupby(["space", "experiment"], observed=True):
+    for (space, name), rows in known.groupby(["space", "experiment"]):
         kind = experiment(str(name))
         score, *others = (one for one in kind.scores if one.higher_is_better is not None)
         direction: Literal["maximize", "minimize"] = "maximize" if score.higher_is_better else "minimize"

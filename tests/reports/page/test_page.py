@@ -152,6 +152,15 @@ def test_no_trial_at_all_is_still_a_page(sweeps: pd.DataFrame) -> None:
     assert "No trials are declared" in page and "Nothing was run" in page
 
 
+def test_a_grid_is_called_by_the_titles_of_its_spaces_or_by_its_name(sweeps: pd.DataFrame) -> None:
+    rows = results([cell(space="mine"), cell(family="ebgan", space="yours"), cell(space="laptop/mnist_gan")])
+    spaces = {"mine": {"title": "Small <nets>"}, "yours": {"title": "Others"}, "laptop/mnist_gan": {"family": "gan"}}
+    page = page_of(rows, sweeps.assign(spaces=[spaces]))
+    assert "<h2>Small &lt;nets&gt;, Others</h2>" in page and "<h2>The laptop grid</h2>" in page
+    del spaces["yours"]["title"]
+    assert "<h2>The mine, yours grid</h2>" in page_of(rows, sweeps.assign(spaces=[spaces]))
+
+
 @pytest.mark.slow
 def test_each_grid_has_its_section_and_its_files(sweeps: pd.DataFrame) -> None:
     others = [cell(9.0, family="ebgan", space="paper/mnist_ebgan", steps=steps) for steps in (9, 10)]
