@@ -8,6 +8,7 @@ import pytest
 from made_results import cell, full_results, results, sheet
 
 from reports.figures.figure import Sources
+from reports.numbers.study import split_studies
 from reports.page.page import render_page
 from reports.report import Section, make_sections
 
@@ -155,10 +156,11 @@ def test_no_trial_at_all_is_still_a_page(sweeps: pd.DataFrame) -> None:
 def test_a_grid_is_called_by_the_titles_of_its_spaces_or_by_its_name(sweeps: pd.DataFrame) -> None:
     rows = results([cell(space="mine"), cell(family="ebgan", space="yours"), cell(space="laptop/mnist_gan")])
     spaces = {"mine": {"title": "Small <nets>"}, "yours": {"title": "Others"}, "laptop/mnist_gan": {"family": "gan"}}
-    page = page_of(rows, sweeps.assign(spaces=[spaces]))
+    sections = [Section(study, None, "shares", ()) for study in split_studies(rows)]
+    page = render_page(sections, sweeps.assign(spaces=[spaces]), [])
     assert "<h2>Small &lt;nets&gt;, Others</h2>" in page and "<h2>The laptop grid</h2>" in page
     del spaces["yours"]["title"]
-    assert "<h2>The mine, yours grid</h2>" in page_of(rows, sweeps.assign(spaces=[spaces]))
+    assert "<h2>The mine, yours grid</h2>" in render_page(sections, sweeps.assign(spaces=[spaces]), [])
 
 
 @pytest.mark.slow
