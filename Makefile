@@ -37,24 +37,24 @@ test-slow: .venv/test  ## run the other tests: real sweeps, faults, load, memory
 
 test-all: test test-slow  ## run every test, in about 15 minutes on 2 cores
 
-chaos: .venv/test  ## kill, lock and fill a sweep for 10 minutes (MINUTES=30 for longer)
+chaos: .venv/test  ## disturb a sweep with kills, locks and a full disk for 10 minutes (MINUTES=30 for longer)
 	@$(BIN)/python tests/sweep/chaos.py $(if $(MINUTES),--minutes $(MINUTES))
 
 lint: .venv/test  ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-bench: .venv/main  ## measure the throughput beside other ways, under 15 minutes on 2 cores
+bench: .venv/main  ## measure the throughput and compare it with baselines, under 15 minutes on 2 cores
 	@$(BIN)/python -m benchmarks.throughput
 
 format: .venv/test  ## put the code into the project's style
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-clean:  ## remove the environment, keep results
+clean:  ## remove the environment; results stay
 	rm -rf .venv
 
 .venv/python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-	    { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1), allowed: Python 3.11 to 3.13 (say make PYTHON=python3.12)" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || \
+	    { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1), allowed: Python 3.11 to 3.14 (say make PYTHON=python3.12)" >&2; exit 2; }
 	@$(PYTHON) -m venv .venv && touch $@
 
 .venv/main: .venv/python setup.cfg constraints.txt

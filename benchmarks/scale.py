@@ -23,7 +23,8 @@ from metrics.identity import FORMULA, ScoreIdentity
 from search_spaces.experiments.mnist_gan import GanScoring, GanTraining
 from search_spaces.space import SearchSpace, expand
 from sweep.planning.machine import processor_name
-from sweep.planning.plan import Plan, Resources, make_plan
+from sweep.planning.plan import Plan, make_plan
+from sweep.planning.resources import Resources
 from sweep.storage import Storage
 
 RESULTS = Path(__file__).parent / "results"

@@ -1,1 +1,1 @@
-"""The images the models learn from: where they come from, and the tensors made of them."""
+"""The training images: where they come from, and how they become tensors."""

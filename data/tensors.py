@@ -27,5 +27,5 @@ def load_mnist(split: Split) -> tuple[Tensor, Tensor]:
 
 
 def scale(images: Tensor) -> Tensor:
-    """Bytes to float32 in [-1, 1], any shape: 0 is -1 and 255 is 1. Takes no memory besides the result."""
+    """Bytes to float32 in [-1, 1], any shape: 0 is -1 and 255 is 1. Needs no memory but the result's."""
     return images.to(torch.float32, copy=True).div_(127.5).sub_(1)

@@ -18,7 +18,7 @@ class ClassifierCard:
 
     Attributes:
         sha256: hash of the weights file, 64 hexadecimal digits.
-        test_accuracy: share of the 10,000 test digits named correctly, 0 to 1.
+        test_accuracy: accuracy on the 10,000 test digits, 0 to 1.
         real_score: I' of the 10,000 test digits, nats; the reference line of every histogram.
         real_inception_score: usual inception score of the same digits, 1 to 10.
         parameters: number of weights, batch normalisation folded in.

@@ -124,7 +124,7 @@ def augment(images: Tensor) -> Tensor:
         images: [n, 32, 32] in [-1, 1].
 
     Returns:
-        [n, 1, 32, 32] in [-1, 1]; what moves in from outside repeats the border, which is paper in a digit.
+        [n, 1, 32, 32] in [-1, 1]; pixels from outside the image repeat its border, which is background in a digit.
     """
     angle, scaling, *shift = torch.empty(4, len(images)).uniform_(-1.0, 1.0)
     angle, scaling = angle * MAX_ROTATION, 1.0 + scaling * MAX_SCALING

@@ -29,7 +29,7 @@ class Scorer:
     def score(self, images: Tensor | Iterable[Tensor]) -> dict[str, Tensor]:
         """Score all images of each member together.
 
-        Only 43 numbers an image are kept, so an iterator that generates its batches one by one never has
+        Only 43 numbers per image are kept, so an iterator that generates its batches one by one never has
         all images in memory. Members never mix.
 
         Args:
@@ -70,5 +70,5 @@ class Scorer:
 
 
 def _memberwise(formula: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
-    """Apply a formula to each member alone: its float64 intermediates then exist for one member at a time."""
+    """Apply a formula to each member alone, so that float64 intermediates exist for one member at a time."""
     return torch.stack([formula(member) for member in values])

@@ -59,6 +59,11 @@ def configuration(trial: Mapping[Any, Any]) -> str:
     return ", ".join(f"{axis_label(axis)} {value_text(value)}" for axis, value in shown.items())
 
 
+def fixed(value: float | None, digits: int = 2) -> str:
+    """A number with this many digits after the point; a dash where there is none."""
+    return "\N{EN DASH}" if value is None or pd.isna(value) else f"{value:,.{digits}f}"
+
+
 def value_text(value: Any) -> str:
     """A value as it is shown and as it stands in links; different values give different texts."""
     if isinstance(value, float):

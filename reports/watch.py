@@ -21,7 +21,7 @@ def watch(
     """Builds whenever the state has changed, until Ctrl-C or a build that fails.
 
     Args:
-        state: what the report would show, to be compared with what it was; asked every `every_s` seconds.
+        state: what the report would show; it is called every `every_s` seconds and compared with its last value.
         build: makes the report and gives an exit code.
 
     Returns:

@@ -61,6 +61,7 @@ class Experiment:
     """One kind of work.
 
     Attributes:
+        title: what it is, in a line; the page of a report begins with it.
         settings: dataclass of the axes, which may differ from trial to trial.
         training, scoring: dataclasses of what all trials of a search space share, `SharedSettings`.
         scores: what is measured; the first ranks trials.

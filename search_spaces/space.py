@@ -98,8 +98,8 @@ def check_names(spaces: Sequence[SearchSpace], records: Iterable[Any] = ()) -> N
     twice = [name for name, n in Counter(space.name for space in spaces).items() if n > 1]
     if twice:
         raise SpaceError(f"{twice[0]}: two search spaces have this name, allowed: a `name` of its own for each")
-    for earlier, space in itertools.product(records, spaces):
-        if held := space.conflict(earlier):
+    for before, space in itertools.product(records, spaces):
+        if held := space.conflict(before):
             raise SpaceError(
                 f"{space.name}: the database holds another grid of this name, with {held[:200]}, "
                 "allowed: a grid that contains it, or another `name`"

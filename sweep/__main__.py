@@ -1,13 +1,13 @@
 """The command line: python -m sweep plan | run | status | retry | rerun | export | dashboard."""
 
-# A password leaves the command line before anything is loaded that takes time.
+# The password must leave the command line before slow modules are loaded.
 import signal
 
 from sweep.command.password import hide_password
 
 if __name__ == "__main__":
     hide_password()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `main`, Ctrl-C just ends it
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `main` sets a handler, Ctrl-C ends the process
 
 import argparse
 import json
@@ -23,27 +23,26 @@ from data.errors import DataError
 from metrics.classifier_card import ClassifierError
 from search_spaces.space import SearchSpace, SpaceError
 from search_spaces.space_file import load_space
-from sweep.command.console import OutputError, answer, attempt, counted, one_line, say, shown, warn
-from sweep.command.parser import OneLineParser
+from sweep.command.console import OutputError, answer, attempt, one_line, say, shown, warn
+from sweep.command.parser import CommandParser
 from sweep.command.terminal import open_streams
 from sweep.command.version import project_version
 from sweep.errors import RayError, StorageError
 from sweep.planning.machine import Machine, this_machine
-from sweep.planning.plan import PlanError, save_plan
-from sweep.results.export import FORMATS, ExportError, export
+from sweep.planning.resources import PlanError
+from sweep.results.export import FORMATS, ExportError, export, save_plan
 from sweep.results.rerun import rerun, rerun_text, stored_trial
 from sweep.results.status import read_status, status_text
 from sweep.runner import MAX_ATTEMPTS, Options, machines, plan_sweep, run_sweep
 from sweep.storage import DEFAULT_URL, Storage, exists
 from sweep.storage.tables import REASONS
+from sweep.text import counted
 from sweep.worker.checkpoint_folder import EVERY_S
 
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
 LAPTOP_MINUTES = 10.0
 CODES = {"done": 0, "done with failures": 1, "failed": 1, "stopped": 130}  # exit codes
 MOST_MINUTES = 5_000_000.0  # almost ten years
-
-
 _EXPECTED = (SpaceError, PlanError, StorageError, DataError, ClassifierError, ExportError, RayError, OutputError)
 
 
@@ -64,22 +63,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = OneLineParser(prog="python -m sweep", description="Plan, run and watch a sweep over search spaces.")
+    parser = CommandParser(prog="python -m sweep", description="Plan, run and watch a sweep over search spaces.")
     parser.add_argument("--version", action="version", version=project_version())
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=OneLineParser)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=CommandParser)
 
     plan = commands.add_parser("plan", help="show trials, cohorts, memory, time and disk before anything runs")
     _add_plan_options(plan)
-    plan.add_argument("--db", metavar="URL", help="skip trials already finished in this database (default: as run)")
+    plan.add_argument("--db", metavar="URL", help="skip trials finished in this database (default: that of run)")
     plan.add_argument("--json", action="store_true", help="print the plan as one JSON object")
-    plan.add_argument("--save", type=Path, metavar="FILE", help="write every missing trial as CSV")
+    plan.add_argument("--save", type=Path, metavar="FILE", help="write the missing trials to a CSV file")
     plan.set_defaults(command=_plan)
 
-    run = commands.add_parser("run", help="run the trials that are missing")
+    run = commands.add_parser("run", help="run the missing trials")
     _add_plan_options(run)
     _add_db(run)
-    run.add_argument("--minutes", type=_positive, help="stop after this time; later runs go on")
-    run.add_argument("--since", type=_moment, metavar="SECONDS", help="count the minutes from this Unix time")
+    run.add_argument("--minutes", type=_positive, help="stop after this time; a later run does the rest")
+    run.add_argument("--since", type=_moment, metavar="SECONDS", help="Unix time from which --minutes count")
     run.add_argument(
         "--max-attempts",
         type=_count,
@@ -91,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         "--checkpoints",
         type=Path,
         metavar="DIR",
-        help="folder for checkpoints (default: beside an SQLite database)",
+        help="folder for checkpoints (default: next to an SQLite database)",
     )
     run.add_argument(
         "--checkpoint-minutes",
@@ -101,7 +100,10 @@ def _parser() -> argparse.ArgumentParser:
         help="minutes between checkpoints, 0 to disable (default: %(default)g)",
     )
     run.add_argument(
-        "--log", type=Path, metavar="FILE", help="event log, JSON lines (default: beside an SQLite database)"
+        "--log",
+        type=Path,
+        metavar="FILE",
+        help="event log, JSON lines (default: next to an SQLite database)",
     )
     run.add_argument(
         "--notify",
@@ -110,46 +112,46 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(command=_run)
 
-    status = commands.add_parser("status", help="show what is done, running and left, also while a sweep runs")
+    status = commands.add_parser("status", help="show what is done, running and left; works while a sweep runs")
     _add_db(status)
     status.add_argument("--json", action="store_true", help="print the status as one JSON object")
     status.set_defaults(command=_status)
 
     retry = commands.add_parser("retry", help="let failed trials run again")
     _add_db(retry)
-    retry.add_argument("--reason", choices=REASONS, help="only trials that failed for this reason")
+    retry.add_argument("--reason", choices=REASONS, help="retry only trials that failed for this reason")
     retry.set_defaults(command=_retry)
-    _add_looking(commands)
+    _add_reading_commands(commands)
     return parser
 
 
-def _add_looking(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
-    """Commands that look at results and leave the database as it is."""
+def _add_reading_commands(commands: "argparse._SubParsersAction[CommandParser]") -> None:
+    """Add the commands that read results and leave the database as it is."""
     again = commands.add_parser("rerun", help="run one finished trial again and print the difference")
     again.add_argument("trial_id", metavar="TRIAL_ID")
-    again.add_argument("--cohort", action="store_true", help="train its whole cohort again, to the same bits")
+    again.add_argument("--cohort", action="store_true", help="train its whole cohort, which gives the same bits")
     _add_db(again)
     again.set_defaults(command=_rerun)
 
     exported = commands.add_parser("export", help="write the results to a new file")
-    exported.add_argument("--to", choices=FORMATS, required=True, help="format; optuna is a journal file of studies")
+    exported.add_argument("--to", choices=FORMATS, required=True, help="format; optuna is a journal of Optuna studies")
     exported.add_argument("path", type=Path, metavar="PATH")
     _add_db(exported)
     exported.set_defaults(command=_export)
 
     dashboard = commands.add_parser("dashboard", help="browse the results in Optuna's dashboard")
     _add_db(dashboard)
-    dashboard.add_argument("--port", type=_port, default=8080, help="port on this machine alone (default: %(default)s)")
+    dashboard.add_argument("--port", type=_port, default=8080, help="port on this machine (default: %(default)s)")
     dashboard.set_defaults(command=_dashboard)
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spaces", nargs="*", metavar="SPACE", help="a YAML file, or a name such as paper/mnist_gan")
     parser.add_argument(
-        "--workers", type=_count, help="cohorts in flight at once (default: one a GPU, else one a core)"
+        "--workers", type=_count, help="cohorts that run at once (default: one per GPU, or one per core without GPUs)"
     )
     parser.add_argument(
-        "--gpus-per-worker", type=_share, metavar="N", help="CUDA devices of a worker, may be a fraction"
+        "--gpus-per-worker", type=_share, metavar="N", help="CUDA devices of each worker, may be a fraction"
     )
     parser.add_argument("--limit", type=_count, metavar="N", help="run only the first N missing cohorts")
     parser.add_argument("--seed", type=_seed, default=0, help="seed of the random order of trials (default: 0)")
@@ -157,8 +159,8 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_db(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("SWEEP_DB") or DEFAULT_URL
-    words = f"results database (default: the variable SWEEP_DB, else {DEFAULT_URL})"
-    parser.add_argument("--db", default=default, metavar="URL", help=words)
+    text = f"results database (default: the variable SWEEP_DB, or else {DEFAULT_URL})"
+    parser.add_argument("--db", default=default, metavar="URL", help=text)
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -179,7 +181,7 @@ def _run(options: argparse.Namespace) -> int:
 
     def check(storage: Storage, n_trials: int) -> None:
         if not options.spaces:
-            _mind_other_spaces(storage, spaces, n_trials)
+            _confirm_other_spaces(storage, spaces, n_trials)
 
     outcome = run_sweep(spaces, options.db, _options(options), say, None, where, check)
     if outcome.repeated_error:
@@ -190,21 +192,21 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _options(options: argparse.Namespace) -> Options:
-    """The options of the runner that a command has."""
+    """The options of a command as options of the runner."""
     given = vars(options) | {"order_seed": options.seed}
     return Options(**{field.name: given[field.name] for field in fields(Options) if field.name in given})
 
 
-def _mind_other_spaces(storage: Storage, spaces: Sequence[SearchSpace], n_trials: int) -> None:
+def _confirm_other_spaces(storage: Storage, spaces: Sequence[SearchSpace], n_trials: int) -> None:
     """Ask before a run that names no search space adds thousands of trials to a database that holds other spaces.
 
     Raises:
-        PlanError: nobody is there to be asked, or the answer is no.
+        PlanError: there is no terminal to ask at, or the answer is no.
     """
-    there = storage.spaces()
-    if not there or there & {space.name for space in spaces}:
+    present = storage.spaces()
+    if not present or present & {space.name for space in spaces}:
         return
-    held = f"{storage.name} holds {', '.join(sorted(there))}"
+    held = f"{storage.name} holds {', '.join(sorted(present))}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise PlanError(f"no SPACE is named, and {held}: name the spaces to run")
     print(
@@ -238,7 +240,7 @@ def _rerun(options: argparse.Namespace) -> int:
             attempt(lambda: print(f"\r{share:.0%}\r", end="", flush=True))
 
     with closing(Storage(options.db)) as storage:
-        trial, _ = stored_trial(storage, options.trial_id)  # what is wrong with it shows before anything is fetched
+        trial, _ = stored_trial(storage, options.trial_id)  # its errors come before a download
         trial.kind.fetch(say)
         device = "cuda" if this_machine().gpus else "cpu"
         say(f"Training {options.trial_id} again ...")
@@ -265,7 +267,7 @@ def _dashboard(options: argparse.Namespace) -> int:
 
 
 def _spaces(options: argparse.Namespace, where: Sequence[Machine]) -> list[SearchSpace]:
-    """The named search spaces; by default the paper's grids on a GPU, else the laptop grids for a few minutes."""
+    """The named search spaces; by default the paper's grids on a GPU, or else the laptop grids for a few minutes."""
     names, machine = options.spaces, max(where, key=lambda machine: len(machine.gpus))
     if not names:
         folder = "paper" if machine.gpus else "laptop"
@@ -279,7 +281,7 @@ def _spaces(options: argparse.Namespace, where: Sequence[Machine]) -> list[Searc
 
 
 def _number(convert: Callable[[str], float], fits: Callable[[float], bool], allowed: str) -> Callable[[str], float]:
-    """A reader of numbers that says what is allowed."""
+    """A parser of numbers whose errors name the allowed ones."""
 
     def read(text: str) -> float:
         try:

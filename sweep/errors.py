@@ -1,4 +1,4 @@
-"""What ends a sweep from outside: its database, or Ray."""
+"""Errors from outside that end a sweep: its database fails, or Ray does."""
 
 
 class StorageError(Exception):
@@ -6,4 +6,4 @@ class StorageError(Exception):
 
 
 class RayError(Exception):
-    """Ray can't be made to work; the message is one line."""
+    """Ray does not work; the message is one line."""

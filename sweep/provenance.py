@@ -1,4 +1,4 @@
-"""Where results come from: code version, package versions and machine, kept with every sweep."""
+"""The provenance of results, kept with every sweep: code version, package versions and machine."""
 
 import platform
 import subprocess
@@ -12,14 +12,14 @@ PACKAGES = ("torch", "ray", "numpy", "pandas", "scipy", "sqlalchemy")
 
 
 def code_version() -> str:
-    """Version of the project and, in a git checkout, its commit (+ where files differ from it)."""
+    """Version of the project and, in a git checkout, its commit, with a + if files differ from it."""
     commit = _git("rev-parse", "--short=12", "HEAD")
     changed = "+" if commit and _git("status", "--porcelain", "--untracked-files=no") else ""
     return " ".join(part for part in (_version(PROJECT), commit + changed) if part)
 
 
 def environment(machine: Machine) -> dict[str, object]:
-    """Versions and machine, as plain values."""
+    """Versions of Python and packages, and the machine, as plain values."""
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
@@ -37,10 +37,10 @@ def _version(package: str) -> str:
         return ""
 
 
-def _git(*words: str) -> str:
+def _git(*arguments: str) -> str:
     try:
         done = subprocess.run(
-            ["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5, check=True
+            ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -1,4 +1,4 @@
-"""What a worker sends back about one trial, in plain values."""
+"""The record of one trial that a worker sends back, in plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ class Record:
     """How a trial ended.
 
     Attributes:
-        duration_s: the trial's share of its cohort's wall time.
-        step: updates done when it was scored.
-        scores: columns of the table `scores`; None where there is no score. Not a number where one has no meaning.
+        duration_s: wall time of the cohort divided by its number of members.
+        step: updates done before it was scored.
+        scores: columns of the table `scores`; None for a trial without scores. NaN where a score is undefined.
         sheet: sample sheet as PNG.
         error: traceback of a failed trial.
-        reason: of a failed trial: its code raised an error, memory was too small for it alone, or its worker died
-            again and again.
+        reason: why a trial failed: its code raised an error, memory was too small for it alone, or its worker died
+            several times.
         intermediate: scores during training, by step.
     """
 

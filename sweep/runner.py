@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.space import SearchSpace, check_names, expand
 from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
-from sweep.driver.cluster import check_address, is_named, share_out_all
+from sweep.driver.cluster import check_address, is_named
 from sweep.driver.event_log import EventLog
 from sweep.driver.hook import notify
 from sweep.planning.finished import finished_trials
 from sweep.planning.machine import Machine, this_machine
-from sweep.planning.plan import Plan, Resources, as_first_planned, make_plan
+from sweep.planning.plan import Plan, make_plan
+from sweep.planning.resources import Resources, as_first_planned, share_out
 from sweep.provenance import code_version, environment
 from sweep.storage import DEFAULT_URL, Storage, StorageError
 from sweep.storage.patience import answers_within
@@ -137,7 +138,7 @@ def plan_sweep(
     resources, trials = _whole_grid(spaces, options, where)
     if db is None:
         return _first_cohorts(make_plan(spaces, trials, resources), options.limit)
-    with closing(Storage(db)) as storage, storage.describing():
+    with closing(Storage(db)) as storage:
         return _missing(spaces, trials, resources, storage, options, tell)
 
 
@@ -178,7 +179,7 @@ def _whole_grid(
     spaces: Sequence[SearchSpace], options: Options, where: Sequence[Machine] | None
 ) -> tuple[Resources, Sequence[Trial]]:
     found = machines() if where is None else where
-    resources = share_out_all(found, options.workers, options.gpus_per_worker)
+    resources = share_out(found, options.workers, options.gpus_per_worker)
     return resources, expand(spaces, options.order_seed)
 
 
@@ -191,12 +192,13 @@ def _missing(
     tell: Tell,
 ) -> Plan:
     """The plan of what a database lacks, cut into cohorts as they were when it was first planned."""
-    declared = storage.declared()
+    with storage.describing():
+        declared, finished = storage.declared(), finished_trials(trials, storage)
     check_names(spaces, [records for records, _ in declared])
     resources, note = as_first_planned(resources, spaces, declared)
     if note:
         tell(note)
-    return _first_cohorts(make_plan(spaces, trials, resources, finished_trials(trials, storage)), options.limit)
+    return _first_cohorts(make_plan(spaces, trials, resources, finished), options.limit)
 
 
 def _first_cohorts(planned: Plan, limit: int | None) -> Plan:
@@ -213,7 +215,7 @@ def _run_plan(
 ) -> "Outcome":
     """Declare a sweep and run it; whatever ends it, the event log and --notify are told."""
     from sweep.driver.dispatcher import Settings
-    from sweep.driver.supervisor import Outcome, Task, supervise
+    from sweep.driver.supervisor import ChildConfig, Outcome, supervise
 
     if not planned.cohorts:
         return Outcome(failed=0)
@@ -232,11 +234,11 @@ def _run_plan(
     log.write("planned", sweep=sweep_id, **planned.summary())
     url = storage.url.render_as_string(hide_password=False)
     settings = Settings(_deadline(options), options.max_attempts)
-    task = Task(url, sweep_id, planned, settings, checkpoints, log.path, shows=progress is None)
+    config = ChildConfig(url, sweep_id, planned, settings, checkpoints, log.path, shows=progress is None)
     outcome = Outcome(failed=0, failure="it failed")
     tell("Starting Ray ...")
     try:
-        outcome = supervise(task, storage, log, tell, progress or (lambda numbers: None))
+        outcome = supervise(config, storage, log, tell, progress or (lambda numbers: None))
         if outcome.is_complete:
             storage.finish(sweep_id, outcome.state)
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,11 @@ HOMES = {
     "pydantic": ["search_spaces/axis.py", "search_spaces/space_file.py", "search_spaces/experiments/"],
     "yaml": ["search_spaces/space_file.py"],
 }
+# What some rooms may use of their own package.
+ROOMS = {
+    "sweep/planning/": {"sweep.planning", "sweep.storage", "sweep.text"},
+    "sweep/storage/": {"sweep.storage", "sweep.errors", "sweep.records"},
+}
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 LIGHT = (
     *(
@@ -114,6 +120,15 @@ def test_imports_run_one_way(path: Path) -> None:
         assert imported.split(".")[0] != "tests"
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_knows_only_some_others(room: str) -> None:
+    package = room.split("/")[0]
+    own = [path for path in FILES if name_of(path).startswith(room)]
+    used = {name for path in own for name in imports(path) if name.split(".")[0] == package}
+    assert [name for name in sorted(used) if not any(within(name, one) for one in ROOMS[room])] == []
+    assert [one for one in ROOMS[room] if not any(within(name, one) for name in used)] == []
+
+
 @pytest.mark.parametrize("dependency", HOMES)
 def test_a_heavy_dependency_has_one_home(dependency: str) -> None:
     users = [name_of(path) for path in FILES if any(within(name, dependency) for name in imports(path))]
@@ -144,6 +159,14 @@ def test_planning_and_reporting_load_neither_torch_nor_ray() -> None:
 def test_every_file_says_what_it_is_for() -> None:
     silent = [name_of(path) for path in FILES if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
     assert silent == []
+
+
+def test_lines_of_the_page_are_as_short_as_those_of_python() -> None:
+    most = tomllib.loads((ROOT / "ruff.toml").read_text(encoding="utf-8"))["line-length"]
+    files = [path for path in sorted((ROOT / "reports").rglob("*")) if path.suffix in (".js", ".css", ".html")]
+    assert len(files) > 15
+    lines = [(path, line) for path in files for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [f"{name_of(path)}: {line}" for path, line in lines if len(line) > most] == []
 
 
 def test_no_file_is_a_catch_all() -> None:

@@ -18,6 +18,8 @@ learns teaches learn teach judge fooled pulled noise rules JUDGED
 _pulled _both _fooled _slots _kept
 _Flight _Trouble _guard _mind_errors _again heard_at beat put_back end_empty BEAT_S
 on_the_way earlier first_part course lanes ways findings
+Task CohortShelf shelf _Ended FRUITLESS fruitless _mourn _hear _put_back _listen _asked abandon _rests _too_late
+_interrupts _catch_errors _mind_other_spaces _add_looking _facts _pace
 """
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 

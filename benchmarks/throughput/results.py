@@ -182,7 +182,7 @@ def verdicts(results: BenchmarkResults) -> list[Verdict]:
     for grid in results.grids:
         found += _grid_verdicts(grid, gpu)
     if results.sweep:
-        found.append(_at_most("whole small sweep over its training alone", 1.10, results.sweep.ratio))
+        found.append(_at_most("time of a whole small sweep relative to its training alone", 1.10, results.sweep.ratio))
     return found
 
 
@@ -196,7 +196,7 @@ def _grid_verdicts(grid: GridResult, gpu: bool) -> list[Verdict]:
     if "cohort" not in grid.baselines:
         return found
     for baseline, target in _RATIOS.get((grid.grid, gpu), {}).items():
-        name = f"{grid.grid}: cohort over {baseline}"
+        name = f"{grid.grid}: speed of cohort relative to {baseline}"
         if baseline in grid.baselines:
             ratio = grid.ratio(baseline)
             found.append(Verdict(name, f"at least {target:g}", spread(ratio), statistics.median(ratio) >= target))
@@ -208,7 +208,10 @@ def _grid_verdicts(grid: GridResult, gpu: bool) -> list[Verdict]:
         found.append(Verdict(name, f"at least {least:.0%}", f"{reached:.0%}", reached >= least))
     if gpu and grid.grid == "paper":
         found.append(_at_most("paper: hours of the whole grid", 1.0, statistics.median(grid.hours("cohort"))))
-    found += [_at_most(f"{grid.grid}: scoring over training, {name}", 0.05, v, 3) for name, v in grid.scoring.items()]
+    found += [
+        _at_most(f"{grid.grid}: time of scoring relative to training, {name}", 0.05, v, 3)
+        for name, v in grid.scoring.items()
+    ]
     return found
 
 

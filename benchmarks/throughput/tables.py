@@ -95,9 +95,15 @@ def _totals(grid: GridResult) -> TextTable:
     near, far = grid.lower_bound_hours(), grid.lower_bound_hours(main_memory=True)
     rate = grid.member_steps / near / 3600
     rows.append(["roofline", f"{rate:.4g}", f"{near:.2f}", "100%", f"{far / near:.0%}", "", ""])
-    head = ["baseline", "member-steps/s", "hours of the grid", "of the roofline", "of it, from main memory"]
-    title = f"{grid.grid} grid, {grid.n_cells} cells, weighted; memory added to a process by {grid.memory_case or '-'}"
-    return TextTable(title, [*head, "cohort is faster by", "memory"], rows)
+    head = [
+        "baseline",
+        "member-steps/s",
+        "hours for the grid",
+        "fraction of the roofline",
+        "with all bytes from main memory",
+    ]
+    title = f"{grid.grid} grid, {grid.n_cells} cells, weighted; memory: added to a process by {grid.memory_case or '-'}"
+    return TextTable(title, [*head, "speedup of cohort", "memory"], rows)
 
 
 def _by_shape(grid: GridResult) -> TextTable:
@@ -110,7 +116,7 @@ def _by_shape(grid: GridResult) -> TextTable:
             row.append(spread(case.rates[baseline], 0 if max(case.rates[baseline]) > 100 else 1) + mark)
         row.append(f"{1 / case.lower_bound:.4g}")
         rows.append(row)
-    title = f"{grid.grid} grid, member-steps/s by shape (* one process with all threads was better)"
+    title = f"{grid.grid} grid, member-steps/s by shape (*: one process with all threads was faster)"
     return TextTable(title, ["generator, discriminator", "members", *grid.baselines, "roofline"], rows)
 
 
@@ -121,8 +127,8 @@ def _profile(grid: GridResult) -> TextTable:
         rates, lower_bound = rates_and_bounds[name]
         fraction = lower_bound * statistics.median(rates)
         rows.append([name, *(f"{share:.0%}" for share in (fraction, *parts.values()))])
-    head = ["cohort", "of the roofline", *next(iter(grid.profile.values()))]
-    return TextTable(f"{grid.grid} grid, where the time of a cohort's step goes (one process, profiled)", head, rows)
+    head = ["cohort", "fraction of the roofline", *next(iter(grid.profile.values()))]
+    return TextTable(f"{grid.grid} grid, shares of the time of a cohort's step (one process, profiled)", head, rows)
 
 
 def _sweep(results: BenchmarkResults) -> TextTable:
@@ -132,7 +138,7 @@ def _sweep(results: BenchmarkResults) -> TextTable:
         ["training alone, no Ray", f"{sweep.training:.1f} s"],
         ["python -m sweep run", f"{sweep.run:.1f} s"],
         ["python -m reports", f"{sweep.report:.1f} s"],
-        ["both over training", f"{sweep.ratio:.2f}"],
+        ["the last two relative to training alone", f"{sweep.ratio:.2f}"],
     ]
     return TextTable(f"A whole laptop sweep of {sweep.trials} trials", ["", ""], rows)
 

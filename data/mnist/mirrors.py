@@ -36,7 +36,7 @@ def fetch_from_mirror(base: str, files: Sequence[IdxFile]) -> dict[str, Bytes]:
 
 
 def download(url: str, at_most: int) -> bytes:
-    """The content at an address: at most so many bytes, then one chunk more.
+    """The content at an address; reading stops in the chunk that goes beyond `at_most` bytes.
 
     Raises:
         DataError: no response within GIVE_UP_S, an HTTP error, or a connection that was lost during the download.

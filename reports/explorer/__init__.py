@@ -1,1 +1,1 @@
-"""The interactive part of the page: its data from Python, its look and its script from the files beside this one."""
+"""The interactive part of the page: Python makes its data; its style and its script are files of this folder."""

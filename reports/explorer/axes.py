@@ -1,4 +1,4 @@
-"""What trials can be told apart by: the axes that vary, with their values as codes, and what is fixed."""
+"""The axes of the explorer: those that vary, with their values as codes, and those that are fixed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from reports.names import in_order, short, value_text
 from reports.numbers.values import DIVERGED, FAILED, SCORED, UNSCORED, WAITING
 from search_spaces.experiment import Experiment
 
-MOST_VALUES = 12  # a number with more of them is filtered by a range
+MOST_VALUES = 12  # a numeric axis with more values is filtered by a range
 _OUTCOMES = [SCORED, DIVERGED, FAILED, UNSCORED, WAITING]
 
 
@@ -37,7 +37,7 @@ def varying(trials: pd.DataFrame, name: str) -> list[str]:
 
 
 def fixed(experiment: Experiment, trials: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """What all trials of each family share, as text by label: their space and the axes that never vary."""
+    """The values that all trials of each family share, as text by label: their space and the axes that do not vary."""
     return {str(family): dict(_shared(experiment, trials, own)) for family, own in trials.groupby("family")}
 
 

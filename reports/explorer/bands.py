@@ -1,4 +1,4 @@
-"""Intervals of the bars of figure 2, which say how an unfinished grid may turn out."""
+"""Confidence intervals of the bars of figure 2 for an unfinished grid."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-// Histograms: equal bins from 0 to the largest known value that passes the filters, whichever families are shown.
+// Histograms: equal bins from 0 to the largest drawn value that passes the filters, of all families, shown or not.
 
 const BINS = [10, 20, 25, 50, 100]; // all of them divide Python's 100
 
@@ -49,7 +49,8 @@ const sum = (values) => values.reduce((total, value) => total + value, 0);
 
 function rowsOfBar(grid, score, edges, rows, bar) {
   const [name, bin] = barParts(bar);
-  return rows.filter((row) => familyOf(grid, row).name === name && grid.known[row] && binOf(score.values[row], edges) === bin);
+  const own = rows.filter((row) => familyOf(grid, row).name === name && grid.known[row]);
+  return own.filter((row) => binOf(score.values[row], edges) === bin);
 }
 
 function barParts(bar) {

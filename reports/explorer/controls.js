@@ -5,16 +5,19 @@ function buildControls(grid) {
     given.grids.length > 1 && select("grid", "Trials", given.grids.map(({ name }, i) => [String(i), name]),
       (value) => chooseGrid(value)),
     make("fieldset", { class: "chips" }, make("legend", {}, "Families"), grid.families.map(familyChip)),
-    select("score", "Score", grid.scores.map(({ name, label }) => [name, label]), (score) => choose({ score, range: null, bar: null, page: null })),
+    select("score", "Score", grid.scores.map(({ name, label }) => [name, label]),
+      (score) => choose({ score, range: null, bar: null, page: null })),
     select("bins", "Bins", BINS.map((n) => [String(n), String(n)]), (bins) => choose({ bins, bar: null, page: null })),
     select("unit", "Height", [["percent", "percent"], ["count", "count"]], (unit) => choose({ unit })),
     presetChoice(grid),
     panelChoice(grid),
-    make("label", { class: "chip" }, make("input", { type: "checkbox", "data-control": "paper",
-      change: (event) => choose({ paper: event.target.checked ? null : "off" }) }), make("span", {}, "the paper’s bars")),
+    isPublished(grid) && make("label", { class: "chip" }, make("input", { type: "checkbox", "data-control": "paper",
+      change: (event) => choose({ paper: event.target.checked ? null : "off" }) }),
+      make("span", {}, "the paper’s bars")),
   ].filter(Boolean));
   rebuild(find(".axes"),
-    make("p", { class: "aside" }, "Nothing marked lets everything through. A filter leaves alone a family that does not vary on its axis, as in the paper’s figure 3."),
+    make("p", { class: "aside" },
+      "A filter with nothing marked lets everything through. It leaves alone a family that does not vary on its axis."),
     grid.axes.map(axisFilter),
     make("fieldset", { class: "span" }, make("legend", {}, "the chosen score"), rangeInputs("range", "score")),
     make("button", { type: "button", click: () => choose(filterChanges(grid, {})) }, "Clear all filters"));
@@ -33,7 +36,8 @@ function select(key, label, options, change) {
 
 function familyChip(family) {
   const input = make("input", { type: "checkbox", "data-family": family.name, change: chooseFamilies });
-  return make("label", { class: "chip", style: `--hue: ${colour(family)}` }, input, make("i", { "aria-hidden": "true" }), make("span", {}, family.label));
+  return make("label", { class: "chip", style: `--hue: ${colour(family)}` },
+    input, make("i", { "aria-hidden": "true" }), make("span", {}, family.label));
 }
 
 function chooseFamilies() {
@@ -42,16 +46,23 @@ function chooseFamilies() {
   choose({ families: on.length === boxes.length ? null : on.length ? on : ["none"], bar: null, page: null });
 }
 
+// Whether a paper has bars to compare these trials with; the presets are the choices of its figures.
+const isPublished = (grid) => Object.keys(grid.published).length > 0;
+
 function presetChoice(grid) {
+  if (!isPublished(grid)) return null;
   const figure2 = grid.presets.filter(({ figure }) => figure === 2);
-  return make("fieldset", { class: "chips" }, make("legend", {}, "Figure 2"), figure2.map(({ key, label, filters }) =>
-    make("button", { type: "button", class: "chip", "data-preset": key, click: () => choose(filterChanges(grid, filters)) }, label)));
+  return make("fieldset", { class: "chips" }, make("legend", {}, "Figure 2"), figure2.map(({ key, label, filters }) => {
+    const click = () => choose(filterChanges(grid, filters));
+    return make("button", { type: "button", class: "chip", "data-preset": key, click }, label);
+  }));
 }
 
 function panelChoice(grid) {
   const figure3 = grid.presets.filter(({ figure }) => figure === 3);
   if (!figure3.length) return null;
-  return select("panel", "Figure 3", [["", "choose a panel"], ...figure3.map(({ key, label }) => [key, label])], (key) =>
+  const options = [["", "choose a panel"], ...figure3.map(({ key, label }) => [key, label])];
+  return select("panel", "Figure 3", options, (key) =>
     choose(filterChanges(grid, grid.presets.find((preset) => preset.key === key)?.filters ?? {})));
 }
 
@@ -75,7 +86,8 @@ function rangeInputs(key, label) {
 }
 
 function chooseRange(key) {
-  const [from, to] = [...home.querySelectorAll("[data-range]")].filter((input) => input.dataset.range === key).map((input) => input.value);
+  const inputs = [...home.querySelectorAll("[data-range]")].filter((input) => input.dataset.range === key);
+  const [from, to] = inputs.map((input) => input.value);
   choose({ [key]: from || to ? `${from},${to}` : null, bar: null, page: null });
 }
 
@@ -86,17 +98,23 @@ function setControls(grid, preset, paperWords) {
     if (control) control.value = key === "score" ? chosenScore(grid).name : get(key);
   }
   for (const box of home.querySelectorAll("[data-family]")) box.checked = isShown(box.dataset.family);
-  for (const button of home.querySelectorAll("[data-preset]")) button.setAttribute("aria-pressed", String(button.dataset.preset === preset?.key));
-  for (const box of home.querySelectorAll("[data-axis]")) box.checked = list(`f.${box.dataset.axis}`).includes(box.value);
+  for (const button of home.querySelectorAll("[data-preset]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.preset === preset?.key));
+  }
+  for (const box of home.querySelectorAll("[data-axis]")) {
+    box.checked = list(`f.${box.dataset.axis}`).includes(box.value);
+  }
   for (const input of home.querySelectorAll("[data-range]")) {
     input.value = get(input.dataset.range).split(",")[input.dataset.end === "from" ? 0 : 1] ?? "";
   }
   const panel = find("[data-control=panel]");
   if (panel) panel.value = preset?.figure === 3 ? preset.key : "";
   const paper = find("[data-control=paper]");
-  paper.checked = get("paper") === "on";
-  paper.disabled = Boolean(paperWords);
-  paper.parentNode.title = paperWords;
+  if (paper) {
+    paper.checked = get("paper") === "on";
+    paper.disabled = Boolean(paperWords);
+    paper.parentNode.title = paperWords;
+  }
   const active = activeFilters(grid).map(({ axis }) => axis.label).concat(bounds(get("range")) ? ["score"] : []);
   find(".filters summary").textContent = active.length ? `Filters: ${active.join(", ")}` : "Filters: none";
 }

@@ -1,4 +1,4 @@
-"""What the explorer knows of a study: a dictionary of plain columns that fits into a page as JSON."""
+"""The data of the explorer: a study as a dictionary of plain columns, which the page holds as JSON."""
 
 from collections.abc import Collection
 from typing import Any
@@ -99,7 +99,7 @@ def _attempts(attempts: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _steps(steps: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Any]:
-    """Scores during training; the last one stands in the trial's own row."""
+    """Intermediate scores; the last score is in the trial's own row."""
     own, row = _of_rows(steps.sort_values(["trial_id", "step"]), rows)
     return {"row": row, "step": own["step"].tolist(), "score": _numbers(own["score"], 4)}
 

@@ -38,7 +38,9 @@ function matched(grid, score) {
   }
   const ends = bounds(get("range"));
   if (ends) {
-    for (let row = 0; row < grid.n; row++) if (!(score.values[row] >= ends[0] && score.values[row] <= ends[1])) found[row] = 0;
+    for (let row = 0; row < grid.n; row++) {
+      if (!(score.values[row] >= ends[0] && score.values[row] <= ends[1])) found[row] = 0;
+    }
   }
   return found;
 }

@@ -1,6 +1,7 @@
-// Samples at quantiles of each family's scores, side by side: all sheets were made from the same noise.
+// Samples at quantiles of each family's scores, side by side.
 
 const QUANTILES = [0, 10, 25, 50, 75, 90, 100];
+const SAME_NOISE = " All sheets use the same noise z, so the same place in two sheets can be compared.";
 
 function showGallery(grid, score, shown) {
   const columns = grid.families.map((family, code) => {
@@ -9,8 +10,11 @@ function showGallery(grid, score, shown) {
     return [family, own];
   }).filter(([, own]) => own.length);
   rebuild(find(".view.samples"),
-    make("p", { class: "aside" }, `Trials at quantiles of ${score.label}, of the drawn trials that pass the filters. All sheets use the same noise z, so a place in one sheet can be compared with the same place in another.`),
-    QUANTILES.map((percent) => make("section", { class: "quantile" }, make("h5", {}, percent === 50 ? "median" : `${percent} %`),
-      make("div", { class: "gallery" }, columns.map(([, own]) => card(grid, own[Math.round((percent / 100) * (own.length - 1))]))))),
+    make("p", { class: "aside" }, `Trials at quantiles of ${score.label}, of the drawn trials that pass the filters.`,
+      grid.rows.sheet.includes(1) ? SAME_NOISE : null),
+    QUANTILES.map((percent) => make("section", { class: "quantile" },
+      make("h5", {}, percent === 50 ? "median" : `${percent} %`),
+      make("div", { class: "gallery" },
+        columns.map(([, own]) => card(grid, own[Math.round((percent / 100) * (own.length - 1))]))))),
     !columns.length && make("p", {}, "No drawn trial passes the filters."));
 }

@@ -25,12 +25,13 @@ function scoresOf(grid) {
     const limited = (value) => (worst == null ? value : higher ? Math.max(worst, value) : Math.min(worst, value));
     const counted = (value) => (value == null ? NaN : Math.max(0, limited(value))); // bins start at 0
     const column = (value, row) => (grid.outcome(row) === "diverged" ? (worst ?? NaN) : counted(value));
-    return { name, label, sign: signOf(label), counted: name, scale: 1, worst, higher, values: Float64Array.from(grid.rows[name], column) };
+    const values = Float64Array.from(grid.rows[name], column);
+    return { name, label, sign: signOf(label), counted: name, scale: 1, worst, higher, values };
   });
   const [first] = columns;
   if (grid.real_score) {
     const values = first.values.map((value) => value / grid.real_score);
-    const label = `${first.sign} / real digits`;
+    const label = `${first.sign} / real data`;
     columns.splice(1, 0, { ...first, name: "fraction", label, sign: label, scale: 1 / grid.real_score, values });
   }
   return columns;

@@ -11,11 +11,13 @@ function drawHistogram(chart) {
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.setAttribute("width", width);
   svg.setAttribute("height", height);
-  svg.setAttribute("aria-label", `Histogram of ${chart.score.label}. Arrow keys go from bar to bar, Enter lists a bar's trials.`);
+  const keys = "Arrow keys go from bar to bar, Enter lists a bar's trials.";
+  svg.setAttribute("aria-label", `Histogram of ${chart.score.label}. ${keys}`);
   const bars = chart.series.flatMap((series, place) => ownBars(chart, plot, series, place));
   rebuild(svg, axesOf(chart, plot), marksOf(chart, plot), hanging(chart, plot), bars);
   const stops = [...svg.querySelectorAll("[data-key]")];
-  const first = stops.find((bar) => bar.dataset.key === chart.bar) ?? stops.find((bar) => bar === document.activeElement) ?? stops[0];
+  const first = stops.find((bar) => bar.dataset.key === chart.bar)
+    ?? stops.find((bar) => bar === document.activeElement) ?? stops[0];
   first?.setAttribute("tabindex", "0"); // one stop for Tab; arrows lead to the others
   hideTip();
 }
@@ -42,14 +44,16 @@ function axesOf(chart, { x, y, up, down, largest, width, height }) {
     levels.filter((value) => value <= up && value >= -down).flatMap(rule),
     places.map((value) => draw("text", { class: "tick middle", x: x(value), y: height - 24 }, short(value))),
     draw("text", { class: "tick middle", x: (x(0) + x(largest)) / 2, y: height - 6 }, chart.score.label),
-    draw("text", { class: "tick", x: 0, y: 12 }, chart.unit === "count" ? "trials in each bin" : "percent of a family’s drawn trials"),
+    draw("text", { class: "tick", x: 0, y: 12 },
+      chart.unit === "count" ? "trials in each bin" : "percent of a family’s drawn trials"),
   ].flat();
 }
 
-// The score of real digits and its thirds.
+// The score of real data and its thirds.
 function marksOf({ real }, { x, y, up, width }) {
   if (!real) return [];
-  return [["⅓", real / 3], ["⅔", (2 * real) / 3], [width < 500 ? "real" : "real digits", real]].flatMap(([words, value], i) => [
+  const places = [["⅓", real / 3], ["⅔", (2 * real) / 3], [width < 500 ? "real" : "real data", real]];
+  return places.flatMap(([words, value], i) => [
     draw("line", { class: i === 2 ? "real" : "rule", x1: x(value), x2: x(value), y1: y(0), y2: y(up) }),
     draw("text", { class: `tick${i === 2 ? " end" : ""}`, x: x(value) + (i === 2 ? -4 : 3), y: y(up) + 10 }, words),
   ]);
@@ -66,9 +70,11 @@ function hanging({ paper }, { x, y, down }) {
   if (!paper) return [];
   const bars = paper.series.flatMap(({ family, heights }, place) =>
     heights.map((value, bin) => value > 0 && draw("rect", {
-      class: "paper", fill: colour(family), ...slot(paper.edges, bin, place, paper.series.length, x), y: y(0), height: y(-value) - y(0),
+      class: "paper", fill: colour(family), ...slot(paper.edges, bin, place, paper.series.length, x),
+      y: y(0), height: y(-value) - y(0),
     })));
-  return [...bars.filter(Boolean), draw("text", { class: "tick end", x: x(paper.edges.at(-1)), y: y(-down) - 4 }, "hanging: the paper’s")];
+  const words = draw("text", { class: "tick end", x: x(paper.edges.at(-1)), y: y(-down) - 4 }, "hanging: the paper’s");
+  return [...bars.filter(Boolean), words];
 }
 
 function ownBars(chart, plot, series, place) {
@@ -86,7 +92,8 @@ function ownBars(chart, plot, series, place) {
       click: () => pressBar(key), keydown: (event) => barKey(event, key),
     },
     draw("rect", { class: "reach", ...at, y: y(up), height: y(0) - y(up) }),
-    draw("rect", { class: "body", fill: colour(series.family), ...at, y: y(value), height: Math.max(1, y(0) - y(value)) }),
+    draw("rect", { class: "body", fill: colour(series.family), ...at,
+      y: y(value), height: Math.max(1, y(0) - y(value)) }),
     series.band && draw("line", { class: "band", x1: at.x + at.width / 2, x2: at.x + at.width / 2,
       y1: y(Math.min(up, series.band.high[bin])), y2: y(series.band.low[bin]) }));
     return bar;
@@ -97,7 +104,8 @@ function barWords(chart, { family, counts, total, band }, bin) {
   const span = `from ${short(chart.edges[bin])} to ${short(chart.edges[bin + 1])}`;
   const share = fixed((100 * counts[bin]) / total, 1);
   const whole = band ? `; of the whole grid ${fixed(band.low[bin], 1)} to ${fixed(band.high[bin], 1)} %` : "";
-  return `${family.label}, ${chart.score.sign} ${span}: ${plural(counts[bin], "trial", "trials")}, ${share} % of ${count(total)}${whole}`;
+  const trials = plural(counts[bin], "trial", "trials");
+  return `${family.label}, ${chart.score.sign} ${span}: ${trials}, ${share} % of ${count(total)}${whole}`;
 }
 
 function pressBar(key) {
@@ -136,10 +144,13 @@ function hideTip() {
 
 // The chart's numbers for those who do not see it.
 function histogramTable(chart) {
-  const head = ["from", "to", ...chart.series.flatMap(({ family }) => [`${family.label}, trials`, `${family.label}, %`])];
+  const own = chart.series.flatMap(({ family }) => [`${family.label}, trials`, `${family.label}, %`]);
+  const head = ["from", "to", ...own];
+  const percent = (n, total) => fixed(total ? (100 * n) / total : NaN, 1);
   const body = chart.series[0]?.counts.map((_, bin) => make("tr", {},
     numberCell(short(chart.edges[bin])), numberCell(short(chart.edges[bin + 1])),
-    chart.series.flatMap(({ counts, total }) => [numberCell(count(counts[bin])), numberCell(fixed(total ? (100 * counts[bin]) / total : NaN, 1))])));
+    chart.series.flatMap(({ counts, total }) =>
+      [numberCell(count(counts[bin])), numberCell(percent(counts[bin], total))])));
   return make("table", {},
     make("thead", {}, make("tr", {}, head.map((words) => make("th", { class: "number", scope: "col" }, words)))),
     make("tbody", {}, body ?? []));

@@ -1,4 +1,4 @@
-"""The explorer as a piece of HTML: style, skeleton, data and script, each of them once and nothing fetched."""
+"""The explorer as a piece of HTML: style, elements, data and script. It fetches nothing."""
 
 import base64
 import hashlib
@@ -76,7 +76,7 @@ def render(data: dict[str, Any]) -> Explorer:
 
 
 def _script() -> str:
-    """All scripts as one function, so that nothing of them can be reached from outside."""
+    """All scripts inside one function, so that no name of theirs is global."""
     files = "\n".join(_read(f"{name}.js") for name in SCRIPTS)
     return f'\n(() => {{\n"use strict";\n{files}}})();\n'
 

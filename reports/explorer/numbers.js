@@ -2,7 +2,8 @@
 
 const NONE = "–";
 // One formatter for each number of digits: to make one takes longer than to write a row of the table.
-const writers = Array.from({ length: 4 }, (_, digits) => new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+const writers = Array.from({ length: 4 }, (_, digits) =>
+  new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
 const count = (n) => writers[0].format(n);
 
 function plural(n, one, many) {

@@ -1,5 +1,9 @@
-// Parallel coordinates: one line per drawn trial over the axes that vary and the score; a stroke along an axis sets its filter.
+// Parallel coordinates: one line per drawn trial over the axes that vary and the score. A stroke along an axis sets its
+// filter.
 
+const READING = "Each line is a drawn trial. To set the filter of an axis, draw along it over the values that you want "
+  + "to keep; a click takes the filter away. Lines are spread a little about the values.";
+const BY_KEYBOARD = "The filters above choose the same from the keyboard.";
 const LINES = { height: 340, top: 40, bottom: 30, side: 48, spread: 0.35 };
 
 function showLines(grid, score, shown, passed) {
@@ -9,10 +13,10 @@ function showLines(grid, score, shown, passed) {
   const x = (i) => LINES.side + ((width - 2 * LINES.side) * i) / Math.max(1, columns.length - 1);
   const canvas = make("canvas", { "aria-hidden": "true" });
   const svg = draw("svg", { viewBox: `0 0 ${width} ${LINES.height}`, width, height: LINES.height, role: "img",
-    "aria-label": `Parallel coordinates of ${count(shown.length)} trials. The filters above choose the same from the keyboard.` },
+    "aria-label": `Parallel coordinates of ${count(shown.length)} trials. ${BY_KEYBOARD}` },
   columns.map((column, i) => axisStrip(column, x(i))));
   rebuild(container,
-    make("p", { class: "aside" }, "Each line is a drawn trial. Draw along an axis, from one end to the other of what is to stay, to set its filter; a click takes the filter away. Lines are spread a little about the values."),
+    make("p", { class: "aside" }, READING),
     make("div", { class: "wide" }, make("div", { class: "stack", style: `width: ${width}px` }, canvas, svg)));
   const drawn = (row) => grid.known[row] && !Number.isNaN(score.values[row]);
   const others = [...passed.keys()].filter((row) => !passed[row] && drawn(row) && isShown(familyOf(grid, row).name));
@@ -31,7 +35,8 @@ function lineColumns(grid, score) {
 function numberColumn(key, label, value, low, high) {
   const size = high - low || 1;
   const scale = ticks(size, 5).map((tick) => [tick / size, short(low + tick)]);
-  const end = (share) => (share <= 0 || share >= 1 ? "" : short(low + share * size)); // open, lest rounding cut off the last
+  // An end of the axis is an open end, so that rounding cuts off no value.
+  const end = (share) => (share <= 0 || share >= 1 ? "" : short(low + share * size));
   const select = (a, b) => ({ [key]: a <= 0 && b >= 1 ? null : `${end(a)},${end(b)}` });
   const ends = bounds(get(key));
   const brushed = ends && [Math.max(0, (ends[0] - low) / size), Math.min(1, (ends[1] - low) / size)];
@@ -53,20 +58,23 @@ function stepped(axis) {
   };
   const codes = list(filterKey(axis)).map((value) => axis.values.indexOf(value)).filter((code) => code >= 0);
   const brushed = codes.length ? [Math.min(...codes) / n, (Math.max(...codes) + 1) / n] : null;
-  return { key: filterKey(axis), label: axis.label, scale: axis.values.map((value, code) => [at(code), value]), select, brushed,
-    spread: LINES.spread / n, place: (row) => (axis.codes[row] < 0 ? NaN : at(axis.codes[row])) };
+  const place = (row) => (axis.codes[row] < 0 ? NaN : at(axis.codes[row]));
+  const scale = axis.values.map((value, code) => [at(code), value]);
+  return { key: filterKey(axis), label: axis.label, scale, select, brushed, spread: LINES.spread / n, place };
 }
 
 const level = (share) => LINES.height - LINES.bottom - share * (LINES.height - LINES.top - LINES.bottom);
 
 function axisStrip(column, x) {
   const brush = draw("rect", { class: "brush", x: x - 10, width: 20, ...span(column.brushed) });
-  const strip = draw("rect", { class: "grip", "data-strip": column.key, x: x - 16, width: 32, y: LINES.top - 8, height: LINES.height - LINES.top - LINES.bottom + 16 });
+  const strip = draw("rect", { class: "grip", "data-strip": column.key, x: x - 16, width: 32,
+    y: LINES.top - 8, height: LINES.height - LINES.top - LINES.bottom + 16 });
   strip.addEventListener("pointerdown", (event) => startBrush(event, strip, brush, column));
   return draw("g", {},
     draw("text", { class: "tick middle name", x, y: 18 }, column.label),
     draw("line", { class: "real", x1: x, x2: x, y1: level(0), y2: level(1) }), brush,
-    column.scale.map(([share, words]) => draw("text", { class: "tick halo", x: x + 7, y: level(share) + 4 }, words)), strip);
+    column.scale.map(([share, words]) => draw("text", { class: "tick halo", x: x + 7, y: level(share) + 4 }, words)),
+    strip);
 }
 
 function span(ends) {
@@ -106,7 +114,9 @@ function paint(canvas, width, grid, columns, x, others, lines) {
   const style = getComputedStyle(home);
   const inks = grid.families.map(({ hue }) => style.getPropertyValue(`--${hue}`).trim());
   const alpha = Math.min(0.7, Math.max(0.08, 60 / Math.sqrt(lines.length * 40 + 1)));
-  const work = [...others.map((row) => [row, style.getPropertyValue("--rule").trim(), 0.25]), ...lines.map((row) => [row, inks[grid.family[row]], alpha])];
+  const rule = style.getPropertyValue("--rule").trim();
+  const behind = others.map((row) => [row, rule, 0.25]);
+  const work = [...behind, ...lines.map((row) => [row, inks[grid.family[row]], alpha])];
   const job = ++painting;
   const part = (from) => {
     if (job !== painting) return;

@@ -1,4 +1,4 @@
-"""The paper's own choices of trials: by depth as in figure 2, by learning rate and optimisers as in figure 3."""
+"""Presets of the explorer's filters: by depth as in figure 2, by learning rate and optimisers as in figure 3."""
 
 from collections.abc import Iterator
 from math import isclose

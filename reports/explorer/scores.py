@@ -1,4 +1,4 @@
-"""What the page is told of an experiment's scores: which can be drawn and ranked, and which are only measured."""
+"""The scores of an experiment as the page needs them: those that are drawn and ranked, and those only listed."""
 
 from collections.abc import Sequence
 from typing import Any

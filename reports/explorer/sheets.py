@@ -1,4 +1,4 @@
-"""Sample sheets as files beside the page, written a few at a time."""
+"""Sample sheets as files in a folder next to the page, written a few at a time."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

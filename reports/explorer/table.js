@@ -4,12 +4,15 @@ const PAGE_ROWS = 100;
 
 function columnsOf(grid) {
   const rows = grid.rows;
-  const plain = (name, label, digits) => ({ name, label, number: true, place: (row) => rows[name][row] ?? NaN, words: (row) => fixed(rows[name][row], digits) });
+  const plain = (name, label, digits) => ({
+    name, label, number: true, place: (row) => rows[name][row] ?? NaN, words: (row) => fixed(rows[name][row], digits),
+  });
   return [
     { name: "family", label: "family", place: (row) => grid.family[row], words: (row) => familyOf(grid, row).label },
     ...grid.measured.map(({ name, label, decimals }) => plain(name, signOf(label), decimals)),
     ...grid.axes.map((axis) => ({
-      name: axis.name, label: axis.label, number: Boolean(axis.numbers) || axis.values.every((value) => !Number.isNaN(Number(value))),
+      name: axis.name, label: axis.label,
+      number: Boolean(axis.numbers) || axis.values.every((value) => !Number.isNaN(Number(value))),
       place: (row) => axisPlace(axis, row), words: (row) => axisText(axis, row),
     })),
     plain("duration_s", "seconds", 1),
@@ -37,13 +40,15 @@ function showTable(grid, rows, words) {
   const part = order.slice((page - 1) * PAGE_ROWS, page * PAGE_ROWS);
   const columns = columnsOf(grid);
   rebuild(find(".listed"), words);
+  const table = make("table", { class: "list" },
+    make("thead", {}, make("tr", {}, ["trial", "samples"].map((label) => make("th", { scope: "col" }, label)),
+      columns.map((column) => heading(grid, column)))),
+    make("tbody", {}, part.map((row) => make("tr", {},
+      make("td", {}, trialLink(grid, row)),
+      make("td", {}, sheetImage(grid, row, { class: "strip", alt: "" })),
+      columns.map((column) => make("td", { class: column.number ? "number" : null }, column.words(row)))))));
   rebuild(find(".rows"),
-    make("div", { class: "wide trials", tabindex: "0", role: "region", "aria-label": "Trials" }, make("table", { class: "list" },
-      make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "trial"), make("th", { scope: "col" }, "samples"), columns.map((column) => heading(grid, column)))),
-      make("tbody", {}, part.map((row) => make("tr", {},
-        make("td", {}, trialLink(grid, row)),
-        make("td", {}, sheetImage(grid, row, { class: "strip", alt: "" })),
-        columns.map((column) => make("td", { class: column.number ? "number" : null }, column.words(row)))))))),
+    make("div", { class: "wide trials", tabindex: "0", role: "region", "aria-label": "Trials" }, table),
     pages > 1 && pager(page, pages));
 }
 
@@ -53,12 +58,13 @@ function heading(grid, { name, label, number }) {
   const arrow = { ascending: " ↑", descending: " ↓" }[state] ?? "";
   const next = state === "descending" || (!state && !number) ? name : `-${name}`;
   return make("th", { scope: "col", class: number ? "number" : null, "aria-sort": state },
-    make("button", { type: "button", "data-key": `sort ${name}`, click: () => choose({ sort: next === bestFirst(grid) ? null : next, page: null }) }, label + arrow));
+    make("button", { type: "button", "data-key": `sort ${name}`,
+      click: () => choose({ sort: next === bestFirst(grid) ? null : next, page: null }) }, label + arrow));
 }
 
 function pager(page, pages) {
-  const to = (words, target) => make("button", { type: "button", "data-key": `page ${words}`, disabled: target < 1 || target > pages,
-    click: () => choose({ page: String(target) }) }, words);
+  const to = (words, target) => make("button", { type: "button", "data-key": `page ${words}`,
+    disabled: target < 1 || target > pages, click: () => choose({ page: String(target) }) }, words);
   return make("nav", { class: "pager", "aria-label": "Pages of the table" }, to("Previous", page - 1),
     make("span", {}, `page ${count(page)} of ${count(pages)}`), to("Next", page + 1));
 }

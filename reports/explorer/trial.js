@@ -5,16 +5,21 @@ function showTrial(grid, id) {
   const back = make("p", {}, make("a", { href: hashWith({ trial: null }), class: "back" }, "← All trials"));
   const heading = make("h4", { tabindex: "-1" }, `Trial ${id}`);
   if (row === undefined) {
-    const why = grid.counts ? "It is not in the random sample that this page lists" : "There is no such trial in this grid";
+    const why = grid.counts
+      ? "It is not in the random sample that this page lists" : "There is no such trial in this grid";
     rebuild(find(".one"), back, heading, make("p", {}, `${why}; the database may have it.`));
     return heading;
   }
   const family = familyOf(grid, row);
   heading.style.setProperty("--hue", colour(family));
-  rebuild(find(".one"), back, heading, make("p", { class: "aside" }, `${family.label}, ${outcomeWords(grid, row)}`), byScore(grid, row),
+  const settings = [...settingsOf(grid, row), ...Object.entries(grid.training)];
+  rebuild(find(".one"), back, heading,
+    make("p", { class: "aside" }, `${family.label}, ${outcomeWords(grid, row)}`), byScore(grid, row),
     make("div", { class: "sides" },
-      make("div", {}, samplesOf(grid, row), scoreTable(grid, row), make("h5", {}, "Repeat it"), make("pre", {}, command(id))),
-      make("div", {}, make("h5", {}, "Settings"), facts([...settingsOf(grid, row), ...Object.entries(grid.training)].map(([k, v]) => [k.replaceAll("_", " "), v])),
+      make("div", {}, samplesOf(grid, row), scoreTable(grid, row),
+        make("h5", {}, "Repeat it"), make("pre", {}, command(id))),
+      make("div", {},
+        make("h5", {}, "Settings"), facts(settings.map(([key, value]) => [key.replaceAll("_", " "), value])),
         make("h5", {}, "Training"), facts(trainingOf(grid, row)))),
     attemptTable(grid, row), elsewhere(grid, row));
   return heading;
@@ -37,35 +42,45 @@ function samplesOf(grid, row) {
 
 // The scores at the end, and the learning curve where the trial was scored in training too.
 function scoreTable(grid, row) {
-  const line = [count(Number(grid.training.steps)), ...grid.measured.map(({ name, decimals }) => fixed(grid.rows[name][row], decimals))];
+  const values = grid.measured.map(({ name, decimals }) => fixed(grid.rows[name][row], decimals));
+  const line = [count(Number(grid.training.steps)), ...values];
   const head = ["step", ...grid.measured.map(({ label }) => label)];
-  return [make("h5", {}, "Scores"), learningCurve(grid, row), simpleTable(head, [line], true), make("p", { class: "aside" }, besideReal(grid, row))];
+  return [make("h5", {}, "Scores"), learningCurve(grid, row), simpleTable(head, [line], true),
+    make("p", { class: "aside" }, comparedWithReal(grid, row))];
 }
 
-function besideReal(grid, row) {
+function comparedWithReal(grid, row) {
   const [{ name, label }] = grid.measured;
   const value = grid.rows[name][row];
   if (value == null) return "no score";
-  return grid.real_score ? `${fixed((100 * value) / grid.real_score, 1)} % of real digits’ ${fixed(grid.real_score)}${unitOf(label)}` : "";
+  if (!grid.real_score) return "";
+  const share = fixed((100 * value) / grid.real_score, 1);
+  return `${share} % of the score of real data, ${fixed(grid.real_score)}${unitOf(label)}`;
 }
 
-// Score over training as a line, from 0 to the higher of its highest and a third of real digits' score.
+// Score over training as a line, from 0 to the higher of its highest and a third of the score of real data.
 function learningCurve(grid, row) {
   const values = grid.rows[grid.measured[0].name];
   const end = Number(grid.training.steps);
   const own = grid.steps.row.flatMap((r, i) => (r === row ? [i] : []));
-  const points = [...own.map((i) => [grid.steps.step[i], grid.steps.score[i]]), [end, values[row]]].filter(([, score]) => score != null);
+  const before = own.map((i) => [grid.steps.step[i], grid.steps.score[i]]);
+  const points = [...before, [end, values[row]]].filter(([, score]) => score != null);
   if (points.length < 2) return null;
   const top = Math.max(grid.real_score / 3, ...points.map(([, score]) => score));
   const x = (step) => (SPARK.width * step) / end;
   const y = (score) => SPARK.height - (SPARK.height * score) / top;
-  const words = `Score over training: ${points.map(([step, score]) => `${fixed(score, 2)} after ${count(step)} steps`).join(", ")}`;
-  const third = grid.real_score ? draw("line", { x1: 0, x2: SPARK.width, y1: y(grid.real_score / 3), y2: y(grid.real_score / 3) }) : null;
-  const picture = draw("svg", { class: "growth", viewBox: `-4 -4 ${SPARK.width + 8} ${SPARK.height + 8}`, role: "img", "aria-label": words },
+  const told = points.map(([step, score]) => `${fixed(score, 2)} after ${count(step)} steps`);
+  const words = `Score over training: ${told.join(", ")}`;
+  const height = y(grid.real_score / 3);
+  const third = grid.real_score ? draw("line", { x1: 0, x2: SPARK.width, y1: height, y2: height }) : null;
+  const viewBox = `-4 -4 ${SPARK.width + 8} ${SPARK.height + 8}`;
+  const picture = draw("svg", { class: "growth", viewBox, role: "img", "aria-label": words },
     draw("title", {}, words), third,
     draw("polyline", { points: points.map(([step, score]) => `${x(step)},${y(score)}`).join(" ") }),
     points.map(([step, score]) => draw("circle", { cx: x(step), cy: y(score), r: 3 })));
-  return make("figure", { class: "growing", style: `--hue: ${colour(familyOf(grid, row))}` }, picture, make("figcaption", {}, words, third ? ". The grey line is a third of real digits’ score." : ""));
+  const more = third ? ". The grey line is a third of the score of real data." : "";
+  return make("figure", { class: "growing", style: `--hue: ${colour(familyOf(grid, row))}` },
+    picture, make("figcaption", {}, words, more));
 }
 
 const SPARK = { width: 320, height: 72 };
@@ -80,16 +95,25 @@ function simpleTable(head, lines, numbers) {
 function trainingOf(grid, row) {
   const { rows } = grid;
   const measures = grid.measures.filter(({ name }) => rows[name][row] != null);
-  return [...measures.map(({ name, label }) => [label, fixed(rows[name][row], 2)]), ["device", coded(rows.device, row)], ["seconds", fixed(rows.duration_s[row], 1)], ["place in the random order", count(rows.position[row] + 1)],
-    ["started", moment(rows.started[row])], ["finished", moment(rows.finished[row])]];
+  return [
+    ...measures.map(({ name, label }) => [label, fixed(rows[name][row], 2)]),
+    ["device", coded(rows.device, row)],
+    ["seconds", fixed(rows.duration_s[row], 1)],
+    ["place in the random order", count(rows.position[row] + 1)],
+    ["started", moment(rows.started[row])],
+    ["finished", moment(rows.finished[row])],
+  ];
 }
 
 function attemptTable(grid, row) {
   const { attempts } = grid;
   const own = attempts.row.flatMap((r, i) => (r === row ? [i] : []));
-  const lines = own.map((i) => [coded(attempts.outcome, i), coded(attempts.reason, i), moment(attempts.started[i]), moment(attempts.ended[i])]);
+  const lines = own.map((i) => [
+    coded(attempts.outcome, i), coded(attempts.reason, i), moment(attempts.started[i]), moment(attempts.ended[i]),
+  ]);
+  const head = ["outcome", "reason", "started", "ended"];
   return make("div", {}, make("h5", {}, "Attempts"),
-    lines.length ? simpleTable(["outcome", "reason", "started", "ended"], lines, false) : make("p", {}, "None has ended."));
+    lines.length ? simpleTable(head, lines, false) : make("p", {}, "No attempt has ended."));
 }
 
 // The trials of its family that score just below and just above.
@@ -100,24 +124,32 @@ function byScore(grid, row) {
   own.sort((a, b) => values[a] - values[b] || a - b);
   const at = own.indexOf(row);
   if (at < 0) return null;
-  const link = (target, words, rel) => target !== undefined && trialLink(grid, target, `${words} ${fixed(values[target], decimals)}${rel === "next" ? " →" : ""}`, { rel, "data-key": rel });
-  return make("nav", { class: "pager", "aria-label": "Neighbours by score" }, link(own[at - 1], "← next lower:", "prev"),
-    make("span", {}, `rank ${count(higher ? own.length - at : at + 1)} of ${count(own.length)} ${familyOf(grid, row).label} scores`), link(own[at + 1], "next higher:", "next"));
+  const link = (target, before, after, rel) => target !== undefined
+    && trialLink(grid, target, before + fixed(values[target], decimals) + after, { rel, "data-key": rel });
+  const rank = count(higher ? own.length - at : at + 1);
+  return make("nav", { class: "pager", "aria-label": "Neighbours by score" },
+    link(own[at - 1], "← next lower: ", "", "prev"),
+    make("span", {}, `rank ${rank} of ${count(own.length)} ${familyOf(grid, row).label} scores`),
+    link(own[at + 1], "next higher: ", " →", "next"));
 }
 
-// Trials of the other families with the same values on every axis that both vary; only equals on all axes if there are any.
+// Trials of the other families that have the same values on every axis that both vary. Where some agree on all axes,
+// only these are shown.
 function elsewhere(grid, row) {
   const own = familyOf(grid, row).name;
   const parts = grid.families.filter(({ name }) => name !== own).map((family) => {
     const other = grid.families.indexOf(family);
     const shared = grid.axes.filter(({ name, only }) => name !== "outcome" && only.has(own) && only.has(family.name));
-    const same = [...grid.family.keys()].filter((r) => grid.family[r] === other && shared.every((axis) => axisText(axis, r) === axisText(axis, row)));
+    const agreeing = (r) => shared.every((axis) => axisText(axis, r) === axisText(axis, row));
+    const same = [...grid.family.keys()].filter((r) => grid.family[r] === other && agreeing(r));
     const exact = same.filter((r) => grid.axes.every((axis) => axis === grid.outcomes || agrees(grid, axis, row, r)));
     return [family, exact.length ? exact : same.slice(0, 12)];
   });
   if (!parts.length) return null;
-  return make("div", {}, make("h5", {}, "The same settings in other families"), make("div", { class: "gallery" },
-    parts.flatMap(([family, rows]) => (rows.length ? rows.map((r) => card(grid, r, differing(grid, r, row))) : [make("p", {}, `${family.label}: none`)]))));
+  const cards = ([family, rows]) => (rows.length
+    ? rows.map((r) => card(grid, r, differing(grid, r, row))) : [make("p", {}, `${family.label}: none`)]);
+  return make("div", {}, make("h5", {}, "The same settings in other families"),
+    make("div", { class: "gallery" }, parts.flatMap(cards)));
 }
 
 // Whether two trials have one value on an axis, be it varied in their family or kept fixed.
@@ -126,12 +158,15 @@ function agrees(grid, axis, a, b) {
 }
 
 function differing(grid, row, from) {
-  return grid.axes.filter((axis) => axis !== grid.outcomes && !agrees(grid, axis, row, from)).map((axis) => `${axis.label} ${axisText(axis, row)}`).join(", ");
+  const axes = grid.axes.filter((axis) => axis !== grid.outcomes && !agrees(grid, axis, row, from));
+  return axes.map((axis) => `${axis.label} ${axisText(axis, row)}`).join(", ");
 }
 
 function card(grid, row, words) {
   const family = familyOf(grid, row);
+  const absent = grid.outcome(row) === "scored" ? "no sample sheet" : grid.outcome(row);
   return make("figure", { class: "card", style: `--hue: ${colour(family)}` },
-    sheetImage(grid, row) ?? make("p", { class: "absent" }, grid.outcome(row) === "scored" ? "no sample sheet" : grid.outcome(row)),
-    make("figcaption", {}, make("b", {}, family.label), " ", trialLink(grid, row, outcomeWords(grid, row)), words ? make("span", {}, words) : null));
+    sheetImage(grid, row) ?? make("p", { class: "absent" }, absent),
+    make("figcaption", {}, make("b", {}, family.label), " ", trialLink(grid, row, outcomeWords(grid, row)),
+      words ? make("span", {}, words) : null));
 }

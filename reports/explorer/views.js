@@ -26,7 +26,9 @@ function show() {
     home.scrollIntoView();
     heading.focus({ preventScroll: true });
   }
-  if (!trial && opened) [...home.querySelectorAll("[data-key]")].find((e) => e.dataset.key === `trial ${opened}`)?.focus();
+  if (!trial && opened) {
+    [...home.querySelectorAll("[data-key]")].find((e) => e.dataset.key === `trial ${opened}`)?.focus();
+  }
   opened = trial;
 }
 
@@ -37,8 +39,9 @@ function showCells(grid) {
   const counted = histogram(grid, score, passed, n);
   const preset = currentPreset(grid);
   const paperWords = whyNoPaper(grid, score, preset);
-  const bands = n === 25 && score.counted === grid.scores[0].name && get("unit") !== "count" ? grid.bands?.[preset?.key] : null;
-  const chart = chartOf(grid, score, counted, paperWords ? null : grid.published[preset.key], bands);
+  const hasBands = n === 25 && score.counted === grid.scores[0].name && get("unit") !== "count";
+  const bands = hasBands ? grid.bands?.[preset?.key] : null;
+  const chart = chartOf(grid, score, counted, paperWords === "" ? grid.published[preset.key] : null, bands);
   setControls(grid, preset, paperWords);
   find(".said").textContent = drawnWords(grid, score, counted);
   drawHistogram(chart);
@@ -47,8 +50,9 @@ function showCells(grid) {
   showView(grid, score, passed, chart);
 }
 
+// Why the paper's bars are not drawn; null where there is no paper, and empty where they are drawn.
 function whyNoPaper(grid, score, preset) {
-  if (!Object.keys(grid.published).length) return "The paper has no such bars.";
+  if (!isPublished(grid)) return null;
   if (score.name !== grid.scores[0].name) return `The paper has bars of ${grid.scores[0].sign} only.`;
   if (!preset || !grid.published[preset.key]) return "The paper has bars for the choices of its figures 2 and 3 only.";
   return get("unit") === "count" ? "The paper’s bars are percents." : "";
@@ -58,35 +62,45 @@ function chartOf(grid, score, { edges, families, sampled }, published, bands) {
   const unit = get("unit");
   const all = grid.families.map((family, code) => {
     const { counts, drawn } = families[code];
-    return { family, counts, total: drawn, band: bands?.[family.name], heights: unit === "count" ? counts : counts.map((c) => (drawn ? (100 * c) / drawn : 0)) };
+    const heights = unit === "count" ? counts : counts.map((c) => (drawn ? (100 * c) / drawn : 0));
+    return { family, counts, total: drawn, band: bands?.[family.name], heights };
   });
   const real = score.name === grid.scores[0].name ? grid.real_score : score.name === "fraction" ? 1 : null;
   const paper = published && get("paper") === "on" ? paperOf(grid, published) : null;
-  return { edges, unit, score, real, paper, sampled, bar: get("bar"), series: all.filter(({ family }) => isShown(family.name)) };
+  const series = all.filter(({ family }) => isShown(family.name));
+  return { edges, unit, score, real, paper, sampled, bar: get("bar"), series };
 }
 
 function paperOf(grid, { largest, families }) {
-  const series = grid.families.filter(({ name }) => families[name] && isShown(name)).map((family) => ({ family, heights: families[family.name] }));
+  const shown = grid.families.filter(({ name }) => families[name] && isShown(name));
+  const series = shown.map((family) => ({ family, heights: families[family.name] }));
   return series.length ? { edges: edgesTo(largest, 25), series } : null;
 }
 
 function drawnWords(grid, score, { families, sampled }) {
-  const parts = grid.families.flatMap(({ name, label }, code) => (isShown(name) ? [`${label} ${count(families[code].drawn)} of ${count(families[code].declared)}`] : []));
+  const drawn = ({ drawn: n, declared }) => `${count(n)} of ${count(declared)}`;
+  const parts = grid.families.flatMap(({ name, label }, code) =>
+    (isShown(name) ? [`${label} ${drawn(families[code])}`] : []));
   const words = parts.length ? `Drawn of the declared trials: ${parts.join(", ")}.` : "No family is chosen.";
   const known = " Only trials before the first unfinished shape of the random order are drawn.";
   const isPart = families.some(({ drawn, declared }) => drawn < declared) && grid.known.includes(0);
   const lost = score.worst == null ? " Diverged trials have no such value and are left out." : "";
   const failed = grid.outcomes.values.includes("failed") ? " Failed trials are missing." : "";
   const sample = !grid.counts ? "" : sampled
-    ? ` This filtered view is drawn from the page’s random sample of ${count(grid.n)} of ${count(grid.declared)} trials.`
+    ? ` This filtered view is drawn from a random sample of ${count(grid.n)} of ${count(grid.declared)} trials.`
     : ` Drawn from all ${count(grid.declared)} trials; the list below is a random sample of ${count(grid.n)}.`;
   return words + (isPart ? known : "") + lost + failed + sample;
 }
 
-function legend({ series, paper }, paperWords) {
-  return [...series.map(({ family }) => make("span", { style: `--hue: ${colour(family)}` }, make("i", { "aria-hidden": "true" }), family.label)),
-    series.some(({ band }) => band) && make("span", { class: "aside" }, "Thin lines: 95 % intervals for the whole grid."),
-    make("span", { class: "aside" }, paper ? "Hanging bars: the paper’s, its axis (I′/10) times ten; compare shapes, not positions." : paperWords)];
+function legend({ series, paper, score }, paperWords) {
+  const hanging = `Hanging bars: the paper’s, its axis (${score.sign}/10) times ten; compare shapes, not positions.`;
+  const aside = (words) => make("span", { class: "aside" }, words);
+  return [
+    ...series.map(({ family }) => make("span", { style: `--hue: ${colour(family)}` },
+      make("i", { "aria-hidden": "true" }), family.label)),
+    series.some(({ band }) => band) && aside("Thin lines: 95 % intervals for the whole grid."),
+    paperWords !== null && aside(paper ? hanging : paperWords),
+  ];
 }
 
 // The table is made only while it is open: a hundred bins of three families are many cells.
@@ -115,7 +129,8 @@ function listedWords(grid, chart, rows) {
   if (!chart.bar) return `${plural(rows.length, "trial passes", "trials pass")} the filters${of}, drawn or not.`;
   const [name, bin] = barParts(chart.bar);
   const label = grid.families.find((family) => family.name === name)?.label ?? name;
-  const ends = chart.edges[bin + 1] === undefined ? "" : ` from ${short(chart.edges[bin])} to ${short(chart.edges[bin + 1])}`;
+  const [from, to] = [chart.edges[bin], chart.edges[bin + 1]];
+  const ends = to === undefined ? "" : ` from ${short(from)} to ${short(to)}`;
   return [`${plural(rows.length, "trial", "trials")}${of} in the bar of ${label}${ends}. `,
     make("button", { type: "button", class: "plain", click: () => choose({ bar: null, page: null }) }, "List all")];
 }

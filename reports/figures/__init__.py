@@ -1,1 +1,1 @@
-"""How numbers are drawn and what their captions say; a file for each file of `numbers` that is drawn."""
+"""Drawings of the numbers, with their captions. Each file of `numbers` that is drawn has a file of its name here."""

@@ -1,4 +1,4 @@
-"""Draws families compared: a forest of intervals."""
+"""Draws the comparisons of families as a forest plot."""
 
 import math
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def draw_comparisons(table: pd.DataFrame) -> Drawing:
         axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, prune="both"))
         axes.spines["left"].set_visible(False)
         axes.tick_params(left=False)
-    names = [f"{one}\nbeside {other}" for one, other in pairs]
+    names = [f"{one}\nvs. {other}" for one, other in pairs]
     panels[0].set_yticks(range(len(pairs)), names)
     panels[0].tick_params(axis="y", labelcolor=INK)
     panels[0].set_ylim(len(pairs) - 0.4, -0.6)

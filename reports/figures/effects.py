@@ -18,17 +18,18 @@ from reports.palette import LIGHT, hue
 from search_spaces.experiment import Score
 
 _SHARES = (
-    "Part of the variance of a family's scores that each axis explains alone, and that each pair of axes explains "
-    "beyond its two. In a whole grid these shares are exact; the rest to 100 % needs three axes or more, or is chance.",
+    "Bars show the part of the variance of a family's scores that each axis explains alone, and that each pair of axes "
+    "explains beyond its two. In a whole grid these shares are exact; the rest up to 100 % is due to interactions of "
+    "three axes or more, or to chance.",
 )
 _ESTIMATED = (
     "At least one grid is unfinished: its bars are estimates by PED-ANOVA, relative to one another and without pairs."
 )
 _EFFECTS = (
-    "Mean score of the finished prefix by the value of each axis, over all other axes. The intervals (95 %) are over "
-    "shapes.",
+    "Points show the mean score of the finished prefix for each value of an axis, over all other axes. The intervals "
+    "(95 %) are over shapes.",
 )
-_PAIRS = ("Mean score by two axes: for each family the pair that explains most together.",)
+_PAIRS = ("Each panel shows the mean score of a family by the two axes that explain most together.",)
 
 
 def effects_figures(study: Study, sources: Sources) -> Iterator[Figure]:

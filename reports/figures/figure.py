@@ -21,7 +21,9 @@ class Figure:
         table: every number that it shows.
         number: that of the paper's figure; None for a figure that the paper did not have.
         sheets: sample sheets that it shows, PNG by trial id.
-        shows_sheets: whether the page shows these sheets in place of the picture.
+        sheet_words: what stands under each sheet, by trial id. Where it is given, the page shows the sheets in place of
+            the picture.
+        warnings: what a reader must know before any score, a heading and a text each; the page gives them once.
         suffix: part of the names of its files that tells studies apart.
     """
 
@@ -32,7 +34,8 @@ class Figure:
     picture: Picture
     number: int | None = None
     sheets: Mapping[str, bytes] = field(default_factory=dict)
-    shows_sheets: bool = False
+    sheet_words: Mapping[str, str] | None = None
+    warnings: tuple[tuple[str, str], ...] = ()
     suffix: str = ""
 
     @property

@@ -1,4 +1,4 @@
-"""Draws figures 2 and 3: histograms of scores beside those of Zhao et al. (2016).
+"""Draws figures 2 and 3: histograms of scores, together with those of Zhao et al. (2016).
 
 Each panel has two halves on one axis: bars that rise are the sweep's, bars that hang are the paper's.
 """
@@ -27,6 +27,19 @@ _LINES = (
     "digits; the light lines are a third and two thirds of it."
 )
 
+_WARNINGS = (
+    (
+        "Scores depend on the classifier.",
+        "For the same images, the score grows with the classifier's confidence. Scores of two classifiers never share "
+        "a histogram here, and the paper's bars are placed only roughly.",
+    ),
+    (
+        "The score hardly sees lost modes.",
+        "Real digits of five classes score about the same as all ten. Read it with the inception score, the classes "
+        "seen and the entropy.",
+    ),
+)
+
 
 def layers_figure(study: Study, sources: Sources) -> Iterator[Figure]:
     """Figure 2: scores by the number of layers."""
@@ -41,7 +54,7 @@ def layers_figure(study: Study, sources: Sources) -> Iterator[Figure]:
     )
     title = "Scores of each family, over all trials and over the shallower ones"
     picture = encode(draw_layers(table, study.score, study.real_score))
-    yield Figure("figure2", title, caption, table, picture, number=2)
+    yield Figure("figure2", title, caption, table, picture, number=2, warnings=_WARNINGS)
 
 
 def optimizers_figure(study: Study, sources: Sources) -> Iterator[Figure]:

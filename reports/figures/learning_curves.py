@@ -16,8 +16,9 @@ from reports.palette import LIGHT, hue
 from search_spaces.experiment import Score
 
 _CAPTION = (
-    "Scores during training: the mean, and the middle 80 % of the finished prefix. A trial counts as the worst score "
-    "from where it diverged. Failed trials, and those that were scored only at their end, are left out.",
+    "Lines show the mean score of the finished prefix during training, and bands its middle 80 %. A trial counts as "
+    "the worst score from the step at which it diverged. Failed trials, and those that were scored only at their end, "
+    "are left out.",
 )
 
 

@@ -1,4 +1,4 @@
-"""What captions say of the trials that a figure rests on: how many, what became of them, and which are missing."""
+"""The part of a caption about the trials of a figure: how many are drawn, how many diverged, which are missing."""
 
 import pandas as pd
 

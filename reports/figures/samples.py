@@ -15,7 +15,7 @@ from data.sample_sheet import read_sheet, strip
 from reports.figures.figure import Figure, Sources
 from reports.figures.sample_sizes import sample_sizes
 from reports.figures.style import INK, MUTED, RULE, SMALL, STYLE, encode, score_label, symbol
-from reports.names import configuration, family_label
+from reports.names import configuration, family_label, fixed
 from reports.numbers.prefix import finished_prefix
 from reports.numbers.samples import best_trials, margin_trials
 from reports.numbers.study import Study
@@ -24,8 +24,8 @@ from reports.palette import LIGHT
 from search_spaces.experiment import Score
 
 _BEST = (
-    "The trial with the best score of each family: 96 of its samples, not selected. Each is one run with one seed, and "
-    "the best of many trials is partly luck.",
+    "Each sheet shows 96 samples, not selected, of the family's trial with the best score. It is one run with one "
+    "seed, and the best of many trials is partly luck.",
 )
 Sheets = Mapping[str, NDArray[np.uint8]]
 
@@ -38,7 +38,17 @@ def best_samples_figure(study: Study, sources: Sources) -> Iterator[Figure]:
     sheets, pixels = _readable(sources.read_sheets(list(table["trial_id"])))
     picture = encode(draw_best(table, pixels, study.score))
     title = "Samples of each family's best trial"
-    yield Figure("figure4", title, _BEST, table, picture, number=4, sheets=sheets, shows_sheets=True)
+    words = {trial["trial_id"]: _measures(trial, study.score) for trial in table.to_dict("records")}
+    yield Figure("figure4", title, _BEST, table, picture, number=4, sheets=sheets, sheet_words=words)
+
+
+def _measures(trial: Mapping[Any, Any], score: Score) -> str:
+    name, _, unit = score.label.partition(",")
+    return (
+        f"{name} {fixed(trial['score'])}{unit}, {fixed(100 * trial['score_fraction'], 0)} % of real digits. Inception "
+        f"score {fixed(trial['inception_score'])}, {fixed(trial['coverage'], 0)} of 10 classes, entropy "
+        f"{fixed(trial['entropy'])} nats, Fréchet distance {fixed(trial['frechet'])}."
+    )
 
 
 def margins_figure(study: Study, sources: Sources) -> Iterator[Figure]:

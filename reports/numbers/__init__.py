@@ -1,1 +1,1 @@
-"""What a report says in numbers: from the rows of a database to small tables. Nothing here draws."""
+"""The numbers of a report: rows of a database become small tables. Nothing here draws."""

@@ -47,6 +47,7 @@ def _family_best(family: str, values: np.ndarray, sign: int) -> pd.DataFrame:
 
 def _all_within(k: np.ndarray, size: int, n: int) -> np.ndarray:
     """Probability that n of `size` trials, drawn without replacement, all lie among the k lowest."""
+    # scipy.stats.hypergeom.pmf(n, size, k, n) is the same, but some hundred times slower.
     with np.errstate(invalid="ignore"):
         log = gammaln(k + 1) - gammaln(k - n + 1) - gammaln(size + 1) + gammaln(size - n + 1)
     return np.where(k >= n, np.exp(log), 0.0)

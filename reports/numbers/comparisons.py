@@ -1,7 +1,7 @@
-"""Families compared: effect sizes with intervals, from resampling shapes (docs/statistics.md).
+"""Comparisons of families: effect sizes with intervals from a cluster bootstrap over shapes (docs/statistics.md).
 
-Trials of one shape are alike, so whole shapes are resampled instead of trials: a cluster bootstrap with percentile
-intervals. They say how far another set of shapes and seeds could have moved the numbers, even for a finished grid.
+Trials of one shape are alike, so whole shapes are resampled instead of trials. The percentile intervals say how far
+another set of shapes and seeds could have moved the numbers, even for a finished grid.
 """
 
 from collections.abc import Iterator
@@ -20,9 +20,10 @@ from search_spaces.experiments.mnist_gan import MNIST_GAN
 
 RESAMPLES = 1999
 CLUSTERS = 256  # clusters at most; more shapes than that share clusters
-MOST_PAIRED = 2048  # differences at most whose pairs are written down one by one
+MOST_PAIRED = 2048  # most differences whose pairs are computed one by one
 STEPS = 4096
 FAIR = "GAN with Adam, 0.001"
+UNPAIRED = "none"  # the pairing of two sides that are not paired
 _PAIRED_BY = [axis for axis in MNIST_GAN.axes if axis != "pt_weight"]
 Floats = NDArray[np.float64]
 
@@ -37,11 +38,11 @@ class _Side:
 
 
 def compare(prefix: pd.DataFrame, real_score: float) -> pd.DataFrame:
-    """Every comparison that the finished prefix allows.
+    """All comparisons for which the finished prefix has trials.
 
     Args:
         prefix: the finished prefix, with `value`, `shape` and the axes.
-        real_score: score of real digits, nats.
+        real_score: score of real data, in the unit of the values.
 
     Returns:
         One row per comparison and measure: one, other, pairing, cells_one, cells_other, measure, estimate, low, high,
@@ -58,7 +59,7 @@ _SIZES = ["one", "other", "pairing", "cells_one", "cells_other"]
 
 
 def holm(p: pd.Series) -> pd.Series:
-    """Adjusts the p values that are there by Holm's method (S. Holm, 1979)."""
+    """Adjusts p values by Holm's method (S. Holm, 1979); those that are nan stay so."""
     ordered = p.dropna().sort_values()
     factors = np.arange(len(ordered), 0, -1)
     return pd.Series(np.minimum(1.0, np.maximum.accumulate(ordered * factors)), ordered.index).reindex(p.index)
@@ -93,7 +94,7 @@ def _paired(known: pd.DataFrame, real_score: float) -> Iterator[dict[str, Any]]:
 
 
 def _unpaired(known: pd.DataFrame, real_score: float) -> Iterator[dict[str, Any]]:
-    """EBGAN against all GANs, and against those with the optimisers that EBGANs had."""
+    """EBGAN against all GANs, and against the GANs with the optimisers of the EBGANs."""
     ebgan, gan = (known[known["family"] == family] for family in ("ebgan", "gan"))
     same = (gan["optim_g"] == "adam") & (gan["optim_d"] == "adam") & np.isclose(gan["lr"], 1e-3)
     for name, others in ((family_label("gan"), gan), (FAIR, gan[same])):
@@ -103,7 +104,7 @@ def _unpaired(known: pd.DataFrame, real_score: float) -> Iterator[dict[str, Any]
             _Side(n, rows["value"].to_numpy(), _clusters(rows["shape"]))
             for n, rows in (("EBGAN", ebgan), (name, others))
         )
-        facts = dict(zip(_SIZES, ("EBGAN", name, "none", len(one.scores), len(other.scores)), strict=True))
+        facts = dict(zip(_SIZES, ("EBGAN", name, UNPAIRED, len(one.scores), len(other.scores)), strict=True))
         for fraction, words in _THIRDS:
             yield facts | {"measure": words} | _difference(one, other, fraction * real_score)
         wins = _wins(one, other)
@@ -171,7 +172,7 @@ def _shift(differences: Floats, cluster: NDArray[np.intp], n: int) -> dict[str, 
 
 
 def _shift_of_many(differences: Floats, cluster: NDArray[np.intp], n: int) -> dict[str, Any]:
-    """The shift of differences with too many pairs to write down; they are rounded to a 4,096th of their range."""
+    """The shift of differences with too many pairs to list; differences are rounded to a 4,096th of their range."""
     least = differences.min()
     step = (np.ptp(differences) / STEPS) or 1.0
     level = np.rint((differences - least) / step).astype(int)

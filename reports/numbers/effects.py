@@ -1,9 +1,9 @@
 """What matters: which axes, and which pairs of axes, make a family's scores differ.
 
-A whole grid is a balanced factorial: the variance of its scores splits exactly into what each axis explains alone, what
-each pair explains beyond its two axes, and the rest (R. A. Fisher's analysis of variance; docs/statistics.md). For a
-part of a grid it does not, and PED-ANOVA estimates the shares (Watanabe, Bansal and Hutter, 2023), as Optuna computes
-it.
+A whole grid is a balanced factorial design: the variance of its scores splits exactly into the share that each axis
+explains alone, the share that each pair explains beyond its two axes, and the rest (R. A. Fisher's analysis of
+variance; docs/statistics.md). For a part of a grid there is no exact split, and PED-ANOVA estimates the shares
+(Watanabe, Bansal and Hutter, 2023), as Optuna computes it.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from reports.names import all_axes
 from reports.numbers.prefix import CONFIDENCE
 from search_spaces.experiment import Score
 
-MOST_ESTIMATED = 10_000  # trials that an estimate rests on; more than that are a seeded random sample
+MOST_ESTIMATED = 10_000  # most trials of an estimate; of more than that, a seeded random sample is taken
 EXACT, ESTIMATE = "exact", "estimate (PED-ANOVA)"
 
 
@@ -27,7 +27,7 @@ def varied(trials: pd.DataFrame) -> list[str]:
 
 
 def is_whole(known: pd.DataFrame, trials: pd.DataFrame) -> bool:
-    """Whether the known trials are a full factorial: every combination of values, equally often."""
+    """Whether the known trials are a full factorial design: every combination of values, equally often."""
     if len(known) != len(trials) or known.empty:
         return False
     axes = varied(known)

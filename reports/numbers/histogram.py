@@ -1,4 +1,4 @@
-"""Histograms of scores, as tables: figures 2 and 3 of Zhao et al. (2016), ours and the published ones.
+"""Histograms of scores as tables: figures 2 and 3 of Zhao et al. (2016), from a sweep and as published.
 
 Both tables have one row per bar: the columns that name the panel, `source` ("sweep" or "paper"), family, bin, left and
 right edge in nats, `cells` (number of trials; empty for the paper), percent of the family's trials in that panel, and
@@ -26,7 +26,7 @@ def layer_histograms(prefix: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame
     for panel, most in LAYER_PANELS.items():
         inside, of = (_at_most(rows, most) for rows in (prefix, trials))
         parts.append(bars(inside, of, bin_edges(inside["value"])).assign(panel=panel))
-    return _beside_published(parts, 2, ["panel"])
+    return _with_published(parts, 2, ["panel"])
 
 
 def optimizer_histograms(prefix: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
@@ -44,11 +44,11 @@ def optimizer_histograms(prefix: pd.DataFrame, trials: pd.DataFrame) -> pd.DataF
             there = [part for part in (gans, reference) if len(part)]
             if there:
                 parts.append(pd.concat(there).assign(lr=lr, optim_d=optim_d, optim_g=optim_g))
-    return _beside_published(parts, 3, ["lr", "optim_d", "optim_g"])
+    return _with_published(parts, 3, ["lr", "optim_d", "optim_g"])
 
 
 def bin_edges(values: pd.Series) -> NDArray[np.float64]:
-    """Edges of 25 equal bins from 0 to the largest value, [26]; to 1 where there is none above 0."""
+    """Edges of 25 equal bins from 0 to the largest value, [26]; to 1 where no value is above 0."""
     largest = float(values.max()) if values.notna().any() else 0.0
     return np.linspace(0.0, largest if largest > 0 else 1.0, BINS + 1)
 
@@ -99,7 +99,7 @@ def _gans(trials: pd.DataFrame, lr: float, optim_d: str, optim_g: str) -> pd.Dat
     return _family(trials[same], "gan")
 
 
-def _beside_published(parts: list[pd.DataFrame], figure: int, panel_columns: list[str]) -> pd.DataFrame:
+def _with_published(parts: list[pd.DataFrame], figure: int, panel_columns: list[str]) -> pd.DataFrame:
     drawn = [part.assign(source="sweep") for part in parts if len(part)]
     published = published_bars(figure, panel_columns).assign(source="paper", cells=None, low=np.nan, high=np.nan)
     table = pd.concat([*drawn, published], ignore_index=True).astype({"cells": "Int64"})

@@ -1,8 +1,8 @@
-"""The longest finished prefix of an unfinished grid: an unbiased sample of it, unlike all that has finished.
+"""The longest finished prefix of an unfinished grid: an unbiased sample of the grid.
 
-Trials run in a random order, whole shapes at a time, but slow shapes end late; among all that has finished the fast
-ones are too many. The part of the order before the first unfinished shape is a random sample of shapes, however long
-each took. Shapes are its units, since trials of one shape are alike.
+Trials run in a random order, whole shapes at a time. Slow shapes end late, so the set of all finished trials has too
+many fast shapes. The part of the order before the first unfinished shape is a random sample of shapes, however long
+each took. Shapes are the sampling units, since trials of one shape are alike.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Stratum:
 
     Attributes:
         unit: the number of each prefix trial's unit, in the random order, [n].
-        n_units, n_trials: all there are, finished or not.
+        n_units, n_trials: all units and all trials, finished or not.
         largest: trials of the largest unit.
     """
 
@@ -77,15 +77,15 @@ def shares(
 ) -> tuple[Values, Values, Values]:
     """Shares of one family's grid, with intervals that hold at every moment of the sweep at once.
 
-    A trial of the prefix without a value could be a hit or not: it is no part of the estimate, and the interval allows
-    for both.
+    A trial of the prefix without a value could be a hit or not: the estimate leaves it out, and the interval allows for
+    both.
 
     Args:
         prefix, trials: as in `strata`; the prefix with `value`.
         hits: whether each trial of the prefix counts, [n, J].
 
     Returns:
-        Estimates, low and high, each [J]; an estimate is nan where nothing is known.
+        Estimates, low and high, each [J]; an estimate is nan where no trial has a value.
     """
     parts = strata(prefix, trials)
     alpha = (1 - confidence) / max(1, len(parts))
@@ -107,7 +107,7 @@ def shares(
 def _interval(
     stratum: Stratum, hits: NDArray[np.bool_], valued: NDArray[np.bool_], alpha: float
 ) -> tuple[Values, Values]:
-    """Bounds of shares of a stratum's trials, whatever those without a value would have been."""
+    """Bounds of shares of a stratum's trials, which hold for every value that trials without one could have had."""
     low, high = _bounds(stratum, hits & valued[:, None], alpha)
     if not valued.all():
         _, high = _bounds(stratum, hits | ~valued[:, None], alpha)
@@ -115,7 +115,7 @@ def _interval(
 
 
 def _bounds(stratum: Stratum, hits: NDArray[np.bool_], alpha: float) -> tuple[Values, Values]:
-    """Bounds from one unit after the other, with hits as a part of what the largest unit could have."""
+    """Bounds from the units in their order; the value of a unit is its number of hits over the largest unit's size."""
     per_unit = np.zeros((stratum.n_known_units, hits.shape[1]))
     np.add.at(per_unit, stratum.unit, hits)
     low, high = interval_so_far(per_unit / stratum.largest, stratum.n_units, alpha)

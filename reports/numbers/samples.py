@@ -1,4 +1,4 @@
-"""Which trials' samples are shown: the best of each family (figure 4) and one per margin (figure 9)."""
+"""Chooses the trials whose samples are shown: the best of each family (figure 4) and one per margin (figure 9)."""
 
 import pandas as pd
 

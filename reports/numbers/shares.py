@@ -1,4 +1,4 @@
-"""How many trials score well: shares of each family's grid above given fractions of the real-data score."""
+"""Shares of each family's grid that score above given fractions of the real-data score."""
 
 from fractions import Fraction
 
@@ -21,8 +21,8 @@ def shares_above(prefix: pd.DataFrame, trials: pd.DataFrame, real_score: float) 
 
     Returns:
         One row per family and fraction: family, declared, cells (trials of the prefix with a value), fraction,
-        threshold, above (how many of these score above it), share of the grid (an estimate; empty while nothing is
-        known), and low and high, the interval of `reports.numbers.prefix.shares`.
+        threshold, above (how many of these score above it), share of the grid (an estimate; empty while no trial has
+        a value), and low and high, the interval of `reports.numbers.prefix.shares`.
     """
     rows = []
     for family in in_order(trials["family"]):

@@ -40,6 +40,6 @@ def _family_survival(family: str, prefix: pd.DataFrame, trials: pd.DataFrame, sc
     # Between two points the curve lies below its value at the first and above its value at the second.
     low = np.append(np.maximum.accumulate(low[::-1])[::-1][1:], 0.0)
     high = np.minimum.accumulate(high)
-    if len(there) == len(declared):  # nothing is left to guess
+    if len(there) == len(declared):  # all values are known
         low = high = share
     return pd.DataFrame({"family": family, "score": sign * points, "share": share, "low": low, "high": high})

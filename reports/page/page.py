@@ -11,11 +11,12 @@ from markupsafe import Markup
 
 from reports.explorer.html import Explorer
 from reports.figures.figure import Figure
-from reports.names import configuration, family_label, short
+from reports.names import configuration, family_label, fixed, short
+from reports.numbers.comparisons import UNPAIRED
 from reports.numbers.study import count_states, recipe
 from reports.palette import DARK, LIGHT, declarations, hue
 from reports.report import Section
-from search_spaces.experiment import FIRST
+from search_spaces.axis import fields_of
 
 _FRACTION_WORDS = {"1/3": "a third", "2/3": "two thirds"}
 
@@ -38,13 +39,15 @@ def render_page(
         undefined=StrictUndefined,
     )
     environment.filters |= {"family": family_label, "short": short, "hue": hue, "configuration": configuration}
-    environment.filters |= {"inline": inline_svg, "data_uri": data_uri, "fixed": _fixed}
+    environment.filters |= {"inline": inline_svg, "data_uri": data_uri, "fixed": fixed}
+    titles = _titles(sweeps)
     return environment.get_template("index.html").render(
-        sections=[_describe(section) for section in sections],
+        sections=[_describe(section, titles) for section in sections],
         sweeps=[_sweep(row) for row in sweeps.to_dict("records")][::-1],
         query=query,
         explorer=explorer,
-        warned=next((i for i, one in enumerate(sections) if one.study.experiment.name == FIRST), None),
+        titles=list(dict.fromkeys(section.study.experiment.title for section in sections)),
+        warned=next((i for i, one in enumerate(sections) if _warnings(one)), None),
         policy=_policy(explorer),
         light=declarations(LIGHT),
         dark=list(declarations(DARK)),
@@ -74,14 +77,24 @@ def data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def _describe(section: Section) -> dict[str, Any]:
+def _titles(sweeps: pd.DataFrame) -> dict[str, str]:
+    """The titles of search spaces that were given one, by name."""
+    declared = [pair for spaces in sweeps["spaces"] for pair in spaces.items()]
+    return {name: record["title"] for name, record in declared if record.get("title", name) != name}
+
+
+def _describe(section: Section, titles: Mapping[str, str]) -> dict[str, Any]:
     study = section.study
+    given = [titles.get(space) for space in study.declared["space"].unique()]
     counts = count_states(study.declared)
     devices = study.declared["device"].dropna().value_counts()
     return {
         "study": study,
+        "heading": ", ".join(map(short, filter(None, given))) if all(given) else f"The {study.name} grid",
         "recipe": recipe(study),
         "figures": section.figures,
+        "warnings": _warnings(section),
+        "has_noise": any(one.name == "z_seed" for one in fields_of(study.experiment.scoring)),
         "shares_name": section.shares_name,
         "findings": [] if section.shares is None else list(_findings(section.shares)),
         "compared": [
@@ -92,6 +105,10 @@ def _describe(section: Section) -> dict[str, Any]:
         "devices": [f"{device} ({n:,} trials)" for device, n in devices.items()],
         "latest": _time(study.declared["finished_at"].dropna().astype(str).max()),
     }
+
+
+def _warnings(section: Section) -> tuple[tuple[str, str], ...]:
+    return tuple(warning for figure in section.figures for warning in figure.warnings)
 
 
 def _findings(shares: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -111,7 +128,8 @@ def _compared(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
             for name, measure in measures.items()
         }
         first = rows.iloc[0]
-        yield {"one": one, "other": other, "sizes": (first["cells_one"], first["cells_other"])} | effects
+        sides = {"one": one, "other": other, "is_paired": first["pairing"] != UNPAIRED}
+        yield sides | {"sizes": (first["cells_one"], first["cells_other"])} | effects
 
 
 def _sweep(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -136,7 +154,3 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 def _time(moment: Any) -> str:
     """To the second, UTC; "not yet" where there is none."""
     return "not yet" if pd.isna(moment) else f"{str(moment)[:19]} UTC"
-
-
-def _fixed(value: float | None, digits: int = 2) -> str:
-    return "\N{EN DASH}" if value is None or pd.isna(value) else f"{value:,.{digits}f}"

@@ -74,7 +74,7 @@ class GanScoring(SharedSettings):
 _ENERGIES = "mean energy of {} images; NULL for GANs"
 MNIST_GAN = Experiment(
     name="mnist_gan",
-    title="GANs and EBGANs on MNIST",
+    title="GANs and energy-based GANs on MNIST (Zhao, Mathieu and LeCun, 2016)",
     families=(
         Family("gan", "GAN", "logit"),
         Family("ebgan", "EBGAN", "autoencoder"),

@@ -1,1 +1,1 @@
-"""What all commands share: their arguments, their streams, their secrets."""
+"""What all commands share: parsing of arguments, output streams, passwords."""

@@ -1,4 +1,4 @@
-"""Printing that never stops a sweep: a full disk swallows a line, a closed pipe all that follow."""
+"""Printing that never stops a sweep: a full disk loses one line, a closed pipe all that follow."""
 
 import os
 import sys
@@ -11,33 +11,33 @@ class OutputError(Exception):
 
 
 def say(text: str) -> None:
-    """Print a line, if it can be printed."""
+    """Print a line, if possible."""
     attempt(lambda: print(text, flush=True))
 
 
 def warn(text: str) -> None:
-    """Write a line to the error stream, if it can be written."""
+    """Write a line to the error stream, if possible."""
     with suppress(OSError):
         print(text, file=sys.stderr, flush=True)
 
 
 def attempt(printing: Callable[[], object]) -> None:
-    """Do something that prints; go on without output where nobody reads any more."""
+    """Call a function that prints. If nobody reads the output any more, later output is dropped."""
     try:
         printing()
     except BrokenPipeError:
         _mute()
-    except SystemExit:  # rich's way with a closed pipe
+    except SystemExit:  # rich raises this for a closed pipe
         _mute()
     except OSError:
         return
 
 
 def answer(text: str) -> None:
-    """Print what a command was asked for.
+    """Print the result of a command.
 
     Raises:
-        OutputError: it can't be written. A pipe that nobody reads any more is no error.
+        OutputError: it can't be written. A closed pipe is no error.
     """
     try:
         print(text, flush=True)
@@ -48,18 +48,13 @@ def answer(text: str) -> None:
         raise OutputError(f"the output can't be written: {error.strerror}") from None
 
 
-def counted(n: int, noun: str) -> str:
-    """ "1 trial" or "2 trials"."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
 def shown(text: str) -> str:
-    """Text of unknown origin for a terminal: without control characters, which could do more than be read."""
+    """Text of unknown origin for a terminal: without control characters, which could control the terminal."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def one_line(text: str) -> str:
-    """The same in one line, for an error."""
+    """Text of unknown origin in one line, for an error message."""
     return shown(" ".join(text.splitlines()))
 
 

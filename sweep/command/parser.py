@@ -1,12 +1,12 @@
-"""Command lines whose mistakes are told in one line."""
+"""A command-line parser that reports a mistake in one line."""
 
 import argparse
 import re
 from typing import Any, NoReturn
 
 
-class OneLineParser(argparse.ArgumentParser):
-    """A parser that takes no beginning of an option for the whole, and repeats no URL, which may hold a password."""
+class CommandParser(argparse.ArgumentParser):
+    """A parser that accepts no abbreviated options, and never prints a URL, because it may hold a password."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"allow_abbrev": False} | settings)

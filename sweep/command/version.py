@@ -1,10 +1,10 @@
-"""The version of this project, as it is installed."""
+"""The installed version of this project."""
 
 from importlib.metadata import PackageNotFoundError, version
 
 
 def project_version() -> str:
-    """Such as "0.1.0"; "unknown" where the project runs without being installed."""
+    """The version, such as "0.1.0"; "unknown" if the project is not installed."""
     try:
         return version("ebgan-sweep")
     except PackageNotFoundError:

@@ -1,1 +1,1 @@
-"""Where a sweep runs: the process that hands out cohorts, and Ray, which it starts and outlives."""
+"""Runs a sweep: the process that hands out cohorts, and Ray, which trains them."""

@@ -1,4 +1,4 @@
-"""Which cohort runs next, and what becomes of it. Knows the plan, the database and the clock; nothing of Ray."""
+"""Decides which cohort runs next, and stores what comes back. It knows the plan and the database, but not Ray."""
 
 import itertools
 import time
@@ -9,7 +9,6 @@ from typing import Literal, TypeVar
 
 from metrics.identity import Reference, ScoreIdentity
 from search_spaces.axis import SharedSettings
-from sweep.command.console import counted
 from sweep.driver.display import Display
 from sweep.driver.event_log import EventLog
 from sweep.driver.progress import Progress
@@ -19,13 +18,14 @@ from sweep.planning.plan import Plan, cohort_flops
 from sweep.records import Record
 from sweep.storage import Storage, StorageError
 from sweep.storage.patience import answers_within
+from sweep.text import counted
 from sweep.worker.checkpoint_folder import CheckpointFolder
 
 T = TypeVar("T")
 HEARTBEAT_S = 5.0  # seconds between two heartbeats
-RECHECK_S = 5.0  # seconds before cohorts of other drivers, or a database that failed, are tried again
+RECHECK_S = 5.0  # seconds before another try of cohorts that other drivers hold, or of a database that failed
 ANSWER_S = 40.0  # seconds after which a database that does not answer counts as failed
-STOPPING_S = 3.0  # the same while the sweep stops
+STOPPING_S = 3.0  # the same, but for a sweep that is stopping
 SAME_ERRORS = 3  # equal errors in a row that stop a sweep
 
 
@@ -34,7 +34,7 @@ class Settings:
     """How a dispatcher works through its plan.
 
     Attributes:
-        deadline: value of time.monotonic() by which to be done; cohorts that would not end in time don't start.
+        deadline: value of time.monotonic() at which the sweep stops; cohorts that would end later do not start.
         max_attempts: attempts for a cohort whose worker dies.
     """
 
@@ -44,7 +44,7 @@ class Settings:
 
 @dataclass
 class _InFlight:
-    """A cohort that runs: its number in the database, and the share of its training that is done."""
+    """A cohort that runs: its number in the database, and the share of its training that is done, 0 to 1."""
 
     cohort_id: int
     share: float = 0.0
@@ -52,7 +52,7 @@ class _InFlight:
 
 @dataclass
 class _Outage:
-    """A database that fails, and since when."""
+    """The error of a database that fails, and the time.monotonic() of it."""
 
     error: StorageError
     at: float = field(default_factory=time.monotonic)
@@ -61,12 +61,12 @@ class _Outage:
 class Dispatcher:
     """Hands out the cohorts of a plan, stores what comes back, and knows when to stop.
 
-    While the database fails, no cohort starts; results wait in memory and go in when it works again.
+    While the database fails, no cohort starts; results wait in memory and are stored when it works again.
 
     Attributes:
-        interrupted: set by whoever wants the sweep to stop.
-        failed: trials of this run that failed.
-        n_ended: cohorts that are over.
+        interrupted: set it to stop the sweep.
+        failed: number of trials of this run that failed.
+        n_ended: number of cohorts that have ended.
         repeated_error: traceback that came `SAME_ERRORS` times in a row and stopped the sweep.
     """
 
@@ -106,10 +106,10 @@ class Dispatcher:
         return self._cohorts[number]
 
     def next(self) -> int | Literal["wait", "done"]:
-        """Number of the next cohort, which is held in the database from now on.
+        """Lease the next cohort in the database, and return its number.
 
-        Cohorts start in the plan's order, so what is finished is a first part of it and a fair sample of the grid.
-        Those that another driver holds come last: it may finish them, or die.
+        Cohorts start in the plan's order, so the finished ones are a prefix of it and a fair sample of the grid. Those
+        that another driver holds come last: it may finish them, or die.
         """
         self.tick()
         if self.must_stop():
@@ -120,7 +120,8 @@ class Dispatcher:
             self._checked = time.monotonic()
             self._queue, self._held_elsewhere = self._held_elsewhere, self._queue
         while self._queue:
-            if self._handed_out >= self._plan.resources.workers and self._too_late(self._cohorts[self._queue[0]]):
+            next_up = self._cohorts[self._queue[0]]
+            if self._handed_out >= self._plan.resources.workers and self._misses_deadline(next_up):
                 return "done"
             number = self._queue.popleft()
             if self._lease(number):
@@ -137,7 +138,7 @@ class Dispatcher:
         self._display.update()
 
     def progressed(self, number: int, share: float, note: str | None = None) -> None:
-        """A cohort has done this share of its training, 0 to 1; its worker may have something to say."""
+        """A cohort has done this share of its training, 0 to 1; `note` is a message of its worker."""
         if note:
             self.note(note)
         if number in self._in_flight:
@@ -146,7 +147,7 @@ class Dispatcher:
             self._display.update()
 
     def ended(self, number: int, records: Sequence[Record]) -> None:
-        """A cohort is over; its records are stored, at once or as soon as the database works."""
+        """A cohort has ended; its records are stored, at once or as soon as the database works."""
         flight = self._in_flight.pop(number, None)
         if flight is None:
             return
@@ -154,8 +155,8 @@ class Dispatcher:
         cohort = self._cohorts.pop(number)
         self._unsaved.append((flight.cohort_id, records, reference_of(cohort.trials[0])))
         self._log.write("ended", cohort=flight.cohort_id, states=dict(Counter(r.state for r in records)))
-        if not self._rests():
-            self._save()
+        if not self._backs_off():
+            self.save()
         if self._checkpoints and not self._unsaved:
             self._checkpoints.drop(cohort)
         self.failed += sum(record.state == "FAILED" for record in records)
@@ -165,7 +166,7 @@ class Dispatcher:
         self._check_repeated_errors(records)
 
     def lost(self, number: int, reason: str) -> None:
-        """The worker of a cohort died: it runs again, on whichever worker is free, or fails for good."""
+        """The worker of a cohort died: the cohort runs again on any worker, or fails after `max_attempts`."""
         flight = self._in_flight.get(number)
         if flight is None:
             return
@@ -178,56 +179,58 @@ class Dispatcher:
             self._requeue(number, reason)
 
     def note(self, text: str) -> None:
-        """Tell whoever watches, and the log."""
+        """Show a line on the display and write it to the event log."""
         self._display.say(text)
         self._log.write("note", text=text)
 
     def tick(self) -> None:
-        """To be called all the time: give signs of life, and store what could not be stored before."""
-        if self._rests():
+        """Call this often: it sends the heartbeat, and stores what could not be stored before."""
+        if self._backs_off():
             return
-        self._save()
+        self.save()
         if time.monotonic() - self._heartbeat_at > HEARTBEAT_S or self._outage:
             self._heartbeat_at = time.monotonic()
             shares = {flight.cohort_id: flight.share for flight in self._in_flight.values()}
             self._attempt(lambda: self._storage.heartbeat(self._sweep_id, shares))
 
     def must_stop(self) -> bool:
-        """On Ctrl-C, on an error again and again, or at the deadline; then a run without any result waits for one."""
+        """Whether to stop: after Ctrl-C, a repeated error, or the deadline if at least one cohort has ended."""
         deadline = self._settings.deadline
         late = deadline is not None and time.monotonic() > deadline
         return self.interrupted or self.repeated_error is not None or (late and self.n_ended > 0)
 
-    def abandon(self) -> None:
-        """Ray is gone: whatever it still ran runs again, unless the sweep stops anyway. No cohort is to blame."""
-        for number in list(self._in_flight) if not self.must_stop() else []:
-            self._requeue(number, "Ray ended")
+    def save(self) -> None:
+        """Store the results that are not stored yet, until the database fails."""
+        while self._unsaved:
+            if self._attempt(self._store) is None:
+                return
+            self._unsaved.pop(0)
 
     def close(self) -> None:
-        """Store what is not stored yet, and let go of what still runs.
+        """Store the results that are not stored yet, and requeue the cohorts that still run.
 
         Raises:
-            StorageError: the database fails; what was not finished can be run again.
+            StorageError: the database fails; what is not stored is computed again by the next run.
         """
-        self._save()
+        self.save()
         if self._unsaved:
             lost = counted(sum(len(records) for _, records, _ in self._unsaved), "result")
             problem = self._outage.error if self._outage else "the database fails"
             raise StorageError(f"{problem}: {lost} could not be stored; the same command computes them again")
-        with answers_within(self._storage, self._patience):
+        with answers_within(self._storage, self._answer_s):
             self._storage.release(self._sweep_id)
 
     def _requeue(self, number: int, reason: str) -> None:
-        """Hand out a cohort once more, before all others."""
+        """Put a cohort back to the front of the queue."""
         cohort_id = self._in_flight.pop(number).cohort_id
         self._log.write("lost", cohort=cohort_id, times=self._losses[number], reason=reason)
         self._progress.lost(number)
-        if not self._rests():
+        if not self._backs_off():
             self._attempt(lambda: self._storage.lost(cohort_id, reason))
         self._queue.appendleft(number)
 
     def _lease(self, number: int) -> bool:
-        """Take a cohort, as far as it is neither finished nor held by another driver."""
+        """Lease the trials of a cohort that are neither finished nor held by another driver, if there are any."""
         cohort = self._cohorts[number]
         identity = self._identities[cohort.trials[0].scoring]
         lease = self._attempt(lambda: self._storage.lease(self._sweep_id, cohort.trial_ids, title(cohort), identity))
@@ -238,7 +241,7 @@ class Dispatcher:
         busy = [trial for trial in cohort.trials if trial.trial_id in lease.busy]
         finished = [t.family for t in cohort.trials if t.trial_id not in lease.taken | lease.busy]
         self._progress.finished_elsewhere(finished)
-        if own and busy:  # the rest is a cohort of its own
+        if own and busy:  # the busy ones become a cohort of their own
             rest = next(self._numbers)
             self._cohorts[rest] = Cohort(tuple(busy))
             self._held_elsewhere.append(rest)
@@ -254,19 +257,13 @@ class Dispatcher:
         self._log.write("leased", cohort=lease.cohort_id, title=title(cohort), members=len(own))
         return True
 
-    def _too_late(self, cohort: Cohort) -> bool:
+    def _misses_deadline(self, cohort: Cohort) -> bool:
         if self._settings.deadline is None:
             return False
         workers = self._plan.resources.workers
         measured = self._progress.operations_per_second
         rate = measured / workers if measured else self._plan.resources.flops
         return time.monotonic() + cohort_flops(cohort) / rate > self._settings.deadline
-
-    def _save(self) -> None:
-        while self._unsaved:
-            if self._attempt(self._store) is None:
-                return
-            self._unsaved.pop(0)
 
     def _store(self) -> bool:
         cohort_id, records, reference = self._unsaved[0]
@@ -276,13 +273,13 @@ class Dispatcher:
         return True
 
     def _attempt(self, action: Callable[[], T]) -> T | None:
-        """The result of a database action; None where it fails, and then the sweep pauses."""
+        """The result of a database action; None if it fails, and then the sweep pauses."""
         try:
-            with answers_within(self._storage, self._patience):
+            with answers_within(self._storage, self._answer_s):
                 result = action()
         except StorageError as error:
             if self._outage is None:
-                self._display.say(f"Paused, for the database fails: {error}. Going on when it works again.")
+                self._display.say(f"Paused, because the database fails: {error}. Going on when it works again.")
                 self._log.write("paused", error=str(error))
             self._outage = _Outage(error)
             return None
@@ -292,15 +289,15 @@ class Dispatcher:
             self._log.write("resumed")
         return result
 
-    def _patience(self) -> float:
+    def _answer_s(self) -> float:
         return STOPPING_S if self.interrupted else ANSWER_S
 
-    def _rests(self) -> bool:
-        """Whether a database that failed is not asked again yet. Once the sweep is stopping, only `close` asks it."""
+    def _backs_off(self) -> bool:
+        """Whether to wait before asking a database that failed again. While the sweep stops, only `close` asks it."""
         return self._outage is not None and (self.interrupted or time.monotonic() - self._outage.at < RECHECK_S)
 
     def _check_repeated_errors(self, records: Sequence[Record]) -> None:
-        """Stop when one error comes again and again: it would go through the whole grid."""
+        """Stop when the same error comes several times in a row: the rest of the grid would fail, too."""
         errors = {signature(record.error or "") for record in records if record.reason == "error"}
         if len(errors) != 1 or any(record.reason != "error" for record in records):
             self._same_error = ("", 0)
@@ -314,14 +311,14 @@ class Dispatcher:
 
 
 def signature(error: str) -> str:
-    """What makes two tracebacks the same: where they end, and the kind of error."""
+    """Two tracebacks count as the same error if they end at one place with one type of error."""
     lines = [line.strip() for line in error.strip().splitlines()]
     places = [line for line in lines if line.startswith("File ")]
     return f"{places[-1] if places else ''} {lines[-1].partition(':')[0] if lines else ''}"
 
 
 def title(cohort: Cohort) -> str:
-    """A cohort in a few words: members, families and shape."""
+    """The number of members of a cohort, their families and their shape, as text."""
     first = cohort.trials[0]
     families = " + ".join(sorted({trial.family for trial in cohort.trials}))
     return f"{len(cohort.trials)} {families}, {first.kind.shape_text(first.settings)}"

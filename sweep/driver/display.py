@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs: a live table on a terminal, plain lines elsewhere."""
+"""Shows a running sweep: as a live table on a terminal, as plain lines elsewhere."""
 
 import time
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from sweep.command.console import attempt
 from sweep.driver.progress import Progress
 
 LINE_EVERY_S = 15.0
-SETTLED_S = 20.0  # before this, a rate says little
+SETTLED_S = 20.0  # before this, the rate is too uncertain for an estimate
 
 
 class Display:
@@ -37,11 +37,11 @@ class Display:
         self._print(self._line())
 
     def say(self, text: str) -> None:
-        """Print a line that stays, above the live table."""
+        """Print a line that stays on the terminal, above the live table."""
         self._print(text)
 
     def update(self) -> None:
-        """The progress has changed: where there is no terminal, print a line now and then."""
+        """The progress has changed: without a terminal, print a line if the last one is old enough."""
         if not self._console.is_terminal and time.monotonic() - self._printed_at > LINE_EVERY_S:
             self._printed_at = time.monotonic()
             self._print(self._line())
@@ -58,7 +58,7 @@ class Display:
         return f"{_clock(self._progress.elapsed_s)}  {'  |  '.join(parts)}  |  {self._rate()}"
 
     def _rate(self) -> str:
-        parts = [f"{self._progress.trials_per_minute:.1f} cells/min"]
+        parts = [f"{self._progress.trials_per_minute:.1f} trials/min"]
         left = self._progress.seconds_left
         if left is not None and self._progress.elapsed_s > SETTLED_S:
             parts.append(f"{_clock(left)} left for the whole grid")

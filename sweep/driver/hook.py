@@ -1,4 +1,4 @@
-"""Telling somebody that a sweep is over, by a command of theirs."""
+"""Runs the user's --notify command when a sweep ends."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from sweep.storage import Storage, StorageError
 
 
 def notify(command: str, state: str, storage: Storage, sweep_id: int) -> None:
-    """Run a shell command with what happened in its environment: SWEEP_STATE, SWEEP_ID, SWEEP_DB and SWEEP_COUNTS.
+    """Run a shell command; its environment tells what happened: SWEEP_STATE, SWEEP_ID, SWEEP_DB and SWEEP_COUNTS.
 
     Args:
         state: "done", "done with failures", "stopped" or "failed".
@@ -22,7 +22,7 @@ def notify(command: str, state: str, storage: Storage, sweep_id: int) -> None:
         )
     except StorageError as error:
         counts = str(error)
-    told = {"SWEEP_STATE": state, "SWEEP_ID": str(sweep_id), "SWEEP_DB": storage.name, "SWEEP_COUNTS": counts}
-    code = subprocess.run(command, shell=True, env=os.environ | told, check=False).returncode
+    variables = {"SWEEP_STATE": state, "SWEEP_ID": str(sweep_id), "SWEEP_DB": storage.name, "SWEEP_COUNTS": counts}
+    code = subprocess.run(command, shell=True, env=os.environ | variables, check=False).returncode
     if code:
         warn(f"--notify: the command ended with {code}")

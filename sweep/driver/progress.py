@@ -1,4 +1,4 @@
-"""How far a running sweep is: counts, rate and best scores. The driver keeps them; displays ask."""
+"""The progress of a running sweep: counts, rate and best scores. The driver updates it; displays read it."""
 
 import math
 import time
@@ -14,7 +14,7 @@ from sweep.records import Record
 
 @dataclass
 class Running:
-    """A cohort in flight: its title, its arithmetic, and the share of it that is done, 0 to 1."""
+    """A cohort in flight: its title, its operations, and the share of them that is done, 0 to 1."""
 
     title: str
     operations: float
@@ -26,12 +26,12 @@ class Progress:
 
     Args:
         counts: trials by family and state before this run.
-        operations: arithmetic of all that is missing, the measure of progress.
-        deadline: value of time.monotonic() at which the sweep stops by itself, if it does.
+        operations: floating-point operations of all missing trials, by which progress is measured.
+        deadline: value of time.monotonic() at which the sweep stops; None for no deadline.
 
     Attributes:
         families: trials by family and state.
-        best: best first score of this run, by family.
+        best: best value of the first score in this run, by family.
         running: cohorts in flight, by the number that the dispatcher gives them.
     """
 
@@ -47,17 +47,17 @@ class Progress:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the first cohort began: before it, workers were starting."""
+        """Seconds since the first cohort began; the time in which workers start does not count."""
         return max(time.monotonic() - self._start, 1e-9)
 
     @property
     def done(self) -> float:
-        """Arithmetic that is done, also that of cohorts in flight."""
+        """Operations that are done, those of cohorts in flight included."""
         return self._done + sum(one.fraction * one.operations for one in self.running.values())
 
     @property
     def operations_per_second(self) -> float | None:
-        """Measured over all workers together; None before anything is known."""
+        """Measured over all workers together; None before there is a measurement."""
         return self.done / self.elapsed_s if self.done else None
 
     @property
@@ -66,7 +66,7 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """For all that is missing; None before it can be estimated."""
+        """Estimate for all missing trials; None before there is one."""
         return seconds_left(self.done, self.elapsed_s, self._operations - self.done)
 
     @property
@@ -85,7 +85,7 @@ class Progress:
             self.running[number].fraction = fraction
 
     def ended(self, number: int, trials: Sequence[Trial], records: Sequence[Record]) -> None:
-        """A cohort is over; `trials` belong to the records one by one."""
+        """A cohort has ended; `trials` and `records` are in the same order."""
         if number in self.running:
             self._done += self.running.pop(number).operations
         self._n_ended += len(records)
@@ -111,10 +111,10 @@ class Progress:
 
         Returns:
             counts: trials by family and state.
-            best: best first score of this run, by family.
-            fraction: share of the arithmetic of this run that is done, 0 to 1.
+            best: best value of the first score in this run, by family.
+            fraction: share of the operations of this run that is done, 0 to 1.
             trials_per_minute: of this run.
-            seconds_left: for all that is missing; None before it can be estimated.
+            seconds_left: estimate for all missing trials; None before there is one.
         """
         return {
             "counts": {family: dict(states) for family, states in self.families.items()},

@@ -1,4 +1,4 @@
-"""Being a driver of Ray, quietly: of one started here for a sweep, or of the cluster that RAY_ADDRESS names."""
+"""Starts Ray on this machine for a sweep, or joins the cluster that RAY_ADDRESS names; Ray prints nothing."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 from sweep.driver.cluster import is_named
 from sweep.planning.machine import Machine, this_machine
-from sweep.planning.plan import PlanError, Resources
+from sweep.planning.resources import PlanError, Resources
 from sweep.worker.memory import ALLOCATOR
 
 _QUIET = {
@@ -20,16 +20,16 @@ _QUIET = {
     "RAY_DEDUP_LOGS": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_memory_monitor_refresh_ms": "0",  # it would end the whole sweep; workers mind their memory themselves
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no files per trial, no growing memory
+    "RAY_memory_monitor_refresh_ms": "0",  # the monitor would end the sweep; workers handle a lack of memory themselves
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # they write files for each trial, and use ever more memory
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
 }
 for _name, _value in (_QUIET | ALLOCATOR).items():
     os.environ.setdefault(_name, _value)
 if not is_named():
-    # A token of this process's own. Without it Ray writes one to a file that other users may be able to read.
+    # A token of our own: without one, Ray writes a token to a file that other users may be able to read.
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-    os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "5")  # a server that died on this machine is gone
+    os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "5")  # here, a dead server stays dead
 
 # Ray reads its settings when it is imported, so its imports come after them.
 import ray  # noqa: E402
@@ -37,29 +37,31 @@ from ray._private import ray_constants  # noqa: E402
 from ray._private import worker as ray_worker  # noqa: E402
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
 
-# The database, the event log and the display say what goes wrong, once and in our words.
+# Ray prints nothing: the database, the event log and the display already report what goes wrong.
 _SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
 logging.getLogger("ray").setLevel(logging.CRITICAL)
-ray_worker.print_to_stdstream = lambda *_, **__: None  # what Ray's daemons say, whatever the settings above
+ray_worker.print_to_stdstream = lambda *_, **__: None  # the settings above do not silence Ray's daemons
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 @contextmanager
 def session(resources: Resources, scratch: str) -> Iterator[None]:
-    """Ray for the length of a sweep: an existing cluster where RAY_ADDRESS names one, this machine otherwise.
+    """Run Ray during a sweep: on the cluster that RAY_ADDRESS names, or else on this machine.
 
     Args:
-        scratch: place for a folder of Ray's own files, to which Ray lets everybody write; its path has to be short.
+        scratch: path of a folder for Ray's own files, to which Ray lets all users write; it must be short.
 
     Raises:
-        PlanError: the cluster can't be joined.
+        PlanError: the cluster can't be joined, or Ray can't be kept off the network.
     """
     if is_named():
         with _joined():
             yield
         return
-    ray_constants.ENABLE_RAY_CLUSTER = False  # Ray then listens on loopback alone
+    if not hasattr(ray_constants, "ENABLE_RAY_CLUSTER"):
+        raise PlanError(f"Ray {ray.__version__} has no ray_constants.ENABLE_RAY_CLUSTER: see constraints.txt")
+    ray_constants.ENABLE_RAY_CLUSTER = False  # Ray then listens on loopback alone, not on the network
     cores = int(resources.workers * resources.cores)
     try:
         ray.init("local", num_cpus=cores, include_dashboard=False, _temp_dir=scratch, **_SILENT)
@@ -70,10 +72,10 @@ def session(resources: Resources, scratch: str) -> Iterator[None]:
 
 
 def check_cluster(resources: Resources) -> None:
-    """Make sure that Ray has what a plan asks for; it would wait for ever for what no node has.
+    """Check that Ray has what a plan asks for: it would wait for ever for what no node has.
 
     Raises:
-        PlanError: it has less.
+        PlanError: Ray has less.
     """
     has = ray.cluster_resources()
     for name, each in (("CPU", resources.cores), ("GPU", resources.gpus)):
@@ -85,7 +87,7 @@ def check_cluster(resources: Resources) -> None:
 
 
 def cluster_machines() -> list[Machine]:
-    """What the machines of the cluster that RAY_ADDRESS names can compute on, asked of each.
+    """Ask each machine of the cluster that RAY_ADDRESS names what it can compute on.
 
     Raises:
         PlanError: the cluster can't be joined.
@@ -101,13 +103,13 @@ def cluster_machines() -> list[Machine]:
 
 
 def on_node(node_id: str) -> NodeAffinitySchedulingStrategy:
-    """Where an actor or a task shall run, if the node still lives."""
+    """Schedules an actor or a task on this node, or elsewhere if the node is gone."""
     return NodeAffinitySchedulingStrategy(node_id, soft=True)
 
 
 @contextmanager
 def _joined() -> Iterator[None]:
-    """Be a driver of the cluster; its machines get this code, and need its libraries alone."""
+    """Join the cluster; its machines get our code from here, and must have the libraries installed."""
     code = [str(ROOT / package) for package in ("data", "metrics", "models", "search_spaces", "sweep")]
     try:
         ray.init(runtime_env={"py_modules": code, "env_vars": dict(ALLOCATOR)}, **_SILENT)

@@ -1,4 +1,4 @@
-"""A folder for Ray's own files: only its user can enter it, and it goes when its sweep is over."""
+"""A folder for Ray's own files: only its user can enter it, and it is deleted when its sweep ends."""
 
 import fcntl
 import os
@@ -10,15 +10,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = "sweep-"
-LONGEST = 36  # characters; Ray's sockets lie deep below, and the path of a socket is short
-STARTING_S = 60.0  # in which a sweep has locked the folder it made
+LONGEST = 36  # characters: Ray's sockets lie deep below, and the system limits the path of a socket
+STARTING_S = 60.0  # a younger folder may belong to a sweep that has not locked it yet
 
 
 @contextmanager
 def scratch_folder() -> Iterator[str]:
-    """A new folder, and no more of those that killed sweeps of this user left behind.
+    """Make a new folder, and delete those that killed sweeps of this user left behind.
 
-    Ray lets everybody write to the folder it is given. So give it one below this, which lets nobody else pass.
+    Ray lets all users write to the folder that it is given. So give Ray a folder below this one, which no other user
+    can enter.
     """
     place = Path(tempfile.gettempdir())
     place = place if len(f"{place}/{PREFIX}12345678") <= LONGEST else Path("/tmp")
@@ -33,7 +34,7 @@ def scratch_folder() -> Iterator[str]:
 
 
 def _remove_left_over(place: Path) -> None:
-    """A folder that is not locked belongs to no sweep that lives."""
+    """Delete the folders that no running sweep has locked."""
     for path in place.glob(f"{PREFIX}????????"):
         with suppress(OSError):
             found = path.lstat()

@@ -1,15 +1,15 @@
-"""Ending every process of a session, also those that have made process groups of their own, as Ray's workers do."""
+"""Ends every process of a session, also those in process groups of their own, such as Ray's workers."""
 
 import os
 import signal
 from contextlib import suppress
 from pathlib import Path
 
-_SESSION = 3  # field of /proc/PID/stat, counted from behind the name
+_SESSION = 3  # number of the field of /proc/PID/stat, counted after the name of the process
 
 
 def end_session(leader: int) -> None:
-    """Kill all processes of the session that a process leads or led; this one last, if it is among them."""
+    """Kill all processes of the session that a process leads or led; if this process is among them, it comes last."""
     members = [int(path.name) for path in Path("/proc").glob("[0-9]*") if _session(path) == leader]
     for pid in sorted(members, key=lambda pid: pid == os.getpid()):
         with suppress(ProcessLookupError):

@@ -1,8 +1,8 @@
-"""Runs the part of a sweep that needs Ray in a child process, and starts it again when it dies.
+"""Runs the part of a sweep that needs Ray in a child process, and restarts it when it dies.
 
-When one of Ray's helper processes dies, Ray ends its driver from C++: no exception, no line, and nothing that the
-driver could do about it. So the driver is a child in a session of its own, where no signal for this process group
-reaches Ray. Its last word tells how it ended; a child that ends without one is replaced.
+When one of Ray's helper processes dies, Ray ends its driver from C++: there is no exception, no message, and nothing
+that the driver could do about it. So the driver is a child process. It has a session of its own, where signals for our
+process group do not reach Ray. Its last message tells how it ended; a child that ends without one is replaced.
 """
 
 import json
@@ -27,32 +27,31 @@ from sweep.driver.event_log import EventLog
 from sweep.driver.scratch import scratch_folder
 from sweep.driver.session import end_session
 from sweep.errors import RayError, StorageError
-from sweep.planning.plan import Plan, PlanError
+from sweep.planning.plan import Plan
+from sweep.planning.resources import PlanError
 from sweep.storage import Storage
 from sweep.storage.patience import answers_within
 from sweep.worker.checkpoint_folder import CheckpointFolder
 
-FRUITLESS = 3  # children in a row that die before a cohort has ended, after which a sweep gives up
-PAUSE_S = 5.0  # before another child is started; longer each time, so that a cluster notices which machines are gone
+MAX_FAILURES = 3  # children in a row that die before a cohort has ended; then the sweep gives up
+PAUSE_S = 5.0  # before another child starts; longer each time, so that a cluster notices which machines are gone
 GRACE_S = 10.0  # for a child that was asked to stop
-STORING_S = 40.0  # for one that has ended Ray, and still stores results in a database that is slow
-ERRORS = "errors"  # file of the scratch folder with what a child wrote to its error stream
+STORING_S = 40.0  # for a child that has ended Ray and still stores results in a slow database
+ERRORS = "errors"  # name of the file in the scratch folder that gets the error stream of a child
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-_ERRORS = {"plan": PlanError, "database": StorageError, "driver": RayError}  # by what a child refuses to go on with
+_ERRORS = {"plan": PlanError, "database": StorageError, "driver": RayError}  # by the part that a child blames
 
 
 @dataclass(frozen=True)
-class Task:
-    """All that a child needs; it gets it as a pickle through its standard input.
+class ChildConfig:
+    """All that a child needs. It is sent as a pickle through the child's standard input.
 
     Attributes:
-        url: of the database, with its password, which thus stands in no command line.
+        url: URL of the database with its password, which must not stand in a command line.
         log: file of the event log.
-        shows: whether the child shows the progress on its terminal; otherwise it reports it.
+        shows: whether the child shows the progress on its terminal; otherwise it sends the progress to its parent.
         scratch: folder for Ray's files.
-        first: whether no child ran before.
+        first: whether this is the first child of the sweep.
     """
 
     url: str
@@ -72,8 +71,8 @@ class Outcome:
 
     Attributes:
         failed: trials that failed.
-        interrupted: whether somebody stopped the sweep.
-        repeated_error: traceback of the error that came again and again and stopped it.
+        interrupted: whether a user stopped the sweep.
+        repeated_error: traceback of the error that came several times in a row and stopped the sweep.
         failure: any other error that ended the sweep, in one line.
     """
 
@@ -84,7 +83,7 @@ class Outcome:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the sweep has done all that it was going to do."""
+        """Whether the sweep has run to its end."""
         return not (self.interrupted or self.repeated_error or self.failure)
 
     @property
@@ -98,115 +97,115 @@ class Outcome:
 
 
 def supervise(
-    task: Task,
+    config: ChildConfig,
     storage: Storage,
     log: EventLog,
     tell: Callable[[str], None],
     progress: Callable[[Mapping[str, Any]], None] = lambda numbers: None,
 ) -> Outcome:
-    """Run the cohorts of a plan, with as many children as it takes.
+    """Run the cohorts of a plan, in as many children, one after the other, as are needed.
 
     Args:
-        storage: the database of the task. It has no open connection while a child runs.
-        tell: is told what a person should know.
-        progress: receives how far the sweep is, if the task does not show it.
+        storage: the same database as in `config`. It has no open connection while a child runs.
+        tell: receives lines that a person should know.
+        progress: receives how far the sweep is, unless the child shows it.
 
     Raises:
-        RayError: children died again and again before a cohort had ended.
+        RayError: `MAX_FAILURES` children in a row died before a cohort had ended.
         PlanError: the cluster lacks what the plan asks for.
         StorageError: the database fails.
     """
-    supervisor = _Supervisor(task, storage, log, tell, progress)
+    supervisor = _Supervisor(config, storage, log, tell, progress)
     with quiet_terminal(), supervisor.signals():
         return supervisor.run()
 
 
 @dataclass
-class _Ended:
+class _ChildResult:
     """What a child reported until it ended.
 
     Attributes:
-        cohorts, failed: cohorts that ended, and trials of them that failed.
-        word: its last word; None if it died without one.
+        cohorts: number of cohorts that ended.
+        failed: number of their trials that failed.
+        last_message: how it ended; None if it died without one.
         errors: the last line that it wrote to its error stream.
     """
 
     cohorts: int = 0
     failed: int = 0
-    word: dict[str, Any] | None = None
+    last_message: dict[str, Any] | None = None
     errors: str = ""
 
 
 class _Supervisor:
     def __init__(
         self,
-        task: Task,
+        config: ChildConfig,
         storage: Storage,
         log: EventLog,
         tell: Callable[[str], None],
         progress: Callable[[Mapping[str, Any]], None],
     ) -> None:
-        self._task, self._storage, self._log, self._tell, self._progress = task, storage, log, tell, progress
+        self._config, self._storage, self._log, self._tell, self._progress = config, storage, log, tell, progress
         self._first = True
         self._child: subprocess.Popen[bytes] | None = None
         self._paused = False
-        self._asked = 0  # how many signals came
-        self._patience: float | None = None  # value of time.monotonic() at which the child is killed
+        self._n_signals = 0
+        self._kill_at: float | None = None  # value of time.monotonic() at which the child is killed
 
     def run(self) -> Outcome:
-        failed = fruitless = 0
+        failed = failures = 0
         while True:
-            ended = self._one_child()
-            failed += ended.failed
-            word = ended.word or {"event": "died", "reason": "its driver died"}
-            if word["event"] == "over":
-                return Outcome(failed, word["interrupted"], word["repeated_error"])
-            if word["event"] == "refused":
-                raise _ERRORS[word["what"]](word["reason"])
-            if word["event"] == "waits":
-                self._pause(word["reason"])
+            result = self._one_child()
+            failed += result.failed
+            message = result.last_message or {"event": "died", "reason": "its driver died"}
+            if message["event"] == "over":
+                return Outcome(failed, message["interrupted"], message["repeated_error"])
+            if message["event"] == "refused":
+                raise _ERRORS[message["what"]](message["reason"])
+            if message["event"] == "waits":
+                self._pause(message["reason"])
             else:
-                fruitless = 1 if ended.cohorts else fruitless + 1
-                self._mourn(word["reason"], ended.errors)
-                if not self._asked:
-                    self._start_again(word["reason"], fruitless)
-            if self._asked:
+                failures = 1 if result.cohorts else failures + 1
+                self._clean_up(message["reason"], result.errors)
+                if not self._n_signals:
+                    self._prepare_restart(message["reason"], failures)
+            if self._n_signals:
                 return Outcome(failed, interrupted=True)
 
-    def _start_again(self, reason: str, fruitless: int) -> None:
-        """Say so, and give a cluster time to notice what is gone.
+    def _prepare_restart(self, reason: str, failures: int) -> None:
+        """Report the restart, and give a cluster time to notice which machines are gone.
 
         Raises:
             RayError: too many children have died in a row.
         """
-        if fruitless == FRUITLESS:
-            raise RayError(f"Ray failed {FRUITLESS} times in a row: {reason}")
+        if failures == MAX_FAILURES:
+            raise RayError(f"Ray failed {MAX_FAILURES} times in a row: {reason}")
         self._note(f"Ray failed, starting it again: {reason}")
-        self._wait(PAUSE_S * (fruitless - 1))
+        self._wait(PAUSE_S * (failures - 1))
 
-    def _mourn(self, reason: str, errors: str) -> None:
-        """A child has died: its terminal, the event log and its trials are put in order."""
+    def _clean_up(self, reason: str, errors: str) -> None:
+        """Restore the terminal after the death of a child, log the death, and requeue the child's trials."""
         self._paused = False
         clear_live_display()
         self._log.write("died", reason=reason, errors=errors)
-        self._put_back(reason)
+        self._requeue(reason)
 
     def _pause(self, reason: str) -> None:
-        """Wait a little, and say why, once."""
+        """Wait a little; report the reason once."""
         if not self._paused:
-            self._note(f"Paused, for {reason}. Going on when it works again.")
+            self._note(f"Paused, because {reason}. Going on when it works again.")
         self._paused = True
         self._wait(PAUSE_S)
 
     @contextmanager
     def signals(self) -> Iterator[None]:
         """The first Ctrl-C, SIGTERM or closed terminal asks the sweep to stop, a second one ends it at once."""
-        if threading.current_thread() is not threading.main_thread():  # only that one may handle signals
+        if threading.current_thread() is not threading.main_thread():  # other threads may not handle signals
             yield
             return
         ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else set()  # by nohup
-        heeded = set(STOP_SIGNALS) - ignored
-        before = {number: signal.signal(number, self._on_signal) for number in heeded}
+        before = {number: signal.signal(number, self._on_signal) for number in set(STOP_SIGNALS) - ignored}
         try:
             yield
         finally:
@@ -214,83 +213,84 @@ class _Supervisor:
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: Any) -> None:
-        self._asked += 1
-        self._patience = time.monotonic() + (GRACE_S if self._asked == 1 else 0.0)
-        if self._asked == 1 and self._child:
+        self._n_signals += 1
+        self._kill_at = time.monotonic() + (GRACE_S if self._n_signals == 1 else 0.0)
+        if self._n_signals == 1 and self._child:
             self._child.send_signal(signal.SIGINT)
 
-    def _one_child(self) -> _Ended:
+    def _one_child(self) -> _ChildResult:
         self._storage.disconnect()
-        ended = _Ended()
+        result = _ChildResult()
         try:
             with scratch_folder() as scratch:
-                self._run_child(scratch, ended)
-                ended.errors = _last_line(Path(scratch) / ERRORS)
+                self._run_child(scratch, result)
+                result.errors = _last_line(Path(scratch) / ERRORS)
         except OSError as error:
             if self._first:
                 raise PlanError(f"no process can be started: {error.strerror or error}") from None
-            ended.word = {"event": "waits", "reason": f"no process can be started: {error.strerror or error}"}
-        return ended
+            reason = f"no process can be started: {error.strerror or error}"
+            result.last_message = {"event": "waits", "reason": reason}
+        return result
 
-    def _run_child(self, scratch: str, ended: _Ended) -> None:
+    def _run_child(self, scratch: str, result: _ChildResult) -> None:
         reading, writing = os.pipe()
-        with os.fdopen(reading, "rb") as words:
+        with os.fdopen(reading, "rb") as messages:
             try:
                 self._child = child = _start(writing)
             finally:
                 os.close(writing)
             try:
-                self._send(child, scratch)
-                self._listen(child, words, ended)
+                self._send_config(child, scratch)
+                self._read_messages(child, messages, result)
             finally:
                 self._end(child)
                 self._child = None
 
-    def _send(self, child: "subprocess.Popen[bytes]", scratch: str) -> None:
-        """Hand over the task. The pipe stays open: when it closes, the child knows that this process is gone."""
-        task = replace(self._task, scratch=scratch, first=self._first)
+    def _send_config(self, child: "subprocess.Popen[bytes]", scratch: str) -> None:
+        """Send a child its configuration. The pipe stays open: when it closes, the child knows that we are gone."""
+        config = replace(self._config, scratch=scratch, first=self._first)
         self._first = False
         assert child.stdin
-        with suppress(BrokenPipeError):  # it died; that is seen next
-            pickle.dump(task, child.stdin)
+        with suppress(BrokenPipeError):  # the child died, which `_read_messages` notices
+            pickle.dump(config, child.stdin)
             child.stdin.flush()
-        if self._asked:  # while it was started
+        if self._n_signals:  # a signal came before there was a child to receive it
             child.send_signal(signal.SIGINT)
 
-    def _listen(self, child: "subprocess.Popen[bytes]", words: IO[bytes], ended: _Ended) -> None:
-        """Take in what a child reports until it ends, or until patience with it does."""
+    def _read_messages(self, child: "subprocess.Popen[bytes]", messages: IO[bytes], result: _ChildResult) -> None:
+        """Handle the messages of a child until it ends or has to be killed."""
         rest = b""
         while True:
-            if select.select([words], [], [], 0.2)[0]:
-                found = os.read(words.fileno(), 65536)
+            if select.select([messages], [], [], 0.2)[0]:
+                found = os.read(messages.fileno(), 65536)
                 if not found:
                     return
                 *lines, rest = (rest + found).split(b"\n")
                 for line in lines:
-                    self._hear(json.loads(line), ended)
-            elif child.poll() is not None:  # its helpers may still hold the pipe
+                    self._on_message(json.loads(line), result)
+            elif child.poll() is not None:  # the pipe is still open, as Ray's helpers may hold it
                 return
-            if self._patience is not None and time.monotonic() > self._patience:
+            if self._kill_at is not None and time.monotonic() > self._kill_at:
                 return
 
-    def _hear(self, word: dict[str, Any], ended: _Ended) -> None:
-        if word["event"] == "ended":
-            ended.cohorts += 1
-            ended.failed += word["failed"]
-        elif word["event"] == "progress":
-            self._progress({name: value for name, value in word.items() if name != "event"})
-        elif word["event"] == "note":
-            self._tell(word["text"])
-        elif word["event"] == "storing":
-            if self._patience is not None and self._asked == 1:
-                self._patience = time.monotonic() + STORING_S
+    def _on_message(self, message: dict[str, Any], result: _ChildResult) -> None:
+        if message["event"] == "ended":
+            result.cohorts += 1
+            result.failed += message["failed"]
+        elif message["event"] == "progress":
+            self._progress({name: value for name, value in message.items() if name != "event"})
+        elif message["event"] == "note":
+            self._tell(message["text"])
+        elif message["event"] == "storing":
+            if self._kill_at is not None and self._n_signals == 1:
+                self._kill_at = time.monotonic() + STORING_S
         else:
-            ended.word = word
+            result.last_message = message
 
     def _end(self, child: "subprocess.Popen[bytes]") -> None:
-        """Whatever is left of a child and of the helpers of its Ray ends now."""
+        """End what is left of a child and of the helpers of its Ray."""
         with suppress(subprocess.TimeoutExpired):
-            if self._patience is None or time.monotonic() < self._patience:
+            if self._kill_at is None or time.monotonic() < self._kill_at:
                 child.wait(GRACE_S)
         end_session(child.pid)
         child.wait()
@@ -298,29 +298,29 @@ class _Supervisor:
             assert child.stdin
             child.stdin.close()
 
-    def _put_back(self, reason: str) -> None:
-        """The trials that a dead child ran wait again. While the database fails, so does the sweep.
+    def _requeue(self, reason: str) -> None:
+        """Requeue the trials that a dead child ran. While the database fails, the sweep pauses.
 
-        Somebody who wants the sweep to stop does not wait for that: the next sweep puts them back, too.
+        A sweep that was asked to stop does not pause: the next one requeues these trials, too.
         """
-        while self._asked < 2 and (problem := self._release(reason)):
-            if self._asked:
-                self._note(f"{problem}; the next run puts back what ran.")
+        while self._n_signals < 2 and (problem := self._release(reason)):
+            if self._n_signals:
+                self._note(f"{problem}; the next run requeues the trials that were running.")
                 return
             self._pause(f"the database fails: {problem}")
 
     def _release(self, reason: str) -> StorageError | None:
-        outcome: Literal["INTERRUPTED", "LOST"] = "INTERRUPTED" if self._asked else "LOST"
+        outcome: Literal["INTERRUPTED", "LOST"] = "INTERRUPTED" if self._n_signals else "LOST"
         try:
-            with answers_within(self._storage, lambda: STOPPING_S if self._asked else ANSWER_S):
-                self._storage.release(self._task.sweep_id, outcome, None if self._asked else reason)
+            with answers_within(self._storage, lambda: STOPPING_S if self._n_signals else ANSWER_S):
+                self._storage.release(self._config.sweep_id, outcome, None if self._n_signals else reason)
         except StorageError as error:
             return error
         return None
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds
-        while time.monotonic() < end and not self._asked:
+        while time.monotonic() < end and not self._n_signals:
             time.sleep(0.2)
 
     def _note(self, text: str) -> None:
@@ -331,24 +331,27 @@ class _Supervisor:
 def _last_line(file: Path) -> str:
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
-    except OSError:  # it died before it wrote any
+    except OSError:  # the child died before it opened the file
         return ""
     return shown(next((line for line in reversed(lines) if line.strip()), ""))
 
 
-def _start(report: int) -> "subprocess.Popen[bytes]":
-    """A child that finds its packages where this process does, whatever lies in the current folder.
+def _start(messages: int) -> "subprocess.Popen[bytes]":
+    """Start a child that imports its packages from where this process does, whatever lies in the current folder.
 
-    Signals that ask it to stop wait until it can take them. The URL of the database, which may hold a password, is not
-    in its environment, for Ray's processes inherit that.
+    Signals that ask the child to stop are blocked until it can handle them. The URL of the database, which may hold a
+    password, is not in its environment, because Ray's processes inherit that.
+
+    Args:
+        messages: file descriptor to which the child writes its messages.
     """
     path = os.pathsep.join(str(Path(place).absolute()) for place in sys.path)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "sweep.driver.child", str(report)],
+            [sys.executable, "-P", "-m", "sweep.driver.child", str(messages)],
             stdin=subprocess.PIPE,
-            pass_fds=[report],
+            pass_fds=[messages],
             start_new_session=True,
             env={name: value for name, value in os.environ.items() if name != "SWEEP_DB"} | {"PYTHONPATH": path},
         )

@@ -1,7 +1,7 @@
 """Runs the cohorts that a dispatcher hands out on Ray Tune.
 
-Ray says "trial" for what we call a cohort: one Ray trial trains and scores all members of one cohort. Ray Tune's own
-state is scratch; the database is the truth, and a sweep goes on by planning again.
+What Ray calls a trial is a cohort here: one Ray trial trains and scores all members of one cohort. Nothing is restored
+from Ray Tune's own state; the database is the truth, and a sweep is resumed by planning again.
 """
 
 import itertools
@@ -16,22 +16,22 @@ from sweep.driver.ray_session import check_cluster, on_node, session
 from sweep.driver.supervisor import STOP_SIGNALS
 from sweep.errors import RayError
 from sweep.planning.cohorts import Cohort
-from sweep.planning.plan import PlanError, Resources
+from sweep.planning.resources import PlanError, Resources
 from sweep.worker.checkpoint_folder import CheckpointFolder
 
-# Ray reads its settings when it is imported, and sweep.ray_session makes them.
+# Ray reads its settings when it is imported, so sweep.driver.ray_session, which makes them, is imported before it.
 import ray  # isort: skip
 from ray import tune  # isort: skip
 from ray.tune import Callback, Stopper, Trainable  # isort: skip
 from ray.tune.search import Searcher  # isort: skip
 
-COHORTS_PER_FIT = 500
+COHORTS_PER_FIT = 500  # then a new run of Ray Tune begins, because one keeps all its trials in memory
 
 
-class CohortShelf:
-    """An actor of Ray with the cohorts in flight, where workers on any machine find theirs by number.
+class CohortStore:
+    """A Ray actor with the cohorts in flight, from which workers on any machine get theirs by number.
 
-    Ray Tune would keep and save a cohort in a trial's configuration for ever.
+    In a trial's configuration Ray Tune would keep and save a cohort for ever.
     """
 
     def __init__(self) -> None:
@@ -48,26 +48,26 @@ class CohortShelf:
 
 
 class CohortTrainable(Trainable):
-    """Runs one cohort after another in a process that stays."""
+    """Runs one cohort after another in the same process."""
 
     def setup(
         self,
         config: dict[str, Any],
-        shelf: Any = None,
+        store: Any = None,
         device: str = "cpu",
         checkpoints: CheckpointFolder | None = None,
         threads: int = 1,
     ) -> None:
-        import torch  # belongs to the workers
+        import torch  # only workers load torch
 
-        torch.set_num_threads(threads)  # sums are rounded by it, so it must not follow from anybody's OMP_NUM_THREADS
-        self._shelf, self._device, self._checkpoints = shelf, device, checkpoints
+        torch.set_num_threads(threads)  # rounding depends on it, so OMP_NUM_THREADS must not decide
+        self._store, self._device, self._checkpoints = store, device, checkpoints
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        from sweep.worker.train import cohort_steps  # torch belongs to the workers
+        from sweep.worker.train import cohort_steps  # only workers load torch
 
-        cohort = ray.get(self._shelf.get.remote(new_config["cohort"]))
+        cohort = ray.get(self._store.get.remote(new_config["cohort"]))
         self._work = cohort_steps(cohort, self._device, self._checkpoints)
         return True
 
@@ -81,23 +81,23 @@ class CohortTrainable(Trainable):
 
 
 class _CohortQueue(Searcher):
-    """Gives Ray Tune the next cohort when it has room for one.
+    """Gives Ray Tune the next cohort when a worker is free.
 
     Attributes:
-        done: whether the dispatcher has no more.
+        done: whether the dispatcher has no more cohorts.
     """
 
-    def __init__(self, dispatcher: Dispatcher, shelf: Any) -> None:
+    def __init__(self, dispatcher: Dispatcher, store: Any) -> None:
         super().__init__()
-        self._dispatcher, self._shelf, self._left = dispatcher, shelf, COHORTS_PER_FIT
+        self._dispatcher, self._store, self._n_left = dispatcher, store, COHORTS_PER_FIT
         self.done = False
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
-        """Ray Tune pickles its set-up in order to restore it; we plan again instead, so nothing is kept."""
+        """Ray Tune pickles its searcher in order to restore it; we plan again instead, so the pickle is empty."""
         return object, ()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        if not self._left:
+        if not self._n_left:
             return cast(dict[str, Any], Searcher.FINISHED)
         number = self._dispatcher.next()
         if number == "wait":
@@ -105,25 +105,25 @@ class _CohortQueue(Searcher):
         if number == "done":
             self.done = True
             return cast(dict[str, Any], Searcher.FINISHED)
-        self._left -= 1
-        ray.get(self._shelf.put.remote(number, self._dispatcher.cohort(number)))
+        self._n_left -= 1
+        ray.get(self._store.put.remote(number, self._dispatcher.cohort(number)))
         return {"cohort": number}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Nothing to learn from a result: the order is fixed."""
+        """The order of the cohorts is fixed, so results change nothing."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing to save: the database knows what is missing."""
+        """There is nothing to save: the database knows what is missing."""
 
     def restore(self, checkpoint_path: str) -> None:
-        raise NotImplementedError("a sweep goes on by planning again")
+        raise NotImplementedError("a sweep is resumed by planning again")
 
 
 class _Reporter(Callback):
     """Passes what Ray Tune reports to the dispatcher."""
 
-    def __init__(self, dispatcher: Dispatcher, shelf: Any) -> None:
-        self._dispatcher, self._shelf = dispatcher, shelf
+    def __init__(self, dispatcher: Dispatcher, store: Any) -> None:
+        self._dispatcher, self._store = dispatcher, store
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
         return object, ()  # as in _CohortQueue
@@ -140,12 +140,12 @@ class _Reporter(Callback):
         if result["records"]:
             self._dispatcher.ended(trial.config["cohort"], list(result["records"]))
             result["records"].clear()  # Ray Tune keeps the result of every trial for ever
-            self._shelf.drop.remote(trial.config["cohort"])
+            self._store.drop.remote(trial.config["cohort"])
         else:
             self._dispatcher.progressed(trial.config["cohort"], result["share"], result["note"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._shelf.drop.remote(trial.config["cohort"])
+        self._store.drop.remote(trial.config["cohort"])
         self._dispatcher.lost(trial.config["cohort"], _first_line(trial.get_pickled_error() or "its worker died"))
 
 
@@ -168,22 +168,24 @@ def run_cohorts(
     resources: Resources,
     scratch: str,
     checkpoints: CheckpointFolder | None = None,
-    whole: bool = True,
+    require_all: bool = True,
 ) -> None:
-    """Run what a dispatcher hands out until it has no more or wants to stop.
+    """Run the cohorts that a dispatcher hands out, until it has no more or must stop.
 
     Args:
         scratch: an empty folder that only this user can enter, for the files of Ray.
         checkpoints: folder and interval of the checkpoints; None for none.
-        whole: whether the cluster must have all that the plan asks for; one that has lost machines may go on.
+        require_all: whether the cluster must have all that the plan asks for. After a restart it need not: it may have
+            lost machines.
 
     Raises:
         PlanError: the cluster lacks what the plan asks for.
         RayError: Ray failed.
     """
     try:
-        with _interrupts(dispatcher), session(resources, f"{scratch}/r"), _interrupts(dispatcher):
-            if whole:
+        # Twice on purpose: Ray sets signal handlers of its own while its session starts.
+        with _stop_on_signals(dispatcher), session(resources, f"{scratch}/r"), _stop_on_signals(dispatcher):
+            if require_all:
                 check_cluster(resources)
             for fit in itertools.count():
                 folder = f"{scratch}/{fit}"
@@ -192,21 +194,19 @@ def run_cohorts(
                 shutil.rmtree(folder, ignore_errors=True)
     except PlanError:
         raise
-    except Exception as error:  # whatever Ray throws
+    except Exception as error:  # Ray raises errors of many kinds
         raise RayError(_first_line(error)) from error
-    finally:
-        dispatcher.abandon()
 
 
 def _fit(dispatcher: Dispatcher, resources: Resources, checkpoints: CheckpointFolder | None, scratch: str) -> bool:
-    """Run some cohorts; Ray Tune remembers every one, so it starts afresh now and then. Returns whether all is done."""
+    """Run up to `COHORTS_PER_FIT` cohorts. Returns whether there are no more."""
     here = on_node(ray.get_runtime_context().get_node_id())
-    shelf = ray.remote(num_cpus=0)(CohortShelf).options(scheduling_strategy=here).remote()
-    queue = _CohortQueue(dispatcher, shelf)
-    places = sum(int(node["Resources"].get("CPU", 0) // resources.cores) for node in ray.nodes() if node["Alive"])
+    store = ray.remote(num_cpus=0)(CohortStore).options(scheduling_strategy=here).remote()
+    queue = _CohortQueue(dispatcher, store)
+    slots = sum(int(node["Resources"].get("CPU", 0) // resources.cores) for node in ray.nodes() if node["Alive"])
     trainable = tune.with_resources(
         tune.with_parameters(
-            CohortTrainable, shelf=shelf, device=resources.device, checkpoints=checkpoints, threads=int(resources.cores)
+            CohortTrainable, store=store, device=resources.device, checkpoints=checkpoints, threads=int(resources.cores)
         ),
         {"cpu": resources.cores, "gpu": resources.gpus},
     )
@@ -215,15 +215,15 @@ def _fit(dispatcher: Dispatcher, resources: Resources, checkpoints: CheckpointFo
         tune_config=tune.TuneConfig(
             search_alg=queue,
             num_samples=-1,
-            max_concurrent_trials=max(1, min(places, resources.workers)),
+            max_concurrent_trials=max(1, min(slots, resources.workers)),
             reuse_actors=True,
         ),
         run_config=tune.RunConfig(
             name="sweep",
             storage_path=scratch,
-            callbacks=[_Reporter(dispatcher, shelf)],
+            callbacks=[_Reporter(dispatcher, store)],
             stop=_Stop(dispatcher),
-            failure_config=tune.FailureConfig(max_failures=0),  # the dispatcher hands out again what was lost
+            failure_config=tune.FailureConfig(max_failures=0),  # the dispatcher requeues lost cohorts itself
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             verbose=0,
         ),
@@ -232,13 +232,13 @@ def _fit(dispatcher: Dispatcher, resources: Resources, checkpoints: CheckpointFo
 
 
 @contextmanager
-def _interrupts(dispatcher: Dispatcher) -> Iterator[None]:
-    """Let signals ask the sweep to stop, also those that waited for this. Ray sets handlers of its own."""
+def _stop_on_signals(dispatcher: Dispatcher) -> Iterator[None]:
+    """Let signals stop the sweep, also those that came while they were blocked."""
 
-    def ask(number: int, frame: Any) -> None:
+    def stop(number: int, frame: Any) -> None:
         dispatcher.interrupted = True
 
-    before = {number: signal.signal(number, ask) for number in STOP_SIGNALS}
+    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     try:
         yield

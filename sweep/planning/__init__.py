@@ -1,1 +1,1 @@
-"""What is missing, what runs together, and who gets what. No torch, no Ray, no SQL."""
+"""What is missing, what runs together, and what each worker gets, without torch, Ray or SQL."""

@@ -24,7 +24,7 @@ class Cohort:
         return [trial.trial_id for trial in self.trials]
 
     def halves(self) -> tuple["Cohort", "Cohort"]:
-        """Two cohorts in place of one that does not fit in memory."""
+        """Two cohorts that replace one that does not fit in memory."""
         middle = len(self.trials) // 2
         return Cohort(self.trials[:middle]), Cohort(self.trials[middle:])
 
@@ -33,22 +33,22 @@ class Cohort:
 def partition(
     trials: Iterable[Trial], memory: int, device: str = "cpu", finished: Collection[str] = frozenset()
 ) -> list[Cohort]:
-    """Stack neighbouring trials of one shape; the order of shapes stays.
+    """Stack neighbouring trials of one shape, and keep the order of shapes.
 
-    Shapes are cut by all their trials, and then those that are finished are left out. So however much is finished, the
-    others stay together, and sums over them keep their rounding.
+    All trials of a shape are divided into cohorts before finished trials are left out. However many are finished, the
+    others stay in the same cohorts, and sums over them keep their rounding.
 
     Args:
-        trials: trials in the order they should run, those of one shape together.
-        memory: bytes that a cohort may take on its device. A cohort has one member at least, whatever it takes.
+        trials: trials in the order in which they should run, with those of one shape together.
+        memory: bytes that a cohort may take on its device. A single trial is a cohort even if it takes more.
         device: "cpu" or "cuda".
-        finished: identities of trials that are left out; those of other grids may be among them.
+        finished: identities of trials to leave out; trials of other grids may be among them.
     """
     cohorts = []
     for _, group in itertools.groupby(trials, key=attrgetter("shape")):
         members = list(group)
         if all(trial.trial_id in finished for trial in members):
-            continue  # sorting them would take most of the time in which a finished grid is planned
+            continue  # sorting them would take most of the time of planning a finished grid
         members.sort(key=_neighbours(members[0].experiment))
         cost = cost_of(members[0])
         room = memory - cost.shared_bytes(members[0], device)
@@ -61,9 +61,10 @@ def partition(
 
 
 def _neighbours(name: str) -> Callable[[Trial], tuple[Any, ...]]:
-    """Sort key of the members of a cohort; a value that a family lacks comes last.
+    """Sort key of the members of a cohort; an axis that a family lacks sorts last.
 
-    It holds all that members can differ in, so that neither the order of spaces nor that of values moves a cut.
+    The key holds every axis in which members can differ, so the same trials make the same cohorts in whatever order
+    spaces and values are listed.
     """
     values = attrgetter(*(axis if axis == "family" else f"settings.{axis}" for axis in experiment(name).neighbours))
     return lambda trial: tuple((value is None, value) for value in values(trial))

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from search_spaces.experiment import experiment
 from search_spaces.trial import Trial
 
-# Sustained rates from which a first guess of the time is made; a running sweep measures its own.
+# Sustained rates for a first guess of the time; a running sweep measures its own rate.
 FLOPS_PER_CORE = 25e9
 FLOPS_PER_GPU = 15e12
 
@@ -26,10 +26,10 @@ class CostModel(Protocol):
         """Peak memory of a worker that trains and scores these trials of one shape."""
 
     def largest_member_bytes(self, trials: Sequence[Trial], device: str = "cpu") -> int:
-        """The most that one of these trials of one shape adds to a cohort of them."""
+        """The most memory that one of these trials of one shape adds to a cohort of them."""
 
     def shared_bytes(self, trial: Trial, device: str = "cpu") -> int:
-        """Memory of a worker whatever the number of members."""
+        """Memory that a worker takes however many members there are."""
 
     def disk_bytes(self) -> int:
         """Bytes that a finished trial takes in the database."""

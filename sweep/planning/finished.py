@@ -1,4 +1,4 @@
-"""Which trials need no more work, and what the scores that they would get now are called."""
+"""Which trials need no more work, and the identity of the scores that trials would get now."""
 
 from collections.abc import Iterable, Sequence
 from pkgutil import resolve_name
@@ -10,7 +10,7 @@ from sweep.storage import Storage
 
 
 def finished_trials(trials: Sequence[Trial], storage: Storage) -> set[str]:
-    """The ids of those that are finished, each by its own way of scoring."""
+    """Identities of the finished trials among these, each judged by its own scoring settings."""
     found = {scoring: storage.finished(identity) for scoring, identity in identities(trials).items()}
     return {trial.trial_id for trial in trials if trial.trial_id in found[trial.scoring]}
 
@@ -22,7 +22,7 @@ def identities(trials: Iterable[Trial]) -> dict[Any, ScoreIdentity]:
 
 
 def reference_of(trial: Trial) -> Reference | None:
-    """What real images score in the way that a trial is scored; None where the experiment has no such number."""
+    """Scores of real images under a trial's scoring; None if its experiment has none."""
     place = trial.kind.reference
     found: Reference | None = resolve_name(place)() if place else None
     return found

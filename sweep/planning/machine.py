@@ -1,4 +1,4 @@
-"""What this machine can compute on, found out without loading torch."""
+"""Processors, memory and GPUs of this machine, found without loading torch."""
 
 import ctypes
 import os
@@ -33,7 +33,7 @@ def processor_name() -> str:
 
 
 def _free_memory() -> int:
-    """Available memory, bounded by the control group's limit where there is one."""
+    """Bytes of available memory, at most the control group's limit if there is one."""
     info = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     available = next(int(line.split()[1]) * 1024 for line in info if line.startswith("MemAvailable"))
     limit = Path("/sys/fs/cgroup/memory.max")
@@ -43,7 +43,7 @@ def _free_memory() -> int:
 
 
 def _cuda_devices() -> tuple[tuple[str, int], ...]:
-    """Asks the CUDA driver itself; importing torch for this would take seconds."""
+    """Name and bytes of each CUDA device, from the CUDA driver; importing torch for this would take seconds."""
     try:
         cuda = ctypes.CDLL("libcuda.so.1")
     except OSError:

@@ -1,1 +1,1 @@
-"""What looks at a results database, or trains once more what is in it."""
+"""Commands on a results database: status, export, Optuna studies and dashboard, rerun."""

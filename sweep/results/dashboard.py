@@ -1,11 +1,11 @@
-"""Optuna's dashboard on the results: studies in memory, sample sheets as artifacts."""
+"""Shows the results in Optuna's dashboard: studies in memory, sample sheets as artifacts."""
 
 from collections.abc import Callable
 
 import optuna
 
 from sweep.results.optuna_studies import SheetStore, fill_studies
-from sweep.storage import Storage, load_results
+from sweep.storage import Storage
 
 
 class DashboardError(Exception):
@@ -13,7 +13,7 @@ class DashboardError(Exception):
 
 
 def serve(storage: Storage, port: int, tell: Callable[[str], None]) -> None:
-    """Show what has ended until now, on this machine alone, until Ctrl-C.
+    """Show the trials that have ended until now, only on this machine and until Ctrl-C.
 
     Raises:
         DashboardError: the package is not installed, or the port is taken.
@@ -25,8 +25,8 @@ def serve(storage: Storage, port: int, tell: Callable[[str], None]) -> None:
         raise DashboardError("the dashboard needs one more package: pip install optuna-dashboard") from None
     studies = optuna.storages.InMemoryStorage()
     with storage.describing():
-        fill_studies(load_results(storage), studies, sheets=True, tell=tell)
-    tell(f"http://localhost:{port}/ until Ctrl-C; it shows this moment, start it again for a newer one")
+        fill_studies(storage.results_by_space(), studies, sheets=True, tell=tell)
+    tell(f"http://localhost:{port}/ until Ctrl-C; it shows the results of now, start it again for newer ones")
     try:
         run_server(studies, host="localhost", port=port, artifact_store=SheetStore(storage))
     except OSError as error:

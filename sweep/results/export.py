@@ -1,9 +1,11 @@
-"""The results as a file for other tools: CSV, Parquet, or a journal of Optuna studies."""
+"""Writes files for other tools: results as CSV, Parquet or a journal of Optuna studies, and a plan as CSV."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
-from sweep.results.spreadsheet import table_for_spreadsheet
+from sweep.planning.plan import Plan
+from sweep.results.spreadsheet import for_spreadsheet, table_for_spreadsheet
 from sweep.storage import Storage, load_results
 
 FORMATS = ("csv", "parquet", "optuna")
@@ -14,18 +16,18 @@ class ExportError(Exception):
 
 
 def export(storage: Storage, to: str, path: Path, tell: Callable[[str], None] = lambda _: None) -> int:
-    """Write the view `results` to a new file, one row or Optuna trial per trial.
+    """Write the view `results` to a new file, each trial as a row or as an Optuna trial.
 
     Args:
         to: one of `FORMATS`; Optuna studies hold only trials that have ended.
-        tell: is told of progress.
+        tell: receives lines about the progress.
 
     Returns:
-        Trials in the results.
+        The number of trials in the results.
 
     Raises:
         ExportError: the file is there already or can't be written.
-        StorageError: the database can't be read, or holds what no sweep wrote.
+        StorageError: the database can't be read, or holds values that no sweep wrote.
     """
     if "://" in str(path) or ":/" in str(path):
         raise ExportError(f"{path}: a URL, allowed: the path of a new file")
@@ -40,9 +42,29 @@ def export(storage: Storage, to: str, path: Path, tell: Callable[[str], None] = 
             elif to == "parquet":
                 results.to_parquet(path, index=False)
             else:
-                from sweep.results.optuna_studies import fill_studies, journal_file  # Optuna, a second
+                from sweep.results.optuna_studies import fill_studies, journal_file  # Optuna takes a second to load
 
-                fill_studies(results, journal_file(path), tell=tell)
+                fill_studies(storage.results_by_space(), journal_file(path), tell=tell)
     except OSError as error:
         raise ExportError(f"{path}: can't be written: {error.strerror or error}") from None
     return len(results)
+
+
+def save_plan(plan: Plan, path: Path) -> None:
+    """Write every missing trial with its cohort as CSV.
+
+    Raises:
+        ExportError: the file can't be written.
+    """
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            axes = list(dict.fromkeys(axis for space in plan.spaces for axis in space.kind.axes))
+            writer.writerow(["cohort", "trial_id", "family", *axes])
+            for number, cohort in enumerate(plan.cohorts):
+                for trial in cohort.trials:
+                    values = (getattr(trial.settings, axis, None) for axis in axes)
+                    row = (number, trial.trial_id, trial.family, *values)
+                    writer.writerow(map(for_spreadsheet, row))
+    except OSError as error:
+        raise ExportError(f"--save: got {path}, allowed: a file that can be written ({error.strerror})") from None

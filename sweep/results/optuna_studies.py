@@ -1,4 +1,4 @@
-"""The results as Optuna studies, one a search space, for Optuna's dashboard and its other tools."""
+"""The results as Optuna studies, one per search space, for Optuna's dashboard and its other tools."""
 
 import json
 import re
@@ -15,9 +15,9 @@ from optuna.storages.journal import JournalFileBackend
 from search_spaces.experiment import Score, experiment, experiments
 from sweep.storage import Storage
 
-AT_ONCE = 1000  # trials, between two words on progress
-_FACTS = ("score_fraction", "duration_s", "device")
-_IDENTITY = re.compile("[0-9a-f]{16}")  # any other comes from a stranger and can't be named as an artifact
+BATCH = 1000  # trials between two lines about the progress
+_MEASURED = ("score_fraction", "duration_s", "device")
+_IDENTITY = re.compile("[0-9a-f]{16}")  # an id of another form was not written by a sweep and can't name an artifact
 _STATES = {
     "COMPLETE": optuna.trial.TrialState.COMPLETE,
     "DIVERGED": optuna.trial.TrialState.PRUNED,
@@ -33,60 +33,60 @@ def fill_studies(
 ) -> None:
     """Copy trials that have ended into studies named after their search spaces.
 
-    A diverged trial is a pruned one, for a study has no other state without a value that is not a failure.
+    A diverged trial becomes a pruned one: Optuna has no other state without a value that is not a failure.
 
     Args:
-        results: rows of the view `results`.
-        storage: where to; of Optuna's, in memory takes seconds and SQLite takes minutes for the paper's grid.
+        results: as `Storage.results_by_space` gives them.
+        storage: Optuna storage of the studies. The paper's grid takes seconds in memory, and minutes in SQLite.
         sheets: whether each trial names its sample sheet as an artifact, see `SheetStore`.
-        tell: is told of progress.
+        tell: receives lines about the progress.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     ended = results[results["state"].isin(list(_STATES))]
     known = ended[ended["experiment"].isin(list(experiments()))]
-    for (space, name), rows in known.groupby(["space", "experiment"], observed=True):
+    for (space, name), rows in known.groupby(["space", "experiment"]):
         kind = experiment(str(name))
         score, *others = (one for one in kind.scores if one.higher_is_better is not None)
         direction: Literal["maximize", "minimize"] = "maximize" if score.higher_is_better else "minimize"
         study = optuna.create_study(study_name=str(space), storage=storage, direction=direction)
         axes = [axis for axis in kind.axes if rows[axis].notna().all()]
         choices = {axis: sorted(rows[axis].unique().tolist()) for axis in axes}
-        among: dict[str, Any] = {
+        distributions: dict[str, Any] = {
             axis: optuna.distributions.CategoricalDistribution(values) for axis, values in choices.items()
         }
-        made = [_trial(row, score, others, axes, among, sheets) for row in rows.to_dict("records")]
-        for at in range(0, len(made), AT_ONCE):
-            study.add_trials(made[at : at + AT_ONCE])
-            tell(f"{space}: {min(at + AT_ONCE, len(made)):,} of {len(made):,} trials")
+        trials = [_trial(row, score, others, axes, distributions, sheets) for row in rows.to_dict("records")]
+        for at in range(0, len(trials), BATCH):
+            study.add_trials(trials[at : at + BATCH])
+            tell(f"{space}: {min(at + BATCH, len(trials)):,} of {len(trials):,} trials")
 
 
 def _trial(
-    row: dict[Any, Any], score: Score, others: list[Score], axes: list[str], among: dict[str, Any], sheets: bool
+    row: dict[Any, Any], score: Score, others: list[Score], axes: list[str], distributions: dict[str, Any], sheets: bool
 ) -> optuna.trial.FrozenTrial:
     complete = row["state"] == "COMPLETE" and pd.notna(row[score.name])
     state = _STATES[row["state"]] if complete or row["state"] != "COMPLETE" else optuna.trial.TrialState.FAIL
-    facts = {"trial_id": row["trial_id"], "state": row["state"]}
-    measured = [*(other.name for other in others), *_FACTS]
-    facts |= {name: row[name] for name in measured if pd.notna(row[name])}
+    user_attrs = {"trial_id": row["trial_id"], "state": row["state"]}
+    measured = [*(other.name for other in others), *_MEASURED]
+    user_attrs |= {name: row[name] for name in measured if pd.notna(row[name])}
     return optuna.trial.create_trial(
         state=state,
         value=float(row[score.name]) if complete else None,
         params={axis: _plain(row[axis]) for axis in axes},
-        distributions=among,
-        user_attrs={name: _plain(value) for name, value in facts.items()},
+        distributions=distributions,
+        user_attrs={name: _plain(value) for name, value in user_attrs.items()},
         system_attrs=_sheet(row["trial_id"]) if sheets and _IDENTITY.fullmatch(row["trial_id"]) else {},
     )
 
 
 def _sheet(trial_id: str) -> dict[str, str]:
-    """What names a trial's sheet as an artifact."""
+    """The system attribute that names a trial's sample sheet as an artifact."""
     name = sheet_id(trial_id)
     sheet = {"artifact_id": name, "filename": f"{trial_id}.png", "mimetype": "image/png", "encoding": None}
     return {f"artifacts:{name}": json.dumps(sheet)}
 
 
 def sheet_id(trial_id: str) -> str:
-    """Name of a trial's sheet as an artifact: hexadecimal digits and dashes, as the dashboard wants it."""
+    """Name of a trial's sample sheet as an artifact: hexadecimal digits and dashes, which the dashboard expects."""
     return str(uuid.UUID(trial_id.rjust(32, "0")))
 
 
@@ -97,7 +97,7 @@ class SheetStore:
         self._storage = storage
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
-        """The PNG of a sheet.
+        """The PNG of a sample sheet.
 
         Raises:
             optuna.artifacts.exceptions.ArtifactNotFound: there is none.
@@ -109,14 +109,14 @@ class SheetStore:
         return BytesIO(png)
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        raise PermissionError("results are not changed from the dashboard")
+        raise PermissionError("the dashboard does not change results")
 
     def remove(self, artifact_id: str) -> None:
-        raise PermissionError("results are not changed from the dashboard")
+        raise PermissionError("the dashboard does not change results")
 
 
 def journal_file(path: Path) -> optuna.storages.BaseStorage:
-    """Optuna's storage in a file of its own, which takes thousands of trials in seconds."""
+    """An Optuna storage in one file; it takes thousands of trials in seconds."""
     return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
 
 

@@ -1,4 +1,4 @@
-"""Running one finished trial again, to see whether its numbers come back."""
+"""Runs one finished trial again, to see whether its numbers are reproduced."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from sweep.storage import Storage, StorageError
 
 @dataclass(frozen=True)
 class Rerun:
-    """A trial before and now: its state, where it ran, and its scores where it has any."""
+    """A trial before and now: its state, its device, and its scores, which may be missing."""
 
     state: tuple[str, str]
     device: tuple[str | None, str | None]
@@ -44,18 +44,18 @@ def rerun(
     whole_cohort: bool = False,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Rerun:
-    """Train and score a trial once more; nothing is stored. On a CPU with as many threads as then.
+    """Train and score a trial again, on a CPU with as many threads as the first time. Nothing is stored.
 
     Args:
         device: "cpu" or "cuda".
-        whole_cohort: train it among the trials that it ran with, not alone; on the same kind of device the very bits
-            come back then, unless memory was too small for them together.
-        progress: told the share that is done.
+        whole_cohort: train it with the trials of its cohort, not alone. On the same kind of device the results are then
+            equal to the bit, unless memory was too small for the whole cohort.
+        progress: receives the share that is done, 0 to 1.
 
     Raises:
-        StorageError: as in `stored_trial`, also for one of the others.
+        StorageError: as in `stored_trial`, also for another trial of the cohort.
     """
-    import torch  # seconds
+    import torch  # takes seconds to load
 
     from sweep.worker.train import run_cohort
 
@@ -66,7 +66,7 @@ def rerun(
         cohorts = partition(together, memory=2**62, device=device)
         cohort = next((c for c in cohorts if trial_id in c.trial_ids), None)
         if cohort is None:
-            raise StorageError(f"{storage.name}: trial {trial_id}: which trials it ran with is not known")
+            raise StorageError(f"{storage.name}: trial {trial_id}: the trials of its cohort are not known")
     threads = torch.get_num_threads()
     torch.set_num_threads(_cores(settings) or threads)
     try:
@@ -90,22 +90,22 @@ def _trial(storage: Storage, row: Mapping[str, Any], scoring: Any) -> Trial:
 
 
 def _cores(settings: Mapping[str, Any]) -> int | None:
-    """Processor cores of a worker of that sweep; None where its settings do not tell."""
+    """Processor cores of a worker of that sweep; None if its settings do not hold them."""
     worker = settings.get("worker")
     cores = worker.get("cores") if isinstance(worker, dict) else None
     return cores if isinstance(cores, int) and 0 < cores < 2**15 else None
 
 
 def rerun_text(found: Rerun) -> str:
-    """The difference in lines."""
+    """The difference as text."""
     lines = [f"state   {found.state[0]} before, {found.state[1]} now"]
     lines.append(f"device  {found.device[0]} before, {found.device[1]} now")
     lines.append(f"{'':18}{'before':>12}{'now':>12}{'difference':>14}")
     for name, (before, now) in found.scores.items():
         difference = "-" if before is None or now is None else f"{now - before:+.3g}"
         lines.append(f"{name:18}{_shown(before):>12}{_shown(now):>12}{difference:>14}")
-    lines.append("Alone a trial differs from what it was in its cohort in its last bits, which training amplifies.")
-    lines.append("--cohort trains it among the same others.")
+    lines.append("Trained alone, a trial differs in its last bits from one in a cohort, and training amplifies that.")
+    lines.append("With --cohort it is trained in its cohort again.")
     return "\n".join(lines)
 
 

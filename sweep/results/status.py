@@ -1,4 +1,4 @@
-"""The state of a sweep as its database tells it, for people and for scripts. Reading never disturbs a run."""
+"""The state of a sweep, read from its database, for people and for scripts. Reading does not disturb a sweep."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -6,33 +6,33 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.experiment import Experiment, experiments
 from search_spaces.trial import trial_of
-from sweep.command.console import counted
 from sweep.planning.cost import training_flops
 from sweep.planning.estimate import seconds_left
 from sweep.storage import LEASE_S, Storage
+from sweep.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_LARGEST = 65536  # layers or channels; more than any search space may have
-_LEAST_SPREAD = 0.1  # of an estimate of time, however well the cohorts so far agree
+_LARGEST = 65536  # layers or channels: no search space may have more
+_LEAST_SPREAD = 0.1  # of an estimate of time, even if all cohorts so far had the same rate
 
 
 def read_status(storage: Storage) -> dict[str, Any]:
-    """What a database tells of its sweeps.
+    """The state of the sweeps in a database.
 
     Returns:
         counts: trials by family and state.
         failed: failed trials by reason.
-        running: cohorts in flight, see `Storage.running`, `alive` telling whether their driver gives signs of life.
-        cells_per_minute: of the drivers that run now, since they began; None before anything is done.
-        hours_left: lowest and highest estimate for all that waits or runs; None if unknown.
-        interrupted, lost: attempts that came to nothing, and hours of cohorts spent on them: stopped by somebody,
-            or ended by a death.
+        running: cohorts in flight, see `Storage.running`; `alive` tells whether their driver sends heartbeats.
+        cells_per_minute: trials per minute of the drivers that run now, since they began; None before a trial ended.
+        hours_left: lowest and highest estimate for all trials that wait or run; None if unknown.
+        interrupted, lost: attempts without a result, and the hours of their cohorts: a user stopped them, or a process
+            died.
         repeated: trials that were started more than once.
-        left_out: trials that are in none of these numbers, for no sweep can have written them.
+        left_out: trials that are in none of these numbers, because no sweep can have written their values.
     """
-    n_rows = storage.n_rows()  # first: a sweep may add trials meanwhile
+    n_rows = storage.n_rows()  # comes first: a sweep may add trials meanwhile
     trials, attempts, running = storage.results(), storage.outcomes(), storage.running()
     for cohort in running:
         cohort["alive"] = cohort["silent_s"] < LEASE_S
@@ -41,7 +41,7 @@ def read_status(storage: Storage) -> dict[str, Any]:
     alive = sweeps[sweeps["finished_at"].isna() & (sweeps["last_heartbeat"] > now - timedelta(seconds=LEASE_S))]
     rate, hours = None, None
     if len(alive) and running:
-        rate, hours = _pace(trials, attempts, storage.in_flight(), alive["started_at"].min(), now)
+        rate, hours = _rate_and_hours_left(trials, attempts, storage.in_flight(), alive["started_at"].min(), now)
     last = attempts[attempts["trial_id"].isin(trials.loc[trials["state"] == "FAILED", "trial_id"])]
     last = last.groupby("trial_id").tail(1)
     return {
@@ -58,11 +58,11 @@ def read_status(storage: Storage) -> dict[str, Any]:
 
 
 def status_text(status: Mapping[str, Any]) -> str:
-    """The same in lines."""
+    """The state of the sweeps as text."""
     lines = []
     for family, states in status["counts"].items():
         shown = ", ".join(f"{n} {state.lower()}" for state, n in states.items() if n)
-        lines.append(f"{family:10} {counted(sum(states.values()), 'cell'):>12}: {shown}")
+        lines.append(f"{family:10} {counted(sum(states.values()), 'trial'):>12}: {shown}")
     if status["failed"]:
         lines.append("failed: " + ", ".join(f"{n} by {reason}" for reason, n in status["failed"].items()))
     for cohort in status["running"]:
@@ -71,7 +71,7 @@ def status_text(status: Mapping[str, Any]) -> str:
         lines.append(f"running: {cohort['title']}: {cohort['share']:.0%} since {cohort['started_at']} UTC {where}")
     if status["cells_per_minute"] is not None:
         low, high = status["hours_left"]
-        lines.append(f"{status['cells_per_minute']:.1f} cells/min; {low:.1f} to {high:.1f} hours left")
+        lines.append(f"{status['cells_per_minute']:.1f} trials/min; {low:.1f} to {high:.1f} hours left")
     for name in ("interrupted", "lost"):
         spent = status[name]
         if spent["attempts"]:
@@ -84,18 +84,18 @@ def status_text(status: Mapping[str, Any]) -> str:
 
 
 def _spent(attempts: "pd.DataFrame") -> dict[str, float]:
-    """Attempts, and the hours of their cohorts."""
+    """The number of attempts, and the hours of their cohorts."""
     if attempts.empty:
         return {"attempts": 0, "hours": 0.0}
-    cohorts = attempts.drop_duplicates("cohort_id")  # those of older versions that belong to none count as one
+    cohorts = attempts.drop_duplicates("cohort_id")  # attempts of older versions have no cohort, and count as one
     seconds = (cohorts["ended_at"] - cohorts["started_at"]).dt.total_seconds()
     return {"attempts": len(attempts), "hours": float(seconds.sum()) / 3600}
 
 
-def _pace(
+def _rate_and_hours_left(
     trials: "pd.DataFrame", attempts: "pd.DataFrame", in_flight: "pd.DataFrame", since: datetime, now: datetime
 ) -> tuple[float | None, tuple[float, float] | None]:
-    """Trials a minute, and the hours that are left, from what was done since a moment, in flight or finished."""
+    """Trials per minute and hours left, from the work done since a moment, that of cohorts in flight included."""
     measured = trials["started_at"].notna() & (trials["duration_s"] > 0)
     recent = trials[trials["state"].isin(["COMPLETE", "DIVERGED"]) & (trials["finished_at"] >= since) & measured]
     work = _operations(trials)
@@ -104,7 +104,7 @@ def _pace(
     seconds = (now - min(recent["started_at"].min(), in_flight["started_at"].min(), key=_earliest)).total_seconds()
     left = float((work * (1 - begun))[trials["state"].isin(["WAITING", "RUNNING"])].sum())
     estimate = seconds_left(done, seconds, left)
-    if estimate is None:  # nothing yet, or networks and times that can't be
+    if estimate is None:  # nothing is done yet, or sizes or times are impossible
         return None, None
     spread = _spread(recent, work, attempts)
     hours = (estimate * (1 - spread) / 3600, estimate * (1 + spread) / 3600)
@@ -112,12 +112,12 @@ def _pace(
 
 
 def _earliest(moment: "pd.Timestamp") -> float:
-    """A sort key by which no time comes last."""
+    """A sort key by which a missing time comes last."""
     return moment.timestamp() if moment == moment else float("inf")
 
 
 def _spread(recent: "pd.DataFrame", work: "pd.Series", attempts: "pd.DataFrame") -> float:
-    """Uncertainty of the time left, as a share of it, from how unlike the rates of cohorts are."""
+    """Uncertainty of the time left, as a share of it, from the spread of the rates of cohorts."""
     ended = attempts[attempts["outcome"].isin(["COMPLETE", "DIVERGED"])].drop_duplicates("trial_id", keep="last")
     cohort = recent["trial_id"].map(ended.set_index("trial_id")["cohort_id"])
     pieces = recent.assign(work=work[recent.index]).groupby(cohort)[["work", "duration_s"]].sum()
@@ -127,8 +127,8 @@ def _spread(recent: "pd.DataFrame", work: "pd.Series", attempts: "pd.DataFrame")
 
 
 def _operations(trials: "pd.DataFrame") -> "pd.Series":
-    """Operations of the training of each trial."""
-    import pandas as pd  # a second of loading that other commands do without
+    """Floating-point operations of the training of each trial."""
+    import pandas as pd  # takes a second to load; other commands do not need it
 
     work = pd.Series(0.0, trials.index)
     for name, kind in experiments().items():
@@ -141,7 +141,7 @@ def _operations(trials: "pd.DataFrame") -> "pd.Series":
 
 
 def _flops(shape: Mapping[Any, Any], kind: Experiment) -> float:
-    """Operations of one training; none for what no search space declares, such as layers without end."""
+    """Floating-point operations of one training; 0 for a shape that no search space declares."""
     if shape["family"] not in kind.by_family or not all(0 < shape[axis] <= _LARGEST for axis in kind.shape_axes):
         return 0.0
     row = {**dict.fromkeys(kind.axes), "space": "", "experiment": kind.name, **shape}

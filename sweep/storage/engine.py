@@ -24,7 +24,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _ALLOWED = "allowed: one such as sqlite:///results.db or postgresql+psycopg://user@host/results"
 CONNECT_TIMEOUT_S = 5
 BRIEF_S = 30.0  # see `Database.write`
-# A host or a network that is gone without a word is noticed by these settings of libpq, in s and (the last) in ms.
+# With these settings libpq notices a lost host or network; values are seconds, the last one is milliseconds.
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 _NO_ANSWER = "it does not answer"
 _LIMITS = text(
@@ -44,8 +44,9 @@ class Database:
         create: whether a missing database is made; otherwise it is an error.
 
     Attributes:
-        url, name: where it is; the name shows no secrets.
+        url, name: where it is; the name shows no password.
         reader, writer: engines; a transaction of the writer takes its lock at once.
+        absent: columns of the view `results` that it lacks, because their experiments are new to it.
 
     Raises:
         StorageError: it can't be reached, is not one of ours, or was written by a newer version.
@@ -65,6 +66,9 @@ class Database:
             self.reader = self.writer = self._server()
         try:
             self._prepare_schema(create)
+            if create:
+                self._add_columns()
+            self.absent = self._absent()
         except StorageError:
             self.close()
             raise
@@ -75,7 +79,7 @@ class Database:
         return Path(str(self.url.database)).resolve()
 
     def disconnect(self) -> None:
-        """Close every connection; a claim stays. What was written to a file is then in the file itself."""
+        """Close every connection, and keep a claim. The file then holds everything, and needs no write-ahead log."""
         self.reader.dispose()
         self.writer.dispose()
         if self._file and self._wrote:
@@ -93,20 +97,22 @@ class Database:
         """A connection that sees one state of the database.
 
         Raises:
-            StorageError: whatever the database library says, in one line.
+            StorageError: the database library has failed; its message in one line.
         """
         with self._clear_errors(), self.reader.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self, brief: bool = False) -> Iterator[Connection]:
-        """A transaction: all of it is kept, or nothing. Raises as `read` does.
+        """A transaction, which is kept as a whole or not at all.
 
         Args:
-            brief: it is one of the many small transactions of a driver. The server ends it when one of its statements
-                takes longer than `BRIEF_S` or when the driver sends nothing for that time, because the rows that it
-                has locked block other drivers. Reading a million rows or an upgrade may take minutes, so neither is
-                brief.
+            brief: whether it is one of the many small transactions of a driver. The rows that it has locked block
+                other drivers, so the server ends it when a statement takes longer than `BRIEF_S` or when the driver
+                sends nothing for that time. Reading a million rows or an upgrade may take minutes and is not brief.
+
+        Raises:
+            StorageError: as `read` raises it.
         """
         self._wrote = True
         with self._clear_errors(), self.writer.begin() as connection:
@@ -117,12 +123,12 @@ class Database:
     def cut(self) -> None:
         """End a wait for a server that hangs, from another thread: `read` or `write` raises a StorageError.
 
-        Nothing else does in every case: timeouts of the server need a server that runs, those of TCP a connection by
-        TCP.
+        Timeouts do not end every wait: those of the server need a server that runs, and those of TCP need a connection
+        by TCP.
         """
         self._is_cut = not self.is_file
         for connection in list(self._connections):
-            # One that was closed in the meantime raises an error, and nobody waits for it.
+            # A connection that has been closed meanwhile raises an error, and nobody waits for it.
             with (
                 suppress(OSError, self.reader.dialect.loaded_dbapi.Error),
                 socket.socket(fileno=os.dup(connection.fileno())) as wire,
@@ -130,9 +136,9 @@ class Database:
                 wire.shutdown(socket.SHUT_RDWR)
 
     def claim(self) -> None:
-        """Be the only sweep on this file until it is closed; a server takes several sweeps, which share the work.
+        """Make sure that no other sweep runs on this file until it is closed. Sweeps may share a server.
 
-        The system lets go of a claim when its process ends, however it ends.
+        The operating system ends a claim when its process ends, in whatever way.
 
         Raises:
             StorageError: another sweep is running on it.
@@ -141,14 +147,14 @@ class Database:
             self._file.claim()
 
     def now(self, connection: Connection) -> datetime:
-        """UTC by the clock that all writers of this database share: the server's, or for a file this machine's."""
+        """UTC by the clock that all writers of this database share: the server's, or this machine's for a file."""
         if self.is_file:
             return local_time()
         found: datetime = connection.execute(text("SELECT timezone('utc', clock_timestamp())")).scalar_one()
         return found
 
     def _refuse_after_cut(self, *_: object) -> None:
-        """SQLAlchemy would replace a connection that was cut by a new one, for which the caller would wait again."""
+        """Refuse a new connection after a cut: SQLAlchemy would open one, and the caller would wait again."""
         if self._is_cut:
             raise StorageError(f"{self.name}: {_NO_ANSWER}")
 
@@ -177,7 +183,7 @@ class Database:
         elif self._file:
             self._file.use_write_ahead_log()
         with self._changing_schema() as connection:
-            version = self._version(connection, create)  # somebody else may have been faster
+            version = self._version(connection, create)  # another process may have been faster
             if version is None:
                 tables.metadata.create_all(connection)
                 tables.create_views(connection)
@@ -203,21 +209,21 @@ class Database:
             if engine is not self.writer:
                 engine.dispose()
 
-    def add_columns(self) -> None:
-        """Add the columns of experiments that are new to this database, and make the views again. No schema version."""
+    def _add_columns(self) -> None:
+        """Add the columns of experiments that are new to this database, and make its views again."""
         with self.read() as connection:
             if not _lacking(connection):
                 return
         with self._changing_schema() as connection:
-            lacking = _lacking(connection)  # somebody else may have been faster
+            lacking = _lacking(connection)  # another process may have been faster
             tables.drop_views(connection)
             for table, column in lacking:
                 kind = column.type.compile(connection.dialect)
                 connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}"))
             tables.create_views(connection)
 
-    def absent(self) -> set[str]:
-        """Columns of the view `results` of other experiments than the first that this database has not yet."""
+    def _absent(self) -> set[str]:
+        """Columns of the view `results` that this database lacks, because their experiments are new to it."""
         known = {column.name for column in tables.results.columns if tables.is_later(column.name)}
         if not known:
             return set()
@@ -225,7 +231,7 @@ class Database:
             return known - {column["name"] for column in inspect(connection).get_columns("results")}
 
     def _version(self, connection: Connection, create: bool) -> str | None:
-        """Its schema's version; None for an empty database that may be filled."""
+        """Version of the schema; None for an empty database that may be filled."""
         found = set(inspect(connection).get_table_names())
         if not found and create:
             return None
@@ -254,16 +260,16 @@ class Database:
             if reason == "interrupted":
                 reason = "a query took longer than any on a database of this size"
             raise StorageError(f"{self.name}: {reason.splitlines()[0]}") from error
-        except ValueError as error:  # of the column's type: a time that is none, or broken JSON
+        except ValueError as error:  # a value that does not fit its column's type, such as broken JSON
             raise StorageError(f"{self.name}: holds what no sweep wrote: {error}") from error
 
 
 def exists(url: str) -> bool:
-    """Whether there is a database at `url`, as far as its name tells: an SQLite file may be missing."""
+    """Whether there may be a database at `url`: not if it names a missing SQLite file. No server is asked."""
     parsed = _parse(url)
     try:
         return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
-    except OSError:  # opening it will tell
+    except OSError:  # opening the database gives the error
         return True
 
 
@@ -275,7 +281,7 @@ def local_time() -> datetime:
 def _parse(url: str) -> URL:
     try:
         url.encode()
-    except UnicodeEncodeError:  # Python has kept bytes that are not UTF-8 as lone surrogates
+    except UnicodeEncodeError:  # Python keeps bytes that are not UTF-8 as lone surrogates
         raise StorageError(f"{_start(url)}: not in UTF-8, which a database URL is written in; {_ALLOWED}") from None
     try:
         parsed = make_url(url)
@@ -292,13 +298,13 @@ def _parse(url: str) -> URL:
 
 
 def _start(url: str) -> str:
-    """As much of what should be a URL as can't hold a password."""
+    """The beginning of a text that should be a URL, cut where a password may begin."""
     whole = re.fullmatch(r"[\w./ -]*", url)
     return url if whole else re.split(r"[^\w+.-]", url)[0] + "..."
 
 
 def _lacking(connection: Connection) -> list[tuple[str, Column[Any]]]:
-    """Columns of trials and of scores that this installation knows and the database has not."""
+    """Columns of the tables `trials` and `scores` that this installation knows and the database lacks."""
     found = []
     for table in (tables.trials, tables.scores):
         there = {column["name"] for column in inspect(connection).get_columns(table.name)}
@@ -321,7 +327,7 @@ def _copy_tables(connection: Connection, version: str) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
-    from alembic import command  # only for old databases
+    from alembic import command  # only old databases need it
     from alembic.config import Config
 
     config = Config()

@@ -1,9 +1,9 @@
 """The lock that makes a driver the only one on an SQLite file.
 
-POSIX drops every lock that a process has on a file as soon as the process closes any descriptor of that file, also the
-locks that SQLite took through a descriptor of its own; another process then deletes the write-ahead log under the
-driver (sqlite.org/howtocorrupt.html, section 2.2). So this module opens one descriptor for each file and never closes
-it: a lock is given back by unlocking.
+POSIX drops every lock that a process has on a file as soon as the process closes any descriptor of that file. It drops
+even the locks that SQLite took through its own descriptor, and another process may then delete the write-ahead log that
+the driver uses (sqlite.org/howtocorrupt.html, section 2.2). So this module opens one descriptor for each file and never
+closes it; it gives a lock back by unlocking.
 """
 
 import fcntl
@@ -13,10 +13,10 @@ from typing import ClassVar
 
 
 class FileLock:
-    """A lock on a file itself, whatever name it was opened by. The system frees it when its processes end.
+    """A lock on a file, under whatever name it is opened. The system frees the lock when its processes end.
 
     Attributes:
-        descriptor: of the locked file. A child that inherits it shares the lock, and must not close it either.
+        descriptor: descriptor of the locked file. A child that inherits it shares the lock, and must not close it.
     """
 
     _open: ClassVar[dict[tuple[int, int], "FileLock"]] = {}  # by device and inode
@@ -27,7 +27,7 @@ class FileLock:
 
     @classmethod
     def of(cls, path: Path) -> "FileLock":
-        """The lock of a file; one for each file in a process.
+        """The lock of a file. A process has one for each file.
 
         Raises:
             OSError: the file can't be opened.
@@ -39,7 +39,7 @@ class FileLock:
         return cls._open[key]
 
     def take(self, owner: object) -> bool:
-        """Lock the file for an owner in this process; whether it has the lock now."""
+        """Lock the file for an owner in this process, and return whether the owner has the lock."""
         if self._owner is None:
             try:
                 fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -49,7 +49,7 @@ class FileLock:
         return self._owner is owner
 
     def give_back(self, owner: object) -> None:
-        """Unlock the file, if this owner has the lock."""
+        """Unlock the file if this owner has the lock."""
         if self._owner is owner:
             fcntl.flock(self.descriptor, fcntl.LOCK_UN)
             self._owner = None

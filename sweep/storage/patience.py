@@ -1,19 +1,19 @@
-"""Waiting for a database no longer than one wants to."""
+"""A limit on the time that a caller waits for a database."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sweep.storage import Storage
+from sweep.storage.storage import Storage
 
 
 @contextmanager
 def answers_within(storage: Storage, seconds: Callable[[], float]) -> Iterator[None]:
-    """End the wait for a database that does not answer in time: it raises a StorageError.
+    """Raise a StorageError in the code within if the database does not answer in time.
 
     Args:
-        seconds: how long the wait may take; asked again and again, for it may change meanwhile.
+        seconds: gives the time that the wait may take. It is called again and again, because the time may change.
     """
     done = threading.Event()
 

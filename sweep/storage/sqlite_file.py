@@ -17,9 +17,9 @@ from sweep.storage.file_lock import FileLock
 
 BUSY_TIMEOUT_S = 30
 FOLD_TIMEOUT_S = 2
-CACHE_KIB = 64_000  # identities are random, so each row that is added or looked up is on another page
-LONGEST = 2**26  # bytes of a text or a blob; the settings of a sweep and tracebacks are far shorter
-# A reader may take this much processor time, so that a stranger's view without an end does not run for ever.
+CACHE_KIB = 64_000  # trials' identities are random, so each row lies on another page of the file
+LONGEST = 2**26  # bytes of a text or a blob; settings of sweeps and tracebacks are far shorter
+# Seconds of processor time that a query may take; a stranger's database may hold a view that would never end.
 READING_S = 10.0
 READ_BYTES_PER_S = 5e6  # a report over a million trials reads 15 MB a second on two cores
 _CHECK_EVERY = 100_000  # steps of SQLite's virtual machine
@@ -60,10 +60,11 @@ class SqliteFile:
         self.writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
 
     def reader(self) -> Engine:
-        """Connections that can't change the file and have limited time for a query, since a stranger may have made it.
+        """Connections that can't change the file, and whose queries have limited time, as a stranger may have made it.
 
-        They are opened like any other, since one that is opened read-only leaves its write-ahead log behind. Only where
-        nothing can be written is the file opened so; without a log it is then taken as one that nobody writes to.
+        They are opened like any other connection, because a read-only one would leave its write-ahead log behind. The
+        file is opened read-only only where nothing can be written; if it then has no log, SQLite may assume that
+        nobody writes to it.
         """
         if self.writable:
             return self._engine(str(self.path), _Reader)
@@ -74,12 +75,12 @@ class SqliteFile:
         """Connections whose transactions take the lock of writers at once.
 
         Args:
-            foreign_keys: whether rows that others refer to can't go. A table can't be made again while they are held.
+            foreign_keys: whether foreign keys are enforced. A table can't be made again while they are.
         """
         return self._engine(str(self.path), sqlite3.Connection, foreign_keys)
 
     def use_write_ahead_log(self) -> None:
-        """Let readers and the writer never wait for each other; the file keeps this.
+        """Keep a write-ahead log from now on, so that readers and the writer never wait for each other.
 
         Raises:
             StorageError: the file can't be written.
@@ -99,7 +100,7 @@ class SqliteFile:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def claim(self) -> None:
-        """Be the only sweep on this file.
+        """Make sure that no other sweep runs on this file.
 
         Raises:
             StorageError: another sweep is running on it.
@@ -118,7 +119,7 @@ class SqliteFile:
             FileLock.of(self.path).give_back(self)
 
     def copy(self, version: str) -> None:
-        """Put a copy aside before an upgrade, under a new name that tells the version of the schema.
+        """Copy the file before an upgrade, under a new name that ends in the version of the schema.
 
         Raises:
             StorageError: it can't be copied.
@@ -144,7 +145,7 @@ class SqliteFile:
             connection = sqlite3.connect(
                 place,
                 timeout=BUSY_TIMEOUT_S,
-                isolation_level=None,  # BEGIN is sent below, not by the driver
+                isolation_level=None,  # `_begin` sends BEGIN, not sqlite3
                 check_same_thread=False,
                 factory=kind,
                 uri=place.startswith("file:"),
@@ -177,9 +178,9 @@ class SqliteFile:
             return "unknown"
 
     def _write_card(self) -> None:
-        """Say who holds the claim. The card is for people alone, and the lock does not depend on it.
+        """Write down who holds the claim. Only people read this card; the lock does not depend on it.
 
-        A new file takes the place of an old one, since what lies there may be a link, or somebody else's.
+        A new file replaces the old one, which may be a link or another user's.
         """
         since = f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC"
         made = Path(f"{self._card}.{os.getpid()}")

@@ -27,18 +27,19 @@ from sqlalchemy import (
 from search_spaces.axis import fields_of
 from search_spaces.experiment import FIRST, experiments
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005")  # of the schema; migrations lead from one to the next
+VERSIONS = ("0001", "0002", "0003", "0004", "0005")  # of the schema; a migration leads to each from the one before
 VERSION = VERSIONS[-1]
 REASONS = ("error", "memory", "lost")  # why a trial failed
 GRID_STATES = ("WAITING", "RUNNING", "COMPLETE", "DIVERGED", "FAILED")
 STATES = (*GRID_STATES, "PRUNED")  # a search may prune trials
+ID_LENGTH = 16  # letters of a trial's identity
 GENERATED = "generated"  # kind of the samples that models make
 
 _TYPES: dict[type, Any] = {bool: Boolean, int: Integer, float: Float, str: String(16)}
 
 
 def _settings() -> Iterator[Column[Any]]:
-    """Columns of the axes and the training settings of all experiments. NULL where an experiment has no such setting.
+    """Columns of the axes and training settings of all experiments. They are NULL where an experiment lacks a setting.
 
     Every experiment has `steps`.
     """
@@ -71,7 +72,7 @@ sweeps = Table(
     Column("finished_at", DateTime),
     Column("host", String, comment="where its driver runs"),
     Column("pid", Integer),
-    Column("last_heartbeat", DateTime, comment="of its driver"),
+    Column("last_heartbeat", DateTime, comment="last heartbeat of its driver"),
     Column("state", String(16), comment="done, done with failures, stopped or failed; NULL while it runs, or unknown"),
     Column("note", Text, comment="why it ended, where there is more to say than its state"),
 )
@@ -91,7 +92,7 @@ cohorts = Table(
 trials = Table(
     "trials",
     metadata,
-    Column("trial_id", String(16), primary_key=True),
+    Column("trial_id", String(ID_LENGTH), primary_key=True),
     Column("sweep_id", ForeignKey("sweeps.sweep_id"), nullable=False),
     Column("space", String, nullable=False),
     Column("position", Integer, nullable=False, comment="place in the seeded random order"),
@@ -100,7 +101,7 @@ trials = Table(
     *_settings(),
     Column("state", String(8), nullable=False, index=True),
     Column("attempts", Integer, nullable=False, default=0),
-    Column("cohort_id", Integer, index=True, comment="of cohorts: where it is running; NULL unless RUNNING"),
+    Column("cohort_id", Integer, index=True, comment="its cohort; NULL unless RUNNING"),
     Column("started_at", DateTime),
     Column("finished_at", DateTime),
     Column("duration_s", Float, comment="share of the cohort's wall time: seconds / members"),
@@ -113,9 +114,9 @@ declared = Table(
     metadata,
     Column("space", String, primary_key=True),
     Column("trial_id", ForeignKey("trials.trial_id"), primary_key=True),
-    Column("sweep_id", ForeignKey("sweeps.sweep_id"), nullable=False, comment="the first that declared it there"),
+    Column("sweep_id", ForeignKey("sweeps.sweep_id"), nullable=False, comment="the first sweep that declared it here"),
     Column("position", Integer, nullable=False, comment="place in the random order of that sweep"),
-    comment="which search spaces a trial belongs to; one that was searched for belongs to none",
+    comment="which search spaces have a trial; trials that a search chose are in none",
 )
 
 proposals = Table(
@@ -135,10 +136,10 @@ identities = Table(
     Column("identity_id", Integer, primary_key=True),
     Column("formula", String, nullable=False),
     Column("network", String(64), nullable=False, server_default="", comment="name of the network that gives features"),
-    Column("classifier", String(64), nullable=False, comment="SHA-256 of that network's weights; empty without one"),
+    Column("classifier", String(64), nullable=False, comment="SHA-256 of its weights; empty without a network"),
     Column("n_samples", Integer, nullable=False),
     Column("z_seed", Integer, nullable=False),
-    Column("rank", Integer, nullable=False, server_default="0", comment="the view shows the least of a trial's"),
+    Column("rank", Integer, nullable=False, server_default="0", comment="the view shows the score of the lowest rank"),
     Column("real_score", Float, comment="score of real images"),
     Column("real_inception_score", Float),
     Column("classifier_accuracy", Float),
@@ -163,9 +164,9 @@ attempts = Table(
     Column("ended_at", DateTime),
     Column("outcome", String(16), comment="final state, INTERRUPTED (stopped) or LOST (died); NULL while it runs"),
     Column("error", Text),
-    Column("sweep_id", Integer, comment="of sweeps: whose attempt it is"),
+    Column("sweep_id", Integer, comment="the sweep whose attempt it is"),
     Column("reason", String(16), comment="why it failed: error, memory or lost"),
-    Column("cohort_id", Integer, index=True, comment="of cohorts: where it ran; NULL in rows of older versions"),
+    Column("cohort_id", Integer, index=True, comment="its cohort; NULL in rows of older versions"),
 )
 
 samples = Table(
@@ -177,7 +178,7 @@ samples = Table(
     Column("png", LargeBinary, nullable=False),
 )
 
-# The view's columns as they have been since the first version, and what came later.
+# Columns of the view that come first, in an order that never changes.
 _FIRST_SHOWN = """
        t.trial_id, t.family, t.n_layer_g, t.n_layer_d, t.size_g, t.size_d, t.dropout_d, t.optim_g, t.optim_d,
        t.lr, t.margin, t.pt_weight, t.seed, t.steps, t.state,
@@ -198,9 +199,9 @@ LEFT JOIN score_identities i ON i.identity_id = s.identity_id
 
 
 def shown(trial_columns: Collection[str], score_columns: Collection[str]) -> list[str]:
-    """What the view `results` selects in a database whose tables `trials` and `scores` have these columns.
+    """The columns that the view `results` selects, given the columns of the tables `trials` and `scores`.
 
-    Columns of experiments that this installation does not know are among them, behind all others.
+    Columns of experiments that this installation does not know come last.
     """
     first = [words.strip() for words in _FIRST_SHOWN.split(",")]
     there = {f"t.{name}" for name in trial_columns} | {f"s.{name}" for name in score_columns}
@@ -211,7 +212,7 @@ def shown(trial_columns: Collection[str], score_columns: Collection[str]) -> lis
 
 
 def create_views(connection: Connection) -> None:
-    """Make the view `results`, and one of each experiment with its own columns alone."""
+    """Make the view `results`, and a view for each experiment with only its columns."""
     found = {name: [c["name"] for c in inspect(connection).get_columns(name)] for name in ("trials", "scores")}
     words = shown(found["trials"], found["scores"])
     connection.execute(text(f"CREATE VIEW results AS SELECT {', '.join(words)} {_FROM}"))
@@ -223,25 +224,25 @@ def create_views(connection: Connection) -> None:
 
 
 def drop_views(connection: Connection) -> None:
-    """Remove every view that `create_views` can have made, also for experiments of other installations."""
+    """Remove every view that `create_views` can have made, including those for experiments of other installations."""
     for name in inspect(connection).get_view_names():
         if name == "results" or name.startswith("results_"):
             connection.execute(text(f'DROP VIEW "{name}"'))
 
 
 def _belongs(words: str, name: str) -> bool:
-    """Whether an experiment has a column of the view; what is no axis, training setting or score belongs to all."""
+    """Whether an experiment has a column of the view. Axes, training settings and scores may be of some alone."""
     owners = _OWNERS.get(words.split()[-1].partition(".")[2])
     return owners is None or name in owners
 
 
 def is_later(name: str) -> bool:
-    """Whether a column belongs to other experiments than the first, so that a database may lack it."""
+    """Whether the first experiment lacks a column, so that an older database may lack it too."""
     return FIRST not in _OWNERS.get(name, {FIRST})
 
 
 def _owners() -> dict[str, set[str]]:
-    """The experiments that have a column, by its name."""
+    """Names of the experiments that have a column, by the column's name."""
     found: dict[str, set[str]] = {}
     for name, one in experiments().items():
         for column in (*one.axes, *one.training_columns, *(score.name for score in one.scores)):
@@ -253,7 +254,7 @@ _OWNERS = _owners()
 
 
 def _shown(words: str) -> Column[Any]:
-    """A column of the view, from its words in the view's text; what is joined to a trial may be missing."""
+    """A column of the view from its SQL text. It may be NULL if it comes from a table that is joined to `trials`."""
     source, name = words.split()[-1].partition(".")[::2]
     if not name:
         return Column(source, Float)  # computed

@@ -1,9 +1,9 @@
 """What a column of the results database may hold, by its declaration in `sweep.storage.tables`.
 
 A database may come from a stranger, and SQLite keeps any value in any column. A value that no sweep can have written
-there counts as none: text where a number belongs, an infinite number, a blob where text belongs, text longer than the
-column allows, a list where a mapping belongs, a time that is none. A row is left out if that happens in a column that
-is never NULL, such as a trial's identity, its axes or its place in the order.
+there is read as missing: text where a number belongs, an infinite number, a blob where text belongs, text longer than
+the column allows, a list where a mapping belongs, a time that does not exist. A row is left out if that happens in a
+column that is never NULL, such as a trial's identity or its place in the order.
 """
 
 import json
@@ -18,8 +18,8 @@ from sqlalchemy import Column
 if TYPE_CHECKING:
     import pandas as pd
 
-LARGEST: dict[type, float] = {int: 2**31 - 1, float: 3.5e38}  # of 32 bits; what is measured is a float32
-# What pandas finds in a column in which every value is of its type, or missing.
+LARGEST: dict[type, float] = {int: 2**31 - 1, float: 3.5e38}  # limits of 32-bit numbers; measured values are float32
+# Kinds of values that pandas infers for a column in which every value has its type or is missing.
 _PURE: dict[type, set[str]] = {
     str: {"string", "empty"},
     int: {"integer", "empty"},
@@ -33,14 +33,15 @@ def frame(
     columns: Sequence[Column[Any]],
     is_whole: "Callable[[pd.DataFrame], pd.Series] | None" = None,
 ) -> "pd.DataFrame":
-    """Rows as the database gave them, without type conversion, as a table of proper types.
+    """A table of proper types from rows as the database gave them, without type conversion.
 
     Args:
-        is_whole: tells of each row whether it has all that it must have beside the columns that are never NULL.
+        is_whole: function that says for each row whether it has the values that it must have, in addition to those
+            of columns that are never NULL.
     """
-    import pandas as pd  # a second of loading that planning does without
+    import pandas as pd  # loading it takes a second, and planning needs none of it
 
-    # Column by column: pandas takes four times as long to make them from rows.
+    # Column by column: from rows, pandas takes four times as long.
     values = zip(*rows, strict=True) if rows else repeat((), len(columns))
     made = pd.DataFrame({column.name: _series(own, column) for column, own in zip(columns, values, strict=True)})
     never_empty = [column.name for column in columns if not column.nullable]
@@ -51,7 +52,7 @@ def frame(
 
 
 def records(rows: Sequence[Sequence[Any]], columns: Sequence[Column[Any]]) -> list[dict[str, Any]]:
-    """The same as plain values, one dictionary per row; None stands for no value."""
+    """Plain values from rows as the database gave them, one dictionary per row; None is a missing value."""
     made = [{column.name: _value(one, column) for column, one in zip(columns, row, strict=True)} for row in rows]
     never_empty = [column.name for column in columns if not column.nullable]
     return [row for row in made if all(row[name] is not None for name in never_empty)]
@@ -111,21 +112,21 @@ _READERS: dict[type, Callable[[Any], Any]] = {
     float: _number,
     str: _text,
     datetime: _time,
-    object: _mapping,  # what SQLAlchemy says of JSON
+    object: _mapping,  # the type that SQLAlchemy names for JSON
     bytes: _blob,
 }
 
 
 def _series(found: Sequence[Any], column: Column[Any]) -> "pd.Series":
-    """A column of a table. Only one that holds something odd is gone through value by value."""
+    """A column of a table. Values are checked one by one only where a quick check of the column fails."""
     if _is_pure(found, column):
-        with suppress(ValueError, TypeError):  # of times that are none, or have a time zone
+        with suppress(ValueError, TypeError):  # a time does not exist or has a time zone
             return _typed(found, column.type.python_type)
     return _typed([_value(one, column) for one in found], column.type.python_type)
 
 
 def _is_pure(found: Sequence[Any], column: Column[Any]) -> bool:
-    """Whether every value is of the column's type or missing; times are only known to be text, or times."""
+    """Whether every value has the column's type or is missing. Texts pass as times here; `_typed` parses them."""
     import numpy as np
     from pandas.api.types import infer_dtype
 

@@ -1,1 +1,1 @@
-"""The work: training and evaluating one cohort. PyTorch is at home here."""
+"""Trains and evaluates one cohort, with PyTorch."""

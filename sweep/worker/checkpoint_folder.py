@@ -1,4 +1,4 @@
-"""The folder of a sweep's checkpoints and the time between two. Free of torch: a driver deletes old checkpoints."""
+"""The folder of a sweep's checkpoints. It needs no torch, because drivers, which delete old checkpoints, load none."""
 
 import hashlib
 import re
@@ -29,7 +29,7 @@ class CheckpointFolder:
     every_s: float = EVERY_S
 
     def of(self, cohort: Cohort) -> Path:
-        """The folder of a cohort; its name follows from the trials."""
+        """The folder of a cohort, which is named after a hash of its trials."""
         return self.folder / key(cohort.trial_ids)
 
     def drop(self, cohort: Cohort) -> None:
@@ -39,7 +39,7 @@ class CheckpointFolder:
     def clear(self, finished: Collection[str]) -> None:
         """Delete checkpoints whose trials are all finished (a changed grid forms other cohorts).
 
-        Other files in the folder are left alone, and no fault of a file raises an error.
+        Other files in the folder stay, and a damaged file raises no error.
         """
         done = set(finished)
         for folder in _listed(self.folder):
@@ -49,18 +49,18 @@ class CheckpointFolder:
 
 
 def digest_in(path: Path) -> str | None:
-    """The digest in the name of a checkpoint; None if the file is not called like one."""
+    """The digest in the name of a checkpoint; None if the file does not have the name of one."""
     found = _NAME.fullmatch(path.name)
     return found[1] if found else None
 
 
 def is_regular(path: Path) -> bool:
-    """Whether this is a plain file: neither a link nor a pipe, at which a reader would wait."""
+    """Whether this is a regular file: no link, and no pipe, for which a reader would wait."""
     return stat.S_ISREG(_mode(path))
 
 
 def _checkpoints(folder: Path) -> Iterator[Path]:
-    """Checkpoints of a cohort and of its halves, each folder after its content. Other files there are not ours."""
+    """Checkpoints of a cohort and of its halves; each folder comes after what it holds. Other files are not ours."""
     if not (re.fullmatch("[0-9a-f]{16}", folder.name) and stat.S_ISDIR(_mode(folder))):
         return
     for path in _listed(folder):
@@ -78,10 +78,10 @@ def _remove(paths: Iterable[Path]) -> None:
 
 
 def _trials(paths: Iterable[Path]) -> set[str]:
-    """Trials of all checkpoints that can be read."""
+    """The trials of all checkpoints that can be read."""
     found: set[str] = set()
     for path in filter(digest_in, paths):
-        with suppress(Exception), safe_open(path, framework="numpy") as opened:  # the file may come from anybody
+        with suppress(Exception), safe_open(path, framework="numpy") as opened:  # the file may be damaged or forged
             found.update(opened.metadata()["trials"].split())
     return found
 
@@ -94,12 +94,12 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _mode(path: Path) -> int:
-    """The kind of a file itself, links not followed; 0 if there is none."""
+    """The mode of a file, which holds its kind; links are not followed. 0 if there is no file."""
     with suppress(OSError):
         return path.lstat().st_mode
     return 0
 
 
 def key(trial_ids: Collection[str]) -> str:
-    """Name of a set of trials in a certain order."""
+    """A hash of trials in this order, as a name."""
     return hashlib.sha256("\n".join(trial_ids).encode()).hexdigest()[:16]

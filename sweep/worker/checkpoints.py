@@ -1,8 +1,8 @@
 """Checkpoints of a cohort in training: written whole or not at all, and checked before they are used.
 
 A file is written under another name, flushed to the disk, and renamed; its name then holds the digest of its content.
-The two newest are kept: if the last one is damaged, the one before is used. Files are safetensors: reading one runs no
-code.
+The two newest files are kept: if the last one is damaged, the one before is used. Files are safetensors, so that
+reading one runs no code.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ from sweep.planning.cohorts import Cohort
 from sweep.worker.checkpoint_folder import digest_in, is_regular
 from sweep.worker.evaluation import Scores
 
-FORMAT = "2"  # change it whenever old files can't be used any more
-KEPT = 2
+FORMAT = "2"  # change it when old files can no longer be used
+N_KEPT = 2  # checkpoints of a cohort
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Restored:
     """A training in the state of its newest usable checkpoint, or at its beginning.
 
     Attributes:
-        seconds: how long it had taken until then.
-        scores: its scores until then, by step.
-        problem: what was wrong with the newest of the files that can't be used, in one line.
+        seconds: how long it had taken until that step.
+        scores: its scores until that step, by step.
+        problem: why the newest unusable file can't be used, in one line; None if there is no such file.
     """
 
     training: Training
@@ -49,14 +49,14 @@ class Checkpoints:
     """The checkpoints of one cohort on one kind of device.
 
     Args:
-        folder: of their files; made when the first is written.
+        folder: holds their files; it is made when the first one is written.
     """
 
     def __init__(self, folder: Path, cohort: Cohort, device: torch.device) -> None:
         self._folder, self._members = folder, len(cohort.trials)
         self._steps = cohort.trials[0].training.steps
         self._score_names = {score.name for score in cohort.trials[0].kind.scores}
-        self._facts = {
+        self._metadata = {
             "format": FORMAT,
             "torch": torch.__version__,
             "device": device.type,
@@ -72,10 +72,10 @@ class Checkpoints:
         self._folder.mkdir(parents=True, exist_ok=True)
         unfinished = self._folder / f"{os.getpid()}.unfinished"
         found = {"step": training.steps_done, "seconds": seconds, "scores": scores}
-        facts = self._facts | {name: json.dumps(value) for name, value in found.items()}
+        metadata = self._metadata | {name: json.dumps(value) for name, value in found.items()}
         try:
             tensors = {name: tensor.cpu().contiguous() for name, tensor in training.state().items()}
-            save_file(tensors, unfinished, metadata=facts)
+            save_file(tensors, unfinished, metadata=metadata)
             with unfinished.open("rb+") as file:
                 os.fsync(file.fileno())
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -86,13 +86,13 @@ class Checkpoints:
         finally:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
-        # Names that sort after the new one belong to files that this training could not use, or to other people.
+        # Names that sort after the new one belong to files that this training could not use, or that are not ours.
         older = [path for path in self._files() if digest_in(path) and path.name < newest.name]
-        for old in older[KEPT - 1 :]:
+        for old in older[N_KEPT - 1 :]:
             old.unlink(missing_ok=True)
 
     def restore(self, new_training: Callable[[], Training]) -> Restored:
-        """A new training, with the state of the newest whole checkpoint if there is one.
+        """A new training, with the state of the newest undamaged checkpoint if there is one.
 
         A file that is damaged in any way is ignored.
 
@@ -105,25 +105,25 @@ class Checkpoints:
             try:
                 return replace(self._load(path, new_training), problem=problem)
             except Exception as error:  # an error of the training itself is raised again below
-                problem = problem or _in_a_line(f"{path.name}: {error or type(error).__name__}")
+                problem = problem or _one_line(f"{path.name}: {error or type(error).__name__}")
         return Restored(new_training(), problem=problem)
 
     def _load(self, path: Path, new_training: Callable[[], Training]) -> Restored:
-        """Raises errors of many kinds for a file that is damaged, foreign or forged."""
+        """Load one file. A damaged, foreign or forged one raises errors of many kinds."""
         if not is_regular(path):  # a pipe would make us wait
             raise ValueError("it is no regular file")
         if not digest_in(path):
-            raise ValueError("it has not the name of a checkpoint")
+            raise ValueError("it does not have the name of a checkpoint")
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != digest_in(path):
-                raise ValueError("its content does not fit the digest in its name")
+                raise ValueError("its content does not match the digest in its name")
         with safe_open(path, framework="pt") as opened:
-            facts = opened.metadata() or {}
-            for name, value in self._facts.items():
-                if facts.get(name) != value:
-                    raise ValueError(f"it was made with other {name}" if name in facts else f"it lacks {name}")
+            metadata = opened.metadata() or {}
+            for name, value in self._metadata.items():
+                if metadata.get(name) != value:
+                    raise ValueError(f"it was made with other {name}" if name in metadata else f"it lacks {name}")
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
-        step, seconds, scores = (json.loads(facts[name]) for name in ("step", "seconds", "scores"))
+        step, seconds, scores = (json.loads(metadata[name]) for name in ("step", "seconds", "scores"))
         training = new_training()
         if type(step) is not int or not 0 <= step <= self._steps:
             raise ValueError(f"its step is {step}, allowed: 0 to {self._steps}")
@@ -142,7 +142,7 @@ class Checkpoints:
         return found
 
     def _files(self) -> list[Path]:
-        """All files that are called like a checkpoint, newest first."""
+        """All files with the name of a checkpoint, newest first."""
         with suppress(OSError):
             return sorted(self._folder.glob("*.safetensors"), reverse=True)
         return []
@@ -161,7 +161,7 @@ def _seconds(value: Any) -> float:
     return seconds
 
 
-def _in_a_line(text: str) -> str:
+def _one_line(text: str) -> str:
     return shown(" ".join(text.split()))[:300]
 
 

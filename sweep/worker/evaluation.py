@@ -1,4 +1,4 @@
-"""What is measured of a cohort at one step of its training, and at which steps."""
+"""The evaluation of a cohort at one step of its training, and the steps at which to evaluate."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ Scores = dict[str, list[float]]  # columns of the table `scores`, each with one 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is measured of every member at one step.
+    """The scores and sample sheets of every member at one step.
 
     Attributes:
-        scores: [K] each, by the names that the experiment declares; NaN where a score has no meaning. A member whose
-            first declared score is NaN has no scores at this step.
-        sheets: makes the sample sheet of each member as PNG, or None; not called for intermediate evaluations.
-        identity: the facts that two scores must share before they may be compared.
+        scores: one tensor [K] for each score that the experiment declares; NaN where a score is undefined. A member
+            whose first declared score is NaN has no scores at this step.
+        sheets: makes the sample sheet of each member as PNG, or None. It is called only after the last update.
+        identity: what two scores must have in common before they may be compared.
     """
 
     scores: dict[str, Tensor]
@@ -31,5 +31,5 @@ class Evaluation:
 
 
 def evaluation_steps(steps: int, times: int) -> frozenset[int]:
-    """Steps at which to evaluate a training of so many: `times` evenly spaced ones, the last included."""
+    """Steps at which to evaluate a training of `steps` updates: `times` evenly spaced ones, the last included."""
     return frozenset(steps * i // times for i in range(1, times + 1)) - {0}

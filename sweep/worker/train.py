@@ -1,6 +1,6 @@
 """A worker: trains a cohort and evaluates each of its members. Takes trials, returns plain records.
 
-What is special to an experiment is in its recipe, see `sweep.worker.recipes`.
+The parts that differ from experiment to experiment are in recipes, see `sweep.worker.recipes`.
 """
 
 import math
@@ -27,14 +27,16 @@ from sweep.worker.evaluation import Scores, evaluation_steps
 from sweep.worker.memory import is_out_of_memory, return_memory
 from sweep.worker.recipes import recipe_of
 
-PROGRESS_S = 2.0  # seconds between two reports of a running cohort
+PROGRESS_S = 2.0  # seconds between two reports about a running cohort
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a running cohort is: updates done by its members together, of how many.
+class CohortProgress:
+    """How far a running cohort is.
 
     Attributes:
+        member_steps: updates done, summed over the members.
+        total: updates to do, summed over the members.
         note: a message for the user, such as a checkpoint that could not be written.
     """
 
@@ -43,19 +45,19 @@ class Progress:
     note: str | None = None
 
 
-CohortSteps = Generator[Progress, None, list[Record]]
+CohortSteps = Generator[CohortProgress, None, list[Record]]
 
 
 def run_cohort(
     cohort: Cohort,
     device: str = "cpu",
     checkpoints: CheckpointFolder | None = None,
-    report: Callable[[Progress], None] = lambda progress: None,
+    report: Callable[[CohortProgress], None] = lambda progress: None,
 ) -> list[Record]:
     """Train and evaluate a cohort on "cpu" or "cuda"; returns a record of each trial, in the order of the cohort.
 
-    A cohort that does not fit in memory is halved and its halves run one after the other. Any other error also halves
-    it, as one member may be the cause. If every member of the first half fails, the rest is failed untried.
+    A cohort that does not fit in memory is halved, and its halves run one after the other. Any other error also halves
+    it, as one member may be the cause. If every member of the first half fails, the other half is not tried and fails.
 
     Args:
         checkpoints: folder and interval of the checkpoints; None for none.
@@ -72,9 +74,9 @@ def run_cohort(
 
 
 def cohort_steps(cohort: Cohort, device: str = "cpu", checkpoints: CheckpointFolder | None = None) -> CohortSteps:
-    """The work of `run_cohort` as a generator, for Ray Tune, which asks for one step after the other.
+    """The work of `run_cohort` as a generator, because Ray Tune asks for one step after the other.
 
-    Yields the progress, and returns the records.
+    It yields the progress, and returns the records.
     """
     folder, every_s = (checkpoints.of(cohort), checkpoints.every_s) if checkpoints else (None, math.inf)
     return (yield from _run(cohort, torch.device(device), folder, every_s))
@@ -110,8 +112,8 @@ def _train_and_evaluate(
     start -= restored.seconds
     k, steps = len(cohort.trials), first.training.steps
     if restored.problem:
-        yield Progress(k * training.steps_done, k * steps, _unusable(restored.problem, training.steps_done))
-    # An experiment without these settings is evaluated at its end alone, and trained in float32.
+        yield CohortProgress(k * training.steps_done, k * steps, _unusable(restored.problem, training.steps_done))
+    # An experiment without these settings is evaluated only after its last update, and trained in float32.
     intermediate = evaluation_steps(steps, getattr(first.scoring, "times", 1)) - {steps}
     precision = getattr(first.training, "precision", "float32")
     reported = saved = time.perf_counter()
@@ -128,7 +130,7 @@ def _train_and_evaluate(
                 saved = time.perf_counter()
             if note or time.perf_counter() - reported > PROGRESS_S:
                 reported = time.perf_counter()
-                yield Progress(k * training.steps_done, k * steps, note)
+                yield CohortProgress(k * training.steps_done, k * steps, note)
     final = recipe.evaluate(training, cohort, device)
     scores[steps] = final.values()
     diverged, sheets = training.diverged().tolist(), final.sheets()
@@ -145,7 +147,7 @@ def _unusable(problem: str, steps_done: int) -> str:
 
 
 def _save(checkpoints: Checkpoints, training: Training, seconds: float, scores: Mapping[int, Scores]) -> str | None:
-    """Write a checkpoint; a full disk costs the checkpoint, not the cohort. Returns what went wrong, as a note."""
+    """Write a checkpoint. If that fails, for example on a full disk, the cohort goes on; returns a note about it."""
     try:
         checkpoints.save(training, seconds, scores)
     except OSError as error:
@@ -154,7 +156,7 @@ def _save(checkpoints: Checkpoints, training: Training, seconds: float, scores: 
 
 
 def _of_member(scores: Mapping[int, Scores], member: int, ranking: str) -> dict[int, dict[str, float]]:
-    """Scores of one member by step, without the steps at which it has none.
+    """The scores of one member by step, without the steps at which it has none.
 
     Args:
         ranking: name of the score that is NaN where there is none.

@@ -12,7 +12,8 @@ import pytest
 
 from benchmarks.scale import GRIDS, LIMITS, SIZES, Point, least, measure, measure_apart, misses, synthetic_space, table
 from search_spaces.space import expand
-from sweep.planning.plan import Resources, make_plan
+from sweep.planning.plan import make_plan
+from sweep.planning.resources import Resources
 from sweep.storage import Storage
 
 POINT = Point("seeds", SIZES[-1], 7, 9.0, 8.0, 5 * 10**8, 30.0, 29.0, 12.0, 11.0, 6 * 10**8)
@@ -93,7 +94,7 @@ def test_an_identity_is_hashed_once(grid: str, tmp_path: Path, monkeypatch: pyte
 
 
 def test_rows_enter_in_parts_none_lost_and_positions_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sweep.storage.storage.ROWS_AT_ONCE", 300)
+    monkeypatch.setattr("sweep.storage.sweeps.ROWS_AT_ONCE", 300)
     trials = expand([synthetic_space("shapes", 1000)])
     storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
     storage.add_trials(storage.declare("x", {}, {}, "1"), trials[:700:7])

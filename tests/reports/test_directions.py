@@ -1,6 +1,7 @@
 """Scores of which the lower is the better one: an experiment with a test error in percent, from rows to page."""
 
 import importlib
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,11 @@ from search_spaces.experiments.mnist_gan import MNIST_GAN
 
 ERROR = Score("error", "test error, %", higher_is_better=False, worst=100.0)
 OTHER = replace(MNIST_GAN, name="other", scores=(ERROR, *MNIST_GAN.scores[1:]))
+# Words of the project's first experiment and of its paper.
+OF_THE_FIRST = (
+    *("mnist", "e?bgan", "gan", "zhao", "paper", "real digits", "ten classes", "classifier", "lost modes"),
+    *("nats", "inception", "margin", "generat", "discriminator", "energy", "z seed", "noise"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -169,9 +175,14 @@ def test_an_experiment_of_another_package_has_a_report(monkeypatch: pytest.Monke
     assert section.study.training == {"steps": 300, "batch_size": 64, "n_train": 1000}
     assert [figure.key for figure in section.figures][-3:] == ["what-matters", "main-effects", "pairs"]
     assert set(section.figures[-2].table["axis"]) == {"side", "lr"}
+    sweeps = sweeps.assign(spaces=[{"some/digits": {"family": "logistic"}}])
     page = render_page([section], sweeps, [], explore([section.study], "sqlite:///some.db", ()))
-    assert "300 steps of 64 images" in page
-    assert "grid some: 300 steps of 64 images" in summary(Path("index.html"), [section], [])
+    assert "300 steps of 64 images" in page and '<p class="eyebrow">Logistic regression on digits</p>' in page
+    lines = summary(Path("index.html"), [section], [])
+    assert "grid some: 300 steps of 64 images" in lines
+    told = re.sub(r"<style>.*?</style>|<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert '"label":"test error, %"' in told  # the data of the explorer is still there
+    assert [word for word in OF_THE_FIRST if re.search(rf"\b{word}", told + lines, re.IGNORECASE)] == []
 
 
 def test_trials_of_an_experiment_that_is_not_installed_are_left_out_and_named() -> None:

@@ -16,7 +16,8 @@ from sweep.driver.dispatcher import Dispatcher, Settings
 from sweep.driver.display import Display
 from sweep.driver.event_log import EventLog
 from sweep.driver.progress import Progress
-from sweep.planning.plan import Resources, make_plan
+from sweep.planning.plan import make_plan
+from sweep.planning.resources import Resources
 from sweep.records import Record
 from sweep.storage import Storage
 

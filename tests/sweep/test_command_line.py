@@ -49,7 +49,9 @@ def broken(old: str, new: str) -> Callable[[Path], list[str]]:
 
 
 def twice(folder: Path) -> list[str]:
-    return [write_space(folder / "one.yaml"), write_space(folder / "two.yaml", rates=(0.001,), layers=(3, 4))]
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+    return [write_space(folder / "one" / "grid.yaml"), write_space(folder / "two" / "grid.yaml", rates=(0.001,))]
 
 
 def good(folder: Path, *options: str) -> list[str]:
@@ -67,7 +69,7 @@ BAD: dict[str, tuple[Callable[[Path], list[str]], list[str]]] = {
         ["broken.yaml: not valid YAML", "python/name"],
     ),
     "missing file": (lambda folder: [str(folder / "nothing.yaml")], ["nothing.yaml: no such search space, allowed: "]),
-    "duplicate cells": (twice, ["two.yaml: duplicate cell, also in", "one.yaml: n_layer_g 3", "lr 0.001"]),
+    "two grids of one name": (twice, ["grid: two search spaces have this name, allowed: a `name` of its own for each"]),
     "too many workers": (lambda folder: good(folder, "--workers", "9999"), ["--workers: got 9999, allowed: 1 to "]),
     "0 workers": (lambda folder: good(folder, "--workers", "0"), ["--workers: got 0, allowed: a whole number from 1"]),
     "workers in words": (
@@ -140,7 +142,7 @@ def test_a_plan_that_cant_be_saved_is_one_line(space: str, tmp_path: Path, capsy
 
 @pytest.mark.parametrize(
     ("case", "command"),
-    [("unknown axis", "run"), ("duplicate cells", "run"), ("too many workers", "run"), ("syntax error", "plan")],
+    [("unknown axis", "run"), ("two grids of one name", "run"), ("too many workers", "run"), ("syntax error", "plan")],
 )
 def test_the_real_command_leaves_a_database_as_it_was(tmp_path: Path, database: Path, case: str, command: str) -> None:
     make, fragments = BAD[case]
@@ -188,7 +190,7 @@ def test_status_counts_what_there_is(database: Path, capsys: pytest.CaptureFixtu
     assert (found["running"], found["repeated"], found["hours_left"]) == ([], 0, None)
     assert main(["status", "--db", f"sqlite:///{database}"]) == 0
     first, second = capsys.readouterr().out.splitlines()
-    assert first.split() == ["gan", "3", "cells:", "1", "waiting,", "1", "complete,", "1", "failed"]
+    assert first.split() == ["gan", "3", "trials:", "1", "waiting,", "1", "complete,", "1", "failed"]
     assert second == "failed: 1 by error"
 
 
@@ -340,6 +342,26 @@ def test_each_space_is_finished_by_its_own_way_of_scoring(tmp_path: Path, capsys
     for spaces, missing in (([many], 0), ([few], 2), ([other], 2), ([few, other], 4), ([many, other], 2)):
         assert main(["plan", *map(str, spaces), "--db", database, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["missing"] == missing, spaces
+
+
+def test_a_name_that_the_database_has_for_another_grid_is_refused(
+    tmp_path: Path, space: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path}/results.db"
+    storage = Storage(url, create=True)
+    storage.declare("tiny", {"tiny": load_space(space).as_dict()}, {}, "1")
+    storage.close()
+    write_space(Path(space), rates=(0.5,))
+    for command in ("plan", "run"):
+        assert main([command, space, "--db", url]) == 2
+        line = one_line(capsys.readouterr().err)
+        assert line == (
+            "error: tiny: the database holds another grid of this name, with axes.lr [0.01, 0.001], "
+            "allowed: a grid that contains it, or another `name`"
+        )
+    storage = Storage(url)
+    assert len(storage.sweeps()) == 1
+    storage.close()
 
 
 def test_a_link_to_a_database_is_that_database(tmp_path: Path) -> None:

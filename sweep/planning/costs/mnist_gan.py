@@ -10,9 +10,9 @@ from search_spaces.trial import Trial
 PIXELS = 32 * 32
 FLOAT = 4
 SHEET_BYTES = 20_000  # a sample sheet as PNG; measured on generated digits
-ROW_BYTES = 1_000  # the rows of a trial in all tables, with their indices
+ROW_BYTES = 1_000  # a trial's rows in all tables, with their indices
 DATA_BYTES = 60_000 * PIXELS * FLOAT  # the training images
-PROCESS_BYTES = 500_000_000  # a worker with torch, Ray and the metrics, and what is left from loading MNIST; measured
+PROCESS_BYTES = 500_000_000  # a worker with torch, Ray, the metrics and the rest from loading MNIST; measured
 CONTEXT_BYTES = 500_000_000  # CUDA's context and the workspaces of its libraries
 SCORING_BATCH = 500  # images that share batch statistics in the generator when it is scored
 SHEET_IMAGES = 96
@@ -51,7 +51,7 @@ def step_flops(trial: Trial) -> int:
 
 
 def cohort_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
-    """Peak memory of a worker that trains and scores these trials of one shape on "cpu" or "cuda", in bytes."""
+    """Peak memory in bytes of a worker that trains and scores these trials of one shape, on "cpu" or "cuda"."""
     kinds = Counter((trial.settings.optim_g, trial.settings.optim_d) for trial in trials)
     one_of = {(trial.settings.optim_g, trial.settings.optim_d): trial for trial in trials}
     members = sum(n * member_bytes(one_of[kind], device) for kind, n in kinds.items())
@@ -61,17 +61,17 @@ def cohort_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
 
 
 def largest_member_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
-    """The most that one of these trials of one shape adds to a cohort of them, in bytes."""
+    """The most memory that one of these trials of one shape adds to a cohort of them, in bytes."""
     one_of = {(trial.settings.optim_g, trial.settings.optim_d): trial for trial in trials}
     own = FLOAT * _own_draws(trials) * 4 if len({trial.settings.seed for trial in trials}) > 1 else 0
     return max(member_bytes(trial, device) for trial in one_of.values()) + own
 
 
 def member_bytes(trial: Trial, device: str = "cpu") -> int:
-    """Peak memory that one more member adds to a cohort of one seed on "cpu" or "cuda", in bytes.
+    """Peak memory in bytes that one more member adds to a cohort of one seed, on "cpu" or "cuda".
 
-    Beside `held_bytes` lies what is needed for a while; the most of it counts: what `_scoring` takes, or on a CPU the
-    initial weights, whose memory the process keeps and scoring uses again.
+    A member adds `held_bytes` and the larger of two temporary needs: the memory of `_scoring`, or on a CPU that of the
+    initial weights, which the process keeps and scoring uses again.
 
     The backward pass of batch norm (a batch of the widest layer) and the gradient of the pull-away term (some batches
     of the code) take less than scoring.
@@ -82,19 +82,19 @@ def member_bytes(trial: Trial, device: str = "cpu") -> int:
 
 
 def held_bytes(trial: Trial) -> int:
-    """Memory that a member holds all through its training: `_state`, and the `_buffers` of a step.
+    """Memory in bytes that a member holds throughout its training: `_state`, and the `_buffers` of a step.
 
-    The statistics of batch norm are left out: 4 to 6 numbers a channel, below 2%.
+    The statistics of batch norm, 4 to 6 numbers per channel, are left out; they are below 2%.
     """
     return FLOAT * (_state(trial) + _buffers(trial))
 
 
 def shared_bytes(trial: Trial, device: str = "cpu") -> int:
-    """Memory of a worker whatever the number of members, on "cpu" or "cuda", in bytes.
+    """Memory in bytes that a worker takes however many members there are, on "cpu" or "cuda".
 
-    The training images and what of the process lies on the device; the dropout masks that members of one seed share,
-    with what drawing them takes; on a CPU the initial weights of a seed before they are copied for each member; when
-    it comes to scoring, the noise of all samples, and the features of one member at a time in double precision.
+    It consists of the training images; the part of the process that lies on the device; the dropout masks that members
+    of one seed share, with the memory for drawing them; on a CPU the initial weights of a seed before they are copied
+    for each member; and for scoring the noise of all samples, and one member's features in double precision.
     """
     drawn = 3 * _masks(trial) + trial.scoring.n_samples * (trial.training.z_dim + 2 * FEATURES)
     if device == "cpu":
@@ -103,17 +103,17 @@ def shared_bytes(trial: Trial, device: str = "cpu") -> int:
 
 
 def _parameters(trial: Trial) -> tuple[int, int]:
-    """Numbers in the generator and in the discriminator: weights, and 2 a channel for batch norm or 1 for a bias."""
+    """Numbers in the generator and in the discriminator: weights, and per channel 2 for batch norm or 1 for a bias."""
     return _parameters_between(tuple(generator_widths(trial)), tuple(discriminator_widths(trial)))
 
 
-@lru_cache(maxsize=16)  # asked for again and again for one shape after the other
+@lru_cache(maxsize=16)  # callers ask many times for one shape before the next
 def _parameters_between(g: tuple[int, ...], d: tuple[int, ...]) -> tuple[int, int]:
     return weights(g) + 2 * sum(g[1:-1]) + g[-1], weights(d) + d[1] + 2 * sum(d[2:-1]) + d[-1]
 
 
 def _state(trial: Trial) -> int:
-    """Numbers that the networks hold: values, gradients, and two moments where the rule is Adam."""
+    """Numbers that the networks hold: weights, gradients, and Adam's two moments."""
     optimizers = (trial.settings.optim_g, trial.settings.optim_d)
     return sum((4 if name == "adam" else 2) * n for name, n in zip(optimizers, _parameters(trial), strict=True))
 
@@ -121,10 +121,10 @@ def _state(trial: Trial) -> int:
 def _buffers(trial: Trial) -> int:
     """Numbers in the fixed memory of a step: `models.mlp.training.CohortTraining` and its three passes.
 
-    For each image of a batch: 3 slots of images and 2 of noise; the generator's hidden layers forward on 2 batches,
-    product and value, and backward on 1; the discriminator's layers on 2 + 1 batches, forward and backward, where
-    product and value are one for layers without batch norm, the first and the last; the gradient of the images that
-    teach the generator.
+    For each image of a batch there are 3 slots of images and 2 of noise; the generator's hidden layers, forward on 2
+    batches (product and value) and backward on 1; the discriminator's layers, forward and backward on 2 + 1 batches,
+    where the first and the last layer have no batch norm and keep product and value in one buffer; and the gradient of
+    the discriminator's input, which trains the generator.
     """
     hidden_g = sum(generator_widths(trial)[1:-1])
     _, first, *normed, out = discriminator_widths(trial)
@@ -135,11 +135,11 @@ def _buffers(trial: Trial) -> int:
 
 
 def _scoring(trial: Trial, device: str) -> int:
-    """Numbers that scoring adds, see `sweep.worker.train` and `metrics.scorer`.
+    """Numbers that scoring adds (`sweep.worker.train`, `metrics.scorer`).
 
-    A batch of images is made by hidden layers that share one product and one value, while the batch before it is still
-    held; then it is copied for the classifier, which on a CUDA device takes all images at once and makes two maps of
-    each. For each sample 10 logits, 32 features and a sum are kept and copied once; and the images of the sheet.
+    The hidden layers that make a batch of images share one product and one value, and the previous batch is still held.
+    The batch is then copied for the classifier, which on a CUDA device takes all images at once and makes two maps of
+    each. For each sample 10 logits, 32 features and a sum are kept and copied once. The images of the sheet are kept.
     """
     maps = MAPS if device == "cuda" else 0
     batch = SCORING_BATCH * (2 * PIXELS + max(2 * trial.settings.size_g, maps))
@@ -147,13 +147,15 @@ def _scoring(trial: Trial, device: str) -> int:
 
 
 def _masks(trial: Trial) -> int:
-    """Numbers in the dropout masks of a step, of one seed."""
+    """Numbers in the dropout masks of one seed in a step."""
     return (trial.settings.n_layer_d - 1) * 3 * trial.training.batch_size * trial.settings.size_d
 
 
 def _own_draws(trials: Sequence[Trial]) -> int:
-    """Numbers in the masks of a seed: where seeds differ, each keeps them with what drawing takes, 3 times in all, and
-    each member has them once more, spread out in the order of members."""
+    """Numbers in the dropout masks of one seed, if any of these trials has dropout.
+
+    Where seeds differ, each seed takes 3 times this for its masks and for drawing them, and each member has a copy.
+    """
     return _masks(trials[0]) if any(trial.settings.dropout_d for trial in trials) else 0
 
 

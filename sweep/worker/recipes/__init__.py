@@ -1,6 +1,6 @@
-"""Recipes: what is special to an experiment in a worker, namely how to start a training and how to evaluate it.
+"""Recipes: how to start and how to evaluate the training of a cohort, for each experiment.
 
-A recipe is imported in the worker's process, when the first cohort of its experiment comes.
+The process of a worker imports a recipe when the first cohort of its experiment comes.
 """
 
 from pkgutil import resolve_name
@@ -19,11 +19,11 @@ class Recipe(Protocol[TrainingT]):
     """How the cohorts of one experiment are trained and evaluated."""
 
     def start(self, cohort: Cohort, device: torch.device) -> TrainingT:
-        """A training of the cohort at its beginning."""
+        """A training of the cohort, before its first update."""
         ...
 
     def evaluate(self, training: TrainingT, cohort: Cohort, device: torch.device) -> Evaluation:
-        """All scores of the experiment, now. The training, its draws included, must stay as it is."""
+        """All scores of the experiment at this step. It must not change the training or its random draws."""
         ...
 
 

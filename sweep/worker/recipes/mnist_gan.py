@@ -1,4 +1,4 @@
-"""GANs and EBGANs of fully connected layers on MNIST: their training, and their scores by the classifier."""
+"""The recipe of fully connected GANs and EBGANs on MNIST, which are scored by the classifier."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -20,8 +20,8 @@ from sweep.planning.costs.mnist_gan import SCORING_BATCH, SHEET_IMAGES
 from sweep.worker.evaluation import Evaluation
 from sweep.worker.recipes import Recipe
 
-N_LOSS_SAMPLES = 1024  # images, real and generated each, on which the discriminators' losses are evaluated
-_LOADERS = {"mnist": load_mnist}  # of the data sets that a training may name
+N_LOSS_SAMPLES = 1024  # real images, and as many generated ones, on which losses of discriminators are evaluated
+_LOADERS = {"mnist": load_mnist}  # by the names of data sets
 
 
 class MnistGanRecipe:
@@ -60,13 +60,14 @@ def new_training(cohort: Cohort, images: Tensor) -> CohortTraining:
 
 
 def evaluate(training: CohortTraining, scoring: GanScoring, device: torch.device) -> Evaluation:
-    """Scores, losses and sample images of every member, from the same z for all trials.
+    """Scores, losses and sample images of every member.
 
-    In float32 whatever the precision of training. The draws are those of the scoring, not of the training.
+    All trials are given the same z, which depends on the scoring settings and not on the training. Evaluation runs in
+    float32, whatever the precision of training.
     """
     z_stream = stream(scoring.z_seed, "score", device)
     z = torch.randn(scoring.n_samples, training.architecture.z_dim, generator=z_stream, device=device)
-    first: list[Tensor] = []  # images of the sheets, [K, 96, pixels]
+    first: list[Tensor] = []  # images for the sample sheets, [K, 96, pixels]
 
     def images() -> Iterator[Tensor]:
         for batch in z.split(SCORING_BATCH):
@@ -87,6 +88,6 @@ def _scorer(device: torch.device) -> Scorer:
 
 @lru_cache(maxsize=1)
 def _training_images(data: str, device: torch.device) -> Tensor:
-    """The training set of this name on the device, [n, pixels] in [-1, 1]; the last one asked for stays in memory."""
+    """The training set of this name on the device, [n, pixels] in [-1, 1]; only the last one stays in memory."""
     images, _ = _LOADERS[data]("train")
     return scale(images).flatten(1).to(device)

@@ -42,14 +42,14 @@ def test_ray_tunes_own_time_counts() -> None:
 
 def test_verdicts_hide_nothing() -> None:
     found = {v.what: v for v in verdicts(made_results())}
-    assert found["laptop: cohort over loop"].met is True
-    assert found["laptop: cohort over vmap"].met is None
-    assert found["laptop: cohort over vmap"].reached == "not measured"
+    assert found["laptop: speed of cohort relative to loop"].met is True
+    assert found["laptop: speed of cohort relative to vmap"].met is None
+    assert found["laptop: speed of cohort relative to vmap"].reached == "not measured"
     assert found["laptop: cohort's fraction of the roofline"].met is False
-    assert found["laptop: scoring over training, gan"].met is True
-    assert found["whole small sweep over its training alone"].met is True
+    assert found["laptop: time of scoring relative to training, gan"].met is True
+    assert found["time of a whole small sweep relative to its training alone"].met is True
     assert {v.what: v for v in verdicts(made_results(run=12.0))}[
-        "whole small sweep over its training alone"
+        "time of a whole small sweep relative to its training alone"
     ].met is False
 
 
@@ -67,7 +67,7 @@ def test_prose_around_the_tables_stays(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert text.startswith("# Before\n\n") and text.endswith("\n\nafter\n")
     assert "old" not in text
-    assert text.count("| laptop: cohort over loop |") == 1
+    assert text.count("| laptop: speed of cohort relative to loop |") == 1
 
 
 def test_a_page_without_markers_is_left_alone(tmp_path: Path) -> None:

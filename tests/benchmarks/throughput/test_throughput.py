@@ -37,8 +37,8 @@ def test_a_tiny_run(tmp_path: Path) -> None:
         assert sum(shares.values()) == pytest.approx(1, abs=0.01)
         assert shares["products"] > 0.1
         assert all(share > 0 for share in shares.values())
-    assert "laptop: cohort over loop" in done.stdout
-    assert "laptop: cohort over tune" in done.stdout
+    assert "laptop: speed of cohort relative to loop" in done.stdout
+    assert "laptop: speed of cohort relative to tune" in done.stdout
     assert "not measured" in done.stdout
 
 

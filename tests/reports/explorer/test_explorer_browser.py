@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from reports.numbers.study import split_studies
 from reports.page.output_folder import PAGE
 from reports.page.page import render_page
 from reports.report import as_files, make_sections
+from search_spaces import experiment
 from search_spaces.experiments.mnist_gan import MNIST_GAN
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; get it by: pip install playwright")
@@ -581,7 +583,9 @@ def test_nothing_scored_is_still_a_page(visit: Open, tmp_path: Path, sweeps: pd.
         page.locator(f"[data-key={view}]").click()
     page.locator("[data-key=trials]").click()
     open_first(page)
-    assert "waiting" in page.locator(".one").inner_text() and "None has ended." in page.locator(".one").inner_text()
+    assert (
+        "waiting" in page.locator(".one").inner_text() and "No attempt has ended." in page.locator(".one").inner_text()
+    )
 
 
 @pytest.mark.slow
@@ -600,6 +604,23 @@ def test_a_second_grid_is_a_switch_away(visit: Open, tmp_path: Path, sweeps: pd.
     assert "GAN 2 of 2" in page.locator(".said").inner_text() and "grid=2" in address(page)
     page.go_back()
     sync_api.expect(page.locator(".listed")).to_contain_text("3 trials")
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_an_experiment_without_a_paper_hears_nothing_of_one(
+    visit: Open, tmp_path: Path, sweeps: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(MNIST_GAN, name="other")
+    monkeypatch.setattr(experiment, "experiments", lambda: {"mnist_gan": MNIST_GAN, "other": other})
+    rows = results(cell(n + 1.0, lr=10.0**-n) | {"experiment": "other"} for n in range(3))
+    page = visit(at=make_report(tmp_path, rows, sweeps))
+    assert page.locator(".bar").count() == 3
+    page.locator(".filters summary").click()
+    for view in ("lines", "samples", "trials"):
+        page.locator(f"[data-key={view}]").click()
+        words = page.locator(".explorer").inner_text().lower()
+        assert "real data" in words
+        assert [word for word in ("paper", "figure 2", "digits") if word in words] == []
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import pytest
 from made_results import cell, full_results, results, sheet
 
 from reports.figures.figure import Sources
+from reports.numbers.study import split_studies
 from reports.page.page import render_page
 from reports.report import Section, make_sections
 
@@ -89,9 +90,10 @@ def test_families_are_compared_in_a_sentence_each(
     rows = full_results()
     ebgan, gan = (rows.loc[rows["family"] == family, "score"] for family in ("ebgan", "gan"))
     third = 100 * ((ebgan > 5).mean() - (gan > 5).mean())
-    assert f"EBGAN beside GAN: {third:+.1f} points of the share above a third (" in words
-    assert "EBGAN-PT beside EBGAN: " in words and "EBGAN beside GAN with Adam, 0.001: " in words
-    assert words.count(" of encounters (") == 3
+    assert f"EBGAN compared with GAN: {third:+.1f} percentage points in the share above a third (" in words
+    assert "EBGAN-PT compared with EBGAN: " in words and "EBGAN compared with GAN with Adam, 0.001: " in words
+    assert words.count("scores higher than the one with the same settings of the second with a probability of ") == 1
+    assert words.count("scores higher than one of the second with a probability of ") == 2
     assert "on 512 and 6,144 trials." in words
 
 
@@ -109,7 +111,8 @@ def test_a_finished_sweep_is_not_called_unfinished(full_page: str) -> None:
     assert "The sweep is unfinished" not in full_page
 
 
-def test_both_warnings_are_given(full_page: str) -> None:
+def test_the_title_and_both_warnings_are_given(full_page: str) -> None:
+    assert '<p class="eyebrow">GANs and energy-based GANs on MNIST (Zhao, Mathieu and LeCun, 2016)</p>' in full_page
     assert "Scores depend on the classifier." in full_page
     assert "The score hardly sees lost modes." in full_page
 
@@ -148,6 +151,16 @@ def test_no_finished_trial_is_still_a_page(sweeps: pd.DataFrame) -> None:
 def test_no_trial_at_all_is_still_a_page(sweeps: pd.DataFrame) -> None:
     page = page_of(full_results().iloc[:0], sweeps.iloc[:0])
     assert "No trials are declared" in page and "Nothing was run" in page
+
+
+def test_a_grid_is_called_by_the_titles_of_its_spaces_or_by_its_name(sweeps: pd.DataFrame) -> None:
+    rows = results([cell(space="mine"), cell(family="ebgan", space="yours"), cell(space="laptop/mnist_gan")])
+    spaces = {"mine": {"title": "Small <nets>"}, "yours": {"title": "Others"}, "laptop/mnist_gan": {"family": "gan"}}
+    sections = [Section(study, None, "shares", ()) for study in split_studies(rows)]
+    page = render_page(sections, sweeps.assign(spaces=[spaces]), [])
+    assert "<h2>Small &lt;nets&gt;, Others</h2>" in page and "<h2>The laptop grid</h2>" in page
+    del spaces["yours"]["title"]
+    assert "<h2>The mine, yours grid</h2>" in render_page(sections, sweeps.assign(spaces=[spaces]), [])
 
 
 @pytest.mark.slow

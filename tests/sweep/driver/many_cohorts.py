@@ -27,7 +27,8 @@ from sweep.driver.event_log import EventLog
 from sweep.driver.progress import Progress
 from sweep.driver.scratch import scratch_folder
 from sweep.planning.cohorts import Cohort
-from sweep.planning.plan import Plan, Resources
+from sweep.planning.plan import Plan
+from sweep.planning.resources import Resources
 from sweep.records import Record
 from sweep.storage import Storage
 from sweep.worker.train import CohortSteps

@@ -7,16 +7,8 @@ from contextlib import nullcontext
 
 import pytest
 
-from sweep.driver.cluster import check_address, share_out_all
-from sweep.planning.machine import Machine
-from sweep.planning.plan import PlanError, share_out
-
-GIB = 2**30
-
-
-def machine(cores: int, memory: int, *gpus: int) -> Machine:
-    return Machine(cores, memory * GIB, tuple(("some GPU", size * GIB) for size in gpus))
-
+from sweep.driver.cluster import check_address
+from sweep.planning.resources import PlanError
 
 NO_ADDRESSES = ("nonsense", "host:", ":6379:x", "127.0.0.1:99999999", "a..b:12", ":\N{SUPERSCRIPT TWO}")
 
@@ -63,35 +55,3 @@ def test_what_answers_must_speak_as_ray_does(monkeypatch: pytest.MonkeyPatch, an
 def test_without_an_address_there_is_nothing_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     check_address()
-
-
-class TestSharingOut:
-    def test_one_machine_is_as_without_a_cluster(self) -> None:
-        alone = machine(8, 64, 80, 80)
-        assert share_out_all([alone]) == share_out(alone)
-        assert share_out_all([alone], 4) == share_out(alone, 4)
-
-    def test_by_default_a_worker_a_core(self) -> None:
-        found = share_out_all([machine(4, 64), machine(2, 8)])
-        assert (found.workers, found.cores, found.gpus) == (6, 1, 0)
-        assert found.memory == int(0.7 * 8 * GIB / 2)  # what the poorest can give
-
-    def test_fewer_workers_get_more_cores(self) -> None:
-        found = share_out_all([machine(4, 64), machine(2, 8)], 3)
-        assert (found.workers, found.cores) == (3, 2)
-        assert found.memory == int(0.7 * 8 * GIB)
-
-    def test_by_default_a_worker_a_gpu_and_machines_without_one_rest(self) -> None:
-        found = share_out_all([machine(16, 64, 80, 80), machine(8, 64, 24), machine(8, 64)])
-        assert (found.workers, found.gpus) == (3, 1.0)
-        assert found.memory == int(0.9 * 24 * GIB)
-
-    def test_fractions_of_gpus(self) -> None:
-        found = share_out_all([machine(16, 64, 80), machine(8, 64, 80)], None, 0.25)
-        assert (found.workers, found.gpus, found.cores) == (8, 0.25, 2)
-        assert found.memory == int(0.9 * 80 * GIB * 0.25)
-
-    @pytest.mark.parametrize(("workers", "each"), [(7, None), (0, None)])
-    def test_more_than_there_is(self, workers: int, each: float | None) -> None:
-        with pytest.raises(PlanError, match=r"--workers: got [07], allowed: 1 to 6 on this cluster of 2 machines"):
-            share_out_all([machine(4, 64), machine(2, 8)], workers, each)

@@ -29,7 +29,8 @@ from sweep.driver.event_log import EventLog
 from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
 from sweep.planning.machine import this_machine
-from sweep.planning.plan import Plan, Resources
+from sweep.planning.plan import Plan
+from sweep.planning.resources import Resources
 from sweep.storage import Storage, StorageError, engine
 
 PATIENCE_S = 60.0
@@ -179,7 +180,7 @@ class TestADriver:
         with frozen(whole(postgres)), soon():
             sweep.end(0)
             assert sweep.running.next() == "wait"
-            assert sweep.said().count("Paused, for the database fails") == 1
+            assert sweep.said().count("Paused, because the database fails") == 1
             assert "it does not answer" in sweep.said()
         sweep.go_on()
         assert "going on" in sweep.said()
@@ -192,7 +193,7 @@ class TestADriver:
     def test_gives_up_in_the_middle_of_a_transaction(self, sweep: Sweep) -> None:
         with locked(sweep.url), soon():
             sweep.end(0)
-            assert sweep.said().count("Paused, for the database fails") == 1
+            assert sweep.said().count("Paused, because the database fails") == 1
             assert "it does not answer" in sweep.said()
         sweep.go_on()
 
@@ -208,7 +209,7 @@ class TestADriver:
             assert sweep.running.next() == "done"
             with pytest.raises(StorageError, match="2 results could not be stored; the same command computes them"):
                 sweep.running.close()
-        assert sweep.said().count("Paused, for the database fails") == 1
+        assert sweep.said().count("Paused, because the database fails") == 1
 
 
 @pytest.mark.slow
@@ -238,7 +239,7 @@ def test_the_command_says_so_and_ends_at_ctrl_c(tmp_path: Path, new_database: Ca
             os.killpg(driver.pid, signal.SIGKILL)
             driver.wait()
     assert driver.returncode == 2, output
-    assert output.count("Paused, for the database fails") == 1
+    assert output.count("Paused, because the database fails") == 1
     assert "Traceback" not in output
     # Ray keeps the command line of its driver, for all who may ask it.
     assert any(b"raylet" in line for line in lines)

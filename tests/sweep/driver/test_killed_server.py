@@ -19,7 +19,8 @@ from sweep.driver.display import Display
 from sweep.driver.event_log import EventLog
 from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
-from sweep.planning.plan import Plan, Resources
+from sweep.planning.plan import Plan
+from sweep.planning.resources import Resources
 from sweep.storage import Storage
 
 
@@ -42,7 +43,7 @@ def test_results_wait_until_the_server_is_back(own_server: Any, monkeypatch: pyt
     time.sleep(1)
     running.ended(0, [complete(trial) for trial in cohorts[0].trials])
     assert running.next() == "wait"
-    assert told.getvalue().count("Paused, for the database fails") == 1
+    assert told.getvalue().count("Paused, because the database fails") == 1
 
     with suppress(psutil.NoSuchProcess):  # it is dead; this clears away what it left
         own_server.stop()

@@ -22,7 +22,8 @@ from sweep.driver.display import Display
 from sweep.driver.event_log import EventLog
 from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
-from sweep.planning.plan import Plan, Resources
+from sweep.planning.plan import Plan
+from sweep.planning.resources import Resources
 from sweep.storage import Storage, sqlite_file
 
 READERS = 50

@@ -144,7 +144,7 @@ def test_a_database_that_fails_while_ray_is_started_again_is_waited_for(tmp_path
             other.execute("BEGIN IMMEDIATE")
             (raylet,) = sweep.helpers(["raylet"])
             psutil.Process(raylet.ppid()).kill()
-            sweep.wait_for(lambda: "Paused, for the database fails" in sweep.output.read_text())
+            sweep.wait_for(lambda: "Paused, because the database fails" in sweep.output.read_text())
             other.execute("ROLLBACK")
         assert sweep.process.wait(PATIENCE_S) == 0, sweep.output.read_text()
     assert sweep.complete() == 6

@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU"),
 ]
 
-SHORT_LEASES = "from sweep.storage import statements\nstatements.LEASE_S = 12.0"
+SHORT_LEASES = "from sweep.storage import leases\nleases.LEASE_S = 12.0"
 
 
 def start(space: str, url: str, core: int = 0) -> "subprocess.Popen[str]":

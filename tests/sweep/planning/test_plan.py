@@ -1,4 +1,4 @@
-"""Plans: what is missing, how a machine is shared out, and the real command at its real size."""
+"""Plans: what is missing, and the real command at its real size."""
 
 import csv
 import json
@@ -17,90 +17,17 @@ from search_spaces.space import SearchSpace, expand
 from search_spaces.space_file import load_space
 from sweep.planning.cost import training_flops
 from sweep.planning.costs import mnist_gan as cost
-from sweep.planning.machine import Machine, this_machine
-from sweep.planning.plan import Plan, PlanError, Resources, make_plan, save_plan, share_out
+from sweep.planning.plan import Plan, make_plan
+from sweep.planning.resources import PlanError, Resources
+from sweep.results.export import save_plan
 
 GIB = 2**30
 THREE_GRIDS = ["paper/mnist_gan", "paper/mnist_ebgan", "paper/mnist_ebgan_pt"]
 
 
-def machine(cores: int = 16, gpus: int = 0) -> Machine:
-    return Machine(cores, 100 * GIB, tuple(("a GPU", 80 * GIB) for _ in range(gpus)))
-
-
 @pytest.fixture
 def space(tmp_path: Path) -> SearchSpace:
     return load_space(write_space(tmp_path / "tiny.yaml"))
-
-
-class TestShareOut:
-    @pytest.mark.parametrize(
-        ("cores", "gpus", "workers", "each", "expected"),
-        [
-            (16, 0, None, None, (16, 1, 0.0)),
-            (16, 0, 4, None, (4, 4, 0.0)),
-            (16, 0, 3, 0.0, (3, 5, 0.0)),
-            (16, 1, None, None, (1, 16, 1.0)),
-            (16, 1, 2, None, (2, 8, 0.5)),
-            (16, 1, 3, None, (3, 5, 1 / 3)),
-            (16, 1, None, 0.25, (4, 4, 0.25)),
-            (16, 1, 4, 0.0, (4, 4, 0.0)),
-            (16, 4, None, None, (4, 4, 1.0)),
-            (16, 4, 3, None, (3, 5, 1.0)),
-            (16, 4, 6, None, (6, 2, 0.5)),
-            (16, 4, 8, None, (8, 2, 0.5)),
-            (16, 4, None, 2.0, (2, 8, 2.0)),
-            (16, 4, None, 0.4, (8, 2, 0.4)),
-            (16, 8, None, None, (8, 2, 1.0)),
-            (4, 8, None, None, (4, 1, 1.0)),
-            (1, 0, None, None, (1, 1, 0.0)),
-        ],
-    )
-    def test_division(
-        self, cores: int, gpus: int, workers: int | None, each: float | None, expected: tuple[int, int, float]
-    ) -> None:
-        resources = share_out(machine(cores, gpus), workers, each)
-        assert (resources.workers, resources.cores, resources.gpus) == (expected[0], expected[1], expected[2])
-        assert resources.workers * resources.cores <= cores
-        assert resources.workers * resources.gpus <= gpus + 1e-9
-        assert resources.flops > 0
-
-    @pytest.mark.parametrize(
-        ("cores", "gpus", "workers", "each", "message"),
-        [
-            (2, 0, 3, None, "--workers: got 3, allowed: 1 to 2 on this machine with 2 cores"),
-            (2, 0, None, 1.0, "--gpus-per-worker: got 1, allowed: 0, for no CUDA device is found here"),
-            (2, 0, 1, 0.1, "--gpus-per-worker: got 0.1, allowed: 0, for no CUDA device is found here"),
-            (16, 1, 2, 1.0, "--workers: got 2, allowed: 1 to 1 on this machine with 16 cores and 1 CUDA devices"),
-            (16, 1, None, 2.0, "--gpus-per-worker: got 2, allowed: 0 to 1, or a whole number up to 1"),
-            (16, 4, None, 1.5, "--gpus-per-worker: got 1.5, allowed: 0 to 1, or a whole number up to 4"),
-            (16, 4, 3, 2.0, "--workers: got 3, allowed: 1 to 2 on this machine with 16 cores and 4 CUDA devices"),
-            (16, 4, 9, 0.4, "--workers: got 9, allowed: 1 to 8 on this machine with 16 cores and 4 CUDA devices"),
-            (4, 8, 5, None, "--workers: got 5, allowed: 1 to 4 on this machine with 4 cores and 8 CUDA devices"),
-            (16, 8, 17, 0.0, "--workers: got 17, allowed: 1 to 16 on this machine with 16 cores"),
-        ],
-    )
-    def test_more_than_there_is(
-        self, cores: int, gpus: int, workers: int | None, each: float | None, message: str
-    ) -> None:
-        with pytest.raises(PlanError) as caught:
-            share_out(machine(cores, gpus), workers, each)
-        assert str(caught.value) == message
-
-    def test_workers_divide_the_memory(self) -> None:
-        one, four = share_out(machine(), 1), share_out(machine(), 4)
-        assert one.memory < 100 * GIB
-        assert four.memory == pytest.approx(one.memory / 4)
-        whole, half = share_out(machine(gpus=1)), share_out(machine(gpus=1), 2)
-        assert 70 * GIB < whole.memory < 80 * GIB
-        assert half.memory == pytest.approx(whole.memory / 2)
-        assert share_out(machine(gpus=2), None, 2.0).memory == whole.memory  # a cohort lives on one device
-
-    def test_this_machine_can_be_shared_out(self) -> None:
-        here = this_machine()
-        assert here.cores >= 1
-        assert here.memory > GIB
-        assert share_out(here).workers >= 1
 
 
 class TestMakePlan:

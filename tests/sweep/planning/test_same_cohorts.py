@@ -29,7 +29,7 @@ from sweep.__main__ import main
 from sweep.planning import machine
 from sweep.planning.costs import mnist_gan as cost
 from sweep.planning.machine import this_machine
-from sweep.planning.plan import share_out
+from sweep.planning.resources import share_out
 from sweep.storage import Storage
 
 PATIENCE_S = 120.0
@@ -91,7 +91,7 @@ class Sweeps:
     def begin(self, space: str, **changes: Any) -> None:
         """Declare what a run declares, with the memory that is free now."""
         grid = load_space(space)
-        worker = asdict(share_out(this_machine(), 1)) | changes
+        worker = asdict(share_out([this_machine()], 1)) | changes
         storage = Storage(self.url)
         sweep_id = storage.declare(grid.name, {grid.name: grid.as_dict()}, {"worker": worker}, "1")
         storage.add_trials(sweep_id, expand([grid]))

@@ -59,7 +59,7 @@ def test_a_running_sweep_shows_its_cohorts_its_pace_and_what_is_left(storage: St
     assert low < 4.5 / 5.5 * SECONDS / 3600 < high
     text = status_text(found)
     assert "running: one gan: 50% since" in text
-    assert "cells/min" in text
+    assert "trials/min" in text
 
 
 def test_cohorts_in_flight_count_as_they_do_in_the_live_display(storage: Storage, file: Path) -> None:

@@ -42,7 +42,7 @@ class TestStudies:
     def test_a_study_is_a_search_space(self, studies: optuna.storages.BaseStorage) -> None:
         assert sorted(optuna.get_all_study_names(studies)) == ["other", "tiny"]
 
-    def test_values_parameters_and_facts(self, studies: optuna.storages.BaseStorage) -> None:
+    def test_values_parameters_and_attributes(self, studies: optuna.storages.BaseStorage) -> None:
         study = optuna.load_study(study_name="other", storage=studies)
         assert [t.value for t in study.trials] == [3.0, 5.0]
         assert [t.params["lr"] for t in study.trials] == [0.1, 0.01]

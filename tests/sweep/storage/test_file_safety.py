@@ -136,7 +136,7 @@ class TestPublished:
         finally:
             folder.chmod(0o755)
         assert (status.returncode, exported.returncode) == (0, 0), status.stderr + exported.stderr
-        assert "4 cells" in status.stdout
+        assert "4 trials" in status.stdout
         assert len((tmp_path / "out.csv").read_text().splitlines()) == 5
         assert retried.returncode == 2
         assert len(retried.stderr.splitlines()) == 1

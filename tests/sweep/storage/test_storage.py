@@ -105,6 +105,36 @@ class TestDeclaring:
         pd.testing.assert_frame_equal(old, before)
         assert list(after[after["seed"] == 9]["sweep_id"]) == [2]
 
+    def test_a_trial_of_several_spaces_has_a_place_in_each_whoever_ran_it(self, storage: Storage) -> None:
+        grid = trials(4)
+        first = storage.declare("one", {}, {}, "1")
+        storage.add_trials(first, [replace(grid[0], also=("both",)), *grid[1:3]])
+        storage.record(lease(storage, grid[:2]), [complete(one) for one in grid[:2]], REFERENCE)
+        second = storage.declare("later", {}, {}, "1")
+        storage.add_trials(second, [replace(one, space="later") for one in (grid[3], grid[1])])
+        found = storage.results_by_space()
+        columns = ["space", "sweep_id", "position", "seed", "state"]
+        assert [tuple(row) for row in found[columns].itertuples(index=False)] == [
+            ("tiny", first, 0, 0, "COMPLETE"),
+            ("both", first, 0, 0, "COMPLETE"),
+            ("tiny", first, 1, 1, "COMPLETE"),
+            ("tiny", first, 2, 2, "WAITING"),
+            ("later", second, 0, 3, "WAITING"),
+            ("later", second, 1, 1, "COMPLETE"),
+        ]
+        assert list(found.columns) == list(storage.results().columns)
+        assert len(storage.results()) == 4
+        assert storage.spaces() == {"tiny", "both", "later"}
+
+    def test_a_trial_that_no_space_declares_is_in_no_space(self, storage: Storage, url: str) -> None:
+        storage.add_trials(storage.declare("tiny", {}, {}, "1"), trials(2))
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text("DELETE FROM declared WHERE position = 0"))
+        engine.dispose()
+        assert list(storage.results_by_space()["seed"]) == [1]
+        assert len(storage.results()) == 2
+
     def test_reopening_finds_what_was_stored(self, storage: Storage, url: str, four: list[Trial]) -> None:
         storage.close()
         for create in (False, True):

@@ -261,6 +261,22 @@ def test_status_tells_what_is_left(file: Path, url: str, capsys: pytest.CaptureF
     assert (f"left out: {lost} trials" in said) == (lost > 0)
 
 
+def test_counts_leave_out_what_is_no_trial(file: Path, url: str) -> None:
+    strange = {
+        "trial_id": (b"1", 7, "x" * 17, None),
+        "family": (b"gan", 7, "x" * 17, None),
+        "state": (b"FAILED", "DONE"),
+    }
+    places = [(column, value) for column, values in strange.items() for value in values]
+    for row, (column, value) in enumerate(places, start=1):
+        change(file, f"UPDATE trials SET {column} = ? WHERE rowid = {row}", values=(value,))
+    storage = Storage(url)
+    counts = storage.counts()
+    assert sum(sum(states.values()) for states in counts.values()) == len(GRID) + len(STUDY) - len(places)
+    assert counts == storage.counts({one.trial_id for one in (*GRID, *STUDY)})
+    storage.close()
+
+
 REFUSED = {
     "bytes that are no text": ("UPDATE trials SET family = CAST(x'EDA080' AS TEXT)", "decode"),
     "bytes and control characters": ("UPDATE trials SET family = CAST(x'1B5B33316D0AEDA080' AS TEXT)", "decode"),

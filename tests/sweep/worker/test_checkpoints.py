@@ -17,7 +17,7 @@ from sweep.worker import checkpoints as module
 from sweep.worker.checkpoint_folder import CheckpointFolder
 from sweep.worker.checkpoints import Checkpoints
 from sweep.worker.recipes.mnist_gan import new_training
-from sweep.worker.train import Progress, run_cohort
+from sweep.worker.train import CohortProgress, run_cohort
 
 STEPS = 12
 NAMES = [score.name for score in MNIST_GAN.scores]
@@ -145,7 +145,7 @@ def test_a_checkpoint_of_something_else_is_left_alone(tmp_path: Path, monkeypatc
 
 def test_what_cant_be_written_costs_the_checkpoint_and_not_the_cohort(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    reported: list[Progress] = []
+    reported: list[CohortProgress] = []
     records = run_cohort(mixed(), checkpoints=CheckpointFolder(tmp_path / "file", 0), report=reported.append)
     assert {record.state for record in records} == {"COMPLETE"}
     notes = [progress.note for progress in reported]

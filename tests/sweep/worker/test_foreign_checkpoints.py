@@ -26,7 +26,7 @@ from sweep.planning.cohorts import Cohort
 from sweep.planning.machine import this_machine
 from sweep.worker import train
 from sweep.worker.checkpoint_folder import CheckpointFolder
-from sweep.worker.train import Progress, cohort_steps, run_cohort
+from sweep.worker.train import CohortProgress, cohort_steps, run_cohort
 
 STEPS, KEPT_AT = 6, 4
 PATIENCE_S = 120.0
@@ -65,7 +65,7 @@ def put_in(folder: Path, tensors: Tensors, facts: Facts | None, step: int = KEPT
     return (folder / "new").rename(folder / f"{step:012d}-{digest}.safetensors")
 
 
-def first_reports(kept_in: CheckpointFolder) -> list[Progress]:
+def first_reports(kept_in: CheckpointFolder) -> list[CohortProgress]:
     return list(islice(cohort_steps(COHORT, checkpoints=kept_in), 2))
 
 
@@ -165,7 +165,7 @@ PLANTED = (link, loop, cut, words, closed, folder_of_files)
 NAMES = (f"{KEPT_AT:012d}-{'0' * 64}.safetensors", "model.safetensors")
 
 
-def assert_starts_at_the_beginning(reported: list[Progress], name: str) -> None:
+def assert_starts_at_the_beginning(reported: list[CohortProgress], name: str) -> None:
     note, first = reported
     assert str(note.note).startswith(f"A checkpoint of this cohort could not be used: {name}: ")
     assert str(note.note).endswith(". Training starts from its beginning.")
@@ -176,7 +176,7 @@ def test_a_whole_checkpoint_is_used_without_a_note(tmp_path: Path, whole: Path) 
     kept_in = CheckpointFolder(tmp_path, NEVER)
     forged(whole, kept_in.of(COHORT), lambda *_: None)
     (first, _) = first_reports(kept_in)
-    assert first == Progress((KEPT_AT + 1) * 2, STEPS * 2)
+    assert first == CohortProgress((KEPT_AT + 1) * 2, STEPS * 2)
 
 
 @pytest.mark.parametrize("how", FORGED)
@@ -186,7 +186,7 @@ def test_a_forged_file_is_no_checkpoint(tmp_path: Path, whole: Path, how: str) -
     assert_starts_at_the_beginning(first_reports(kept_in), path.name)
 
 
-def test_a_file_without_facts_is_no_checkpoint(tmp_path: Path, whole: Path) -> None:
+def test_a_file_without_metadata_is_no_checkpoint(tmp_path: Path, whole: Path) -> None:
     kept_in = CheckpointFolder(tmp_path, NEVER)
     path = put_in(kept_in.of(COHORT), read(whole)[0], None)
     assert_starts_at_the_beginning(first_reports(kept_in), path.name)
@@ -262,7 +262,7 @@ def test_a_cohort_among_all_of_them_ends_as_if_they_were_not_there(tmp_path: Pat
     for number, plant in enumerate(PLANTED):
         plant(folder / f"{number}.safetensors", whole)
     foreign = set(folder.iterdir())
-    reported: list[Progress] = []
+    reported: list[CohortProgress] = []
     records = run_cohort(COHORT, checkpoints=kept_in, report=reported.append)
     undisturbed = run_cohort(COHORT)
     assert [record.state for record in records] == ["COMPLETE"] * 2

@@ -14,7 +14,8 @@ from search_spaces.space import expand
 from search_spaces.space_file import load_space
 from sweep.planning.costs import mnist_gan as cost
 from sweep.planning.machine import Machine
-from sweep.planning.plan import Plan, make_plan, share_out
+from sweep.planning.plan import Plan, make_plan
+from sweep.planning.resources import share_out
 from sweep.worker.memory import ALLOCATOR
 
 GIB = 2**30
@@ -70,7 +71,7 @@ def plan(request: pytest.FixtureRequest) -> Plan:
     """The paper's grids on a CUDA device of so many GB."""
     machine = Machine(16, 128 * GIB, (("a GPU", request.param * GIB),))
     spaces = [load_space(name) for name in THREE_GRIDS]
-    return make_plan(spaces, expand(spaces), share_out(machine))
+    return make_plan(spaces, expand(spaces), share_out([machine]))
 
 
 class TestThePapersGridsOnADevice:

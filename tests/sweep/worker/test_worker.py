@@ -25,7 +25,7 @@ from sweep.worker import train
 from sweep.worker.evaluation import evaluation_steps
 from sweep.worker.recipes import mnist_gan, recipe_of
 from sweep.worker.recipes.mnist_gan import RECIPE, new_training
-from sweep.worker.train import Progress, run_cohort
+from sweep.worker.train import CohortProgress, run_cohort
 
 
 def run(members: Sequence[Trial]) -> list[Record]:
@@ -108,9 +108,9 @@ def test_scores_from_before_a_member_explodes_are_kept(monkeypatch: pytest.Monke
 
 def test_a_long_cohort_reports_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train, "PROGRESS_S", 0.0)
-    reported: list[Progress] = []
+    reported: list[CohortProgress] = []
     run_cohort(Cohort(tuple(trials(2, steps=5))), report=reported.append)
-    assert reported == [Progress(2 * step, 10) for step in range(1, 6)]
+    assert reported == [CohortProgress(2 * step, 10) for step in range(1, 6)]
 
 
 class OutOfMemory:
@@ -265,7 +265,7 @@ def test_an_error_of_the_reader_of_progress_ends_the_cohort(monkeypatch: pytest.
     monkeypatch.setattr(train, "PROGRESS_S", 0.0)
     steps: list[int] = []
 
-    def report(progress: Progress) -> None:
+    def report(progress: CohortProgress) -> None:
         steps.append(progress.member_steps)
         raise ConnectionError("nobody listens")
 

@@ -1,6 +1,6 @@
 """The first schema: sweeps, trials, scores and their identities, attempts, samples, and the view `results`.
 
-New databases are made by `sweep.storage.tables` as it is now; this is where the oldest ones begin.
+`sweep.storage.tables` makes new databases in the latest schema; migrations of the oldest databases begin here.
 """
 
 revision = "0001"
@@ -8,4 +8,4 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Nothing comes before it."""
+    """Do nothing: there is no schema before this one."""

@@ -1,4 +1,4 @@
-"""The precision of matrix products, a setting of training; until now it was float32."""
+"""The precision of matrix products becomes a training setting; older trials have float32."""
 
 import sqlalchemy as sa
 from alembic import op

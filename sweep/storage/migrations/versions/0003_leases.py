@@ -1,4 +1,4 @@
-"""Several drivers on one database: who runs what, since when, and how it ended."""
+"""Several drivers share one database: who runs what, since when, and how it ended."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The discriminator's loss and energies when a trial is scored."""
+"""Scores gain the discriminator's loss and energies."""
 
 import sqlalchemy as sa
 from alembic import op

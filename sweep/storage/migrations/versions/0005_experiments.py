@@ -34,7 +34,7 @@ def _sweeps_and_cohorts() -> None:
 
 
 def _past_cohorts() -> None:
-    """Older versions removed the row of a cohort when it ended: its attempts began at one moment in one sweep."""
+    """Add rows for ended cohorts, which older versions removed: attempts that one sweep began at one moment."""
     op.execute(
         "UPDATE attempts SET cohort_id = (SELECT cohort_id FROM trials WHERE trials.trial_id = attempts.trial_id) "
         "WHERE outcome IS NULL"
@@ -98,7 +98,7 @@ def _new_tables() -> None:
 
 
 def _rebuild_tables() -> None:
-    """SQLite changes neither a NOT NULL, a check nor a primary key: these tables are made again, and filled."""
+    """Make tables again and fill them, because SQLite can change no NOT NULL, check or primary key."""
     metadata = sa.MetaData()
     sa.Table("sweeps", metadata, sa.Column("sweep_id", sa.Integer, primary_key=True))
     number, word, whole = sa.Float, sa.String(16), sa.Integer

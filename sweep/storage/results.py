@@ -1,0 +1,189 @@
+"""What came out: records of trials become rows, and rows become results.
+
+Functions that take a database are the methods of `Storage` of the same names, which describe them.
+"""
+
+import functools
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from metrics.identity import Reference, ScoreIdentity
+from search_spaces.experiment import experiments
+from sweep.records import Record
+from sweep.storage import reading, tables
+from sweep.storage.engine import Database
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def finished(connection: Connection, identity: ScoreIdentity, among: Collection[str] | None = None) -> set[str]:
+    """Identities of trials that need no more work, all or those among some: see `Storage.finished`."""
+    trials, scores, known = tables.trials, tables.scores, tables.identities
+    same = select(known.c.identity_id).where(*(known.c[name] == value for name, value in asdict(identity).items()))
+    scored = (
+        select(trials.c.trial_id)
+        .join(scores)
+        .where(trials.c.state == "COMPLETE", scores.c.step == trials.c.steps, scores.c.identity_id.in_(same))
+    )
+    ended = select(trials.c.trial_id).where(trials.c.state.in_(("DIVERGED", "FAILED")))
+    found: set[str] = set()
+    for query in (scored, ended):
+        found |= set(connection.scalars(query if among is None else query.where(trials.c.trial_id.in_(among))))
+    return found
+
+
+def write(connection: Connection, records: Sequence[Record], reference: Reference | None, now: datetime) -> None:
+    """Write records: all their states, then all their attempts, scores and sheets."""
+    if not records:
+        return
+    known = tables.trials.c.trial_id == bindparam("known")
+    connection.execute(
+        update(tables.trials).where(known),
+        [
+            {
+                "known": record.trial_id,
+                "state": record.state,
+                "finished_at": now,
+                "duration_s": record.duration_s,
+                "device": record.device,
+                "cohort_id": None,
+            }
+            for record in records
+        ],
+    )
+    attempt = tables.attempts.c
+    connection.execute(
+        update(tables.attempts).where(attempt.trial_id == bindparam("known"), attempt.outcome.is_(None)),
+        [
+            {
+                "known": record.trial_id,
+                "outcome": record.state,
+                "ended_at": now,
+                "error": record.error,
+                "reason": record.reason,
+            }
+            for record in records
+        ],
+    )
+    numbers: dict[ScoreIdentity, int] = {}
+    scores = []
+    for record in records:
+        by_step = dict(record.intermediate)
+        if record.scores is not None:
+            by_step[record.step] = record.scores
+        if not by_step or record.identity is None:
+            continue
+        if record.identity not in numbers:
+            numbers[record.identity] = _identity_id(connection, record.identity, reference)
+        own = {"trial_id": record.trial_id, "identity_id": numbers[record.identity]}
+        for step, found in by_step.items():
+            values = {name: value if math.isfinite(value) else None for name, value in found.items()}
+            scores.append({"step": step} | own | values)
+    _replace(connection, tables.scores, ("trial_id", "step", "identity_id"), scores)
+    sheets = [
+        {"trial_id": record.trial_id, "step": record.step, "kind": tables.GENERATED, "png": record.sheet}
+        for record in records
+        if record.sheet is not None
+    ]
+    _replace(connection, tables.samples, ("trial_id", "step", "kind"), sheets)
+
+
+def _replace(connection: Connection, table: Any, key: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows in place of those that have the same key."""
+    if rows:
+        same = [table.c[name] == bindparam(f"old_{name}") for name in key]
+        connection.execute(delete(table).where(*same), [{f"old_{name}": row[name] for name in key} for row in rows])
+        connection.execute(insert(table), list(rows))
+
+
+def results(database: Database) -> "pd.DataFrame":
+    r = tables.results.c
+    query = select(tables.results).where(r.state.in_(tables.STATES)).order_by(r.sweep_id, r.position)
+    return reading.frame(database, query, _has_its_settings)
+
+
+def results_by_space(database: Database) -> "pd.DataFrame":
+    r, d = tables.results.c, tables.declared.c
+    columns = [{"space": d.space, "sweep_id": d.sweep_id, "position": d.position}.get(c.name, c) for c in r]
+    query = select(*columns).join_from(tables.results, tables.declared, r.trial_id == d.trial_id)
+    query = query.where(r.state.in_(tables.STATES)).order_by(d.sweep_id, d.position)
+    return reading.frame(database, query, _has_its_settings)
+
+
+def result(database: Database, trial_id: str) -> dict[str, Any] | None:
+    rows = reading.records(database, select(tables.results).where(tables.results.c.trial_id == trial_id))
+    return next((row for row in rows if all(row[name] is not None for name in _needed(row["experiment"]))), None)
+
+
+def ran_with(database: Database, trial_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    a, s, r = tables.attempts.c, tables.sweeps.c, tables.results.c
+    last = (
+        select(a.sweep_id, a.cohort_id)
+        .where(a.cohort_id.is_not(None), a.trial_id == trial_id, a.outcome.in_(("COMPLETE", "DIVERGED")))
+        .order_by(a.attempt_id.desc())
+    )
+    found = reading.records(database, last.limit(1))
+    if not found:
+        return {}, []
+    together = select(a.trial_id).where(a.cohort_id == found[0]["cohort_id"])
+    rows = reading.records(database, select(tables.results).where(r.trial_id.in_(together)).order_by(r.position))
+    settings = reading.records(database, select(s.settings).where(s.sweep_id == found[0]["sweep_id"]))
+    return settings[0]["settings"] if settings else {}, rows
+
+
+def steps(database: Database) -> "pd.DataFrame":
+    s, t = tables.scores.c, tables.trials.c
+    ranking = {name: kind.scores[0].name for name, kind in experiments().items()}
+    scores = (s[name] for name in sorted(set(ranking.values())))
+    query = select(s.trial_id, s.step, s.identity_id, t.experiment, *scores).join_from(tables.scores, tables.trials)
+    rows = reading.frame(database, query)
+    values = [rows[score].where(rows["experiment"] == name) for name, score in ranking.items()]
+    rows["score"] = functools.reduce(lambda found, more: found.fillna(more), values)
+    if len(rows["identity_id"].unique()) > 1:
+        rows = rows.sort_values("identity_id", kind="stable").drop_duplicates(["trial_id", "step"], keep="last")
+    return rows[["trial_id", "step", "score"]].reset_index(drop=True)
+
+
+def sheets(database: Database, trial_ids: Sequence[str]) -> dict[str, bytes]:
+    s = tables.samples.c
+    query = select(s.trial_id, s.png).where(s.trial_id.in_(trial_ids), s.kind == tables.GENERATED).order_by(s.step)
+    return {row["trial_id"]: row["png"] for row in reading.records(database, query)}  # the last one of each trial
+
+
+def _needed(name: str) -> list[str]:
+    """Columns that every trial of an experiment has, whatever its family; none if the experiment is unknown."""
+    kind = experiments().get(name)
+    if kind is None:
+        return []
+    return [axis for axis, one in kind.axes.items() if not one.meaning.families] + list(kind.training_columns)
+
+
+def _has_its_settings(found: "pd.DataFrame") -> "pd.Series":
+    """Whether each row of the view has what all trials of its experiment have."""
+    whole = found["experiment"].notna()
+    for name in found["experiment"].dropna().unique():
+        whole &= (found["experiment"] != name) | found[_needed(name)].notna().all(axis=1)
+    return whole
+
+
+def _identity_id(connection: Connection, identity: ScoreIdentity, reference: Reference | None) -> int:
+    """Number of a score identity, which is added if the database lacks it."""
+    table = tables.identities
+    values = asdict(identity)
+    same = select(table.c.identity_id).where(*(table.c[name] == value for name, value in values.items()))
+    found = connection.scalar(same)
+    if found is not None:
+        return int(found)
+    try:
+        with connection.begin_nested():
+            result = connection.execute(insert(table).values(**values, **(asdict(reference) if reference else {})))
+    except IntegrityError:  # another driver has just added it
+        return int(connection.scalars(same).one())
+    return int(result.inserted_primary_key[0])  # type: ignore[index]
