@@ -32,7 +32,9 @@ def parse_arguments() -> argparse.Namespace:
     train.add_argument("--threads", type=_count, default=1, help="threads of PyTorch (default: 1)")
     arguments = parser.parse_args()
     if arguments.out == SHIPPED and (arguments.epochs, arguments.seed) != (EPOCHS, SEED):
-        parser.error("--out: needed with other epochs or another seed, so that the shipped classifiers stay as they are")
+        parser.error(
+            "--out: needed with other epochs or another seed, so that the shipped classifiers stay as they are"
+        )
     return arguments
 
 

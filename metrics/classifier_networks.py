@@ -7,7 +7,6 @@ there are fewer of them.
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 

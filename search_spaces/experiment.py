@@ -70,10 +70,10 @@ class Experiment:
         shape_form: a shape in words, a form for the names of its axes.
         recipe: where the worker finds how to train and to evaluate, as "module:object".
         cost: where planning finds what a trial costs, as "module".
-        identity: function of the scoring settings that gives the identity of the scores, as "module:function".
+        identity: function of the scoring settings that gives the identities under which a trial is scored, the one that
+            ranks trials first, as "module:function".
         prepare: function that fetches what the training needs, and is given a function that tells of it, as
             "module:function"; empty if there is nothing to fetch.
-        reference: function that gives what real images score, as "module:function"; empty if there is no such number.
     """
 
     name: str
@@ -89,7 +89,6 @@ class Experiment:
     cost: str
     identity: str
     prepare: str = ""
-    reference: str = ""
 
     @cached_property
     def axes(self) -> dict[str, Field]:
@@ -128,6 +127,14 @@ class Experiment:
     def absent(self, axis: str, family: str) -> Any:
         """The value of an axis for a family that does not have it."""
         return self.axes[axis].meaning.absent.get(family)
+
+    def identities(self, scoring: Any) -> tuple[Any, ...]:
+        """The identities, `metrics.identity.ScoreIdentity`, under which a trial with these settings is scored.
+
+        A trial is finished when its last step is scored under the first.
+        """
+        found: tuple[Any, ...] = resolve_name(self.identity)(scoring)
+        return found
 
     def fetch(self, tell: Callable[[str], None]) -> None:
         """Make sure that what the training needs is there; `tell` receives what a person should know."""

@@ -104,7 +104,6 @@ MNIST_GAN = Experiment(
     shape_form="{n_layer_g}x{size_g} against {n_layer_d}x{size_d}",
     recipe="sweep.worker.recipes.mnist_gan:RECIPE",
     cost="sweep.planning.costs.mnist_gan",
-    identity="metrics.identity:classifier_identity",
+    identity="metrics.identity:classifier_identities",
     prepare="data.mnist.dataset:ensure_mnist",
-    reference="metrics.identity:classifier_reference",
 )

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from metrics.identity import Reference, ScoreIdentity
+from metrics.identity import ScoreIdentity
 from search_spaces.axis import SharedSettings
 from sweep.driver.display import Display
 from sweep.driver.event_log import EventLog
 from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
-from sweep.planning.finished import reference_of
 from sweep.planning.plan import Plan, cohort_flops
 from sweep.records import Record
 from sweep.storage import Storage, StorageError
@@ -96,7 +95,7 @@ class Dispatcher:
         self._in_flight: dict[int, _InFlight] = {}
         self._losses: Counter[int] = Counter()
         self._same_error: tuple[str, int] = ("", 0)
-        self._unsaved: list[tuple[int, Sequence[Record], Reference | None]] = []
+        self._unsaved: list[tuple[int, Sequence[Record]]] = []
         self._outage: _Outage | None = None
         self._heartbeat_at = 0.0
         self._handed_out = self.n_ended = 0
@@ -153,7 +152,7 @@ class Dispatcher:
             return
         self.n_ended += 1
         cohort = self._cohorts.pop(number)
-        self._unsaved.append((flight.cohort_id, records, reference_of(cohort.trials[0])))
+        self._unsaved.append((flight.cohort_id, records))
         self._log.write("ended", cohort=flight.cohort_id, states=dict(Counter(r.state for r in records)))
         if not self._backs_off():
             self.save()
@@ -266,8 +265,8 @@ class Dispatcher:
         return time.monotonic() + cohort_flops(cohort) / rate > self._settings.deadline
 
     def _store(self) -> bool:
-        cohort_id, records, reference = self._unsaved[0]
-        late = len(records) - self._storage.record(cohort_id, records, reference)
+        cohort_id, records = self._unsaved[0]
+        late = len(records) - self._storage.record(cohort_id, records)
         if late:
             self.note(f"{counted(late, 'result')} came too late: another driver has taken the trials over.")
         return True

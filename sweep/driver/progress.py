@@ -93,7 +93,7 @@ class Progress:
             family, score = trial.family, trial.kind.scores[0]
             self.families[family][record.state] += 1
             self.families[family]["WAITING"] -= 1
-            if record.scores is not None and math.isfinite(value := record.scores[score.name]):
+            if record.final is not None and math.isfinite(value := record.final[score.name]):
                 self.best[family] = score.best([value, self.best.get(family, value)])
 
     def lost(self, number: int) -> None:

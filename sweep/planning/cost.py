@@ -22,6 +22,9 @@ class CostModel(Protocol):
     def step_flops(self, trial: Trial) -> int:
         """Floating-point operations of one training step of one member."""
 
+    def scoring_flops(self, trial: Trial) -> int:
+        """Floating-point operations of scoring one member once."""
+
     def cohort_bytes(self, trials: Sequence[Trial], device: str = "cpu") -> int:
         """Peak memory of a worker that trains and scores these trials of one shape."""
 
@@ -49,3 +52,8 @@ def cost_of(trial: Trial) -> CostModel:
 def training_flops(trial: Trial) -> int:
     """Floating-point operations of one member's whole training."""
     return cost_of(trial).step_flops(trial) * trial.training.columns["steps"]
+
+
+def trial_flops(trial: Trial) -> int:
+    """Floating-point operations of one member's training and of all its scorings."""
+    return training_flops(trial) + getattr(trial.scoring, "times", 1) * cost_of(trial).scoring_flops(trial)

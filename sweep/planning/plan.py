@@ -8,7 +8,7 @@ from typing import Any
 from search_spaces.space import SearchSpace
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort, partition
-from sweep.planning.cost import cost_of, training_flops
+from sweep.planning.cost import cost_of, trial_flops
 from sweep.planning.resources import PlanError, Resources
 from sweep.text import counted
 
@@ -93,7 +93,7 @@ def _check_precision(spaces: Sequence[SearchSpace], resources: Resources) -> Non
 
 
 def cohort_flops(cohort: Cohort) -> int:
-    return len(cohort.trials) * training_flops(cohort.trials[0])
+    return len(cohort.trials) * trial_flops(cohort.trials[0])
 
 
 def _disk_bytes(cohort: Cohort) -> int:

@@ -74,7 +74,7 @@ def rerun(
     finally:
         torch.set_num_threads(threads)
     now = next(record for record in records if record.trial_id == trial_id)
-    scores = {name: (before[name], (now.scores or {}).get(name)) for name in _ranked(trial)}
+    scores = {name: (before[name], (now.final or {}).get(name)) for name in _ranked(trial)}
     return Rerun((before["state"], now.state), (before["device"], now.device), scores)
 
 

@@ -210,9 +210,9 @@ class Database:
                 engine.dispose()
 
     def _add_columns(self) -> None:
-        """Add the columns of experiments that are new to this database, and make its views again."""
+        """Add columns that are new to this database, and make its views again."""
         with self.read() as connection:
-            if not _lacking(connection):
+            if not _lacking(connection) and tables.BY_CLASSIFIER in inspect(connection).get_view_names():
                 return
         with self._changing_schema() as connection:
             lacking = _lacking(connection)  # another process may have been faster
@@ -223,10 +223,8 @@ class Database:
             tables.create_views(connection)
 
     def _absent(self) -> set[str]:
-        """Columns of the view `results` that this database lacks, because their experiments are new to it."""
-        known = {column.name for column in tables.results.columns if tables.is_later(column.name)}
-        if not known:
-            return set()
+        """Columns of the view `results` that this database lacks, because they are newer than it."""
+        known = {column.name for column in tables.results.columns if tables.is_declared(column.name)}
         with self.read() as connection:
             return known - {column["name"] for column in inspect(connection).get_columns("results")}
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from metrics.identity import Reference, ScoreIdentity
+from metrics.identity import ScoreIdentity
 from search_spaces.experiment import experiments
 from sweep.records import Record
 from sweep.storage import reading, tables
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def finished(connection: Connection, identity: ScoreIdentity, among: Collection[str] | None = None) -> set[str]:
     """Identities of trials that need no more work, all or those among some: see `Storage.finished`."""
     trials, scores, known = tables.trials, tables.scores, tables.identities
-    same = select(known.c.identity_id).where(*(known.c[name] == value for name, value in asdict(identity).items()))
+    same = select(known.c.identity_id).where(*(known.c[name] == value for name, value in identity.columns.items()))
     scored = (
         select(trials.c.trial_id)
         .join(scores)
@@ -39,7 +39,7 @@ def finished(connection: Connection, identity: ScoreIdentity, among: Collection[
     return found
 
 
-def write(connection: Connection, records: Sequence[Record], reference: Reference | None, now: datetime) -> None:
+def write(connection: Connection, records: Sequence[Record], now: datetime) -> None:
     """Write records: all their states, then all their attempts, scores and sheets."""
     if not records:
         return
@@ -73,19 +73,15 @@ def write(connection: Connection, records: Sequence[Record], reference: Referenc
         ],
     )
     numbers: dict[ScoreIdentity, int] = {}
-    scores = []
+    scores: list[dict[str, Any]] = []
     for record in records:
-        by_step = dict(record.intermediate)
-        if record.scores is not None:
-            by_step[record.step] = record.scores
-        if not by_step or record.identity is None:
-            continue
-        if record.identity not in numbers:
-            numbers[record.identity] = _identity_id(connection, record.identity, reference)
-        own = {"trial_id": record.trial_id, "identity_id": numbers[record.identity]}
-        for step, found in by_step.items():
-            values = {name: value if math.isfinite(value) else None for name, value in found.items()}
-            scores.append({"step": step} | own | values)
+        for identity, by_step in record.scores.items():
+            if identity not in numbers:
+                numbers[identity] = _identity_id(connection, identity)
+            own = {"trial_id": record.trial_id, "identity_id": numbers[identity]}
+            for step, found in by_step.items():
+                values = {name: value if math.isfinite(value) else None for name, value in found.items()}
+                scores.append({"step": step} | own | values)
     _replace(connection, tables.scores, ("trial_id", "step", "identity_id"), scores)
     sheets = [
         {"trial_id": record.trial_id, "step": record.step, "kind": tables.GENERATED, "png": record.sheet}
@@ -96,11 +92,12 @@ def write(connection: Connection, records: Sequence[Record], reference: Referenc
 
 
 def _replace(connection: Connection, table: Any, key: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows in place of those that have the same key."""
+    """Insert rows in place of those that have the same key; a column that a row lacks is NULL."""
     if rows:
         same = [table.c[name] == bindparam(f"old_{name}") for name in key]
         connection.execute(delete(table).where(*same), [{f"old_{name}": row[name] for name in key} for row in rows])
-        connection.execute(insert(table), list(rows))
+        whole = dict.fromkeys(name for row in rows for name in row)
+        connection.execute(insert(table), [whole | row for row in rows])
 
 
 def results(database: Database) -> "pd.DataFrame":
@@ -173,17 +170,16 @@ def _has_its_settings(found: "pd.DataFrame") -> "pd.Series":
     return whole
 
 
-def _identity_id(connection: Connection, identity: ScoreIdentity, reference: Reference | None) -> int:
+def _identity_id(connection: Connection, identity: ScoreIdentity) -> int:
     """Number of a score identity, which is added if the database lacks it."""
     table = tables.identities
-    values = asdict(identity)
-    same = select(table.c.identity_id).where(*(table.c[name] == value for name, value in values.items()))
+    same = select(table.c.identity_id).where(*(table.c[name] == value for name, value in identity.columns.items()))
     found = connection.scalar(same)
     if found is not None:
         return int(found)
     try:
         with connection.begin_nested():
-            result = connection.execute(insert(table).values(**values, **(asdict(reference) if reference else {})))
+            result = connection.execute(insert(table).values(**identity.columns, **asdict(identity.reference)))
     except IntegrityError:  # another driver has just added it
         return int(connection.scalars(same).one())
     return int(result.inserted_primary_key[0])  # type: ignore[index]

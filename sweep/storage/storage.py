@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import String
 
-from metrics.identity import Reference, ScoreIdentity
+from metrics.identity import ScoreIdentity
 from search_spaces.trial import Trial
 from sweep.errors import StorageError
 from sweep.records import Record
@@ -123,18 +123,15 @@ class Storage:
         """Show that a driver lives, and how far its cohorts are: progress, 0 to 1, by cohort number."""
         leases.heartbeat(self._database, sweep_id, progress)
 
-    def record(self, cohort_id: int, records: Sequence[Record], reference: Reference | None) -> int:
+    def record(self, cohort_id: int, records: Sequence[Record]) -> int:
         """Store how the trials of a cohort ended, all of them or none. Calling it twice is the same as calling it once.
 
         A driver that was taken for dead may have lost trials to another driver. Records of those trials are left out.
 
-        Args:
-            reference: scores of real images under the identity of these records.
-
         Returns:
             How many records were stored.
         """
-        return leases.record(self._database, cohort_id, records, reference)
+        return leases.record(self._database, cohort_id, records)
 
     def lost(self, cohort_id: int, error: str) -> None:
         """Requeue the trials of a cohort whose worker died."""

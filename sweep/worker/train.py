@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -134,9 +134,9 @@ def _train_and_evaluate(
     final = recipe.evaluate(training, cohort, device)
     scores[steps] = final.values()
     diverged, sheets = training.diverged().tolist(), final.sheets()
-    seconds, ranking = (time.perf_counter() - start) / k, first.kind.scores[0].name
+    seconds = (time.perf_counter() - start) / k
     return [
-        _record(trial, diverged[i], _of_member(scores, i, ranking), final.identity, sheets[i], seconds, device)
+        _record(trial, diverged[i], _of_member(scores, i, first), sheets[i], seconds, device)
         for i, trial in enumerate(cohort.trials)
     ]
 
@@ -155,38 +155,40 @@ def _save(checkpoints: Checkpoints, training: Training, seconds: float, scores: 
     return None
 
 
-def _of_member(scores: Mapping[int, Scores], member: int, ranking: str) -> dict[int, dict[str, float]]:
-    """The scores of one member by step, without the steps at which it has none.
-
-    Args:
-        ranking: name of the score that is NaN where there is none.
-    """
-    own = {step: {name: values[member] for name, values in found.items()} for step, found in scores.items()}
-    return {step: values for step, values in own.items() if not math.isnan(values[ranking])}
+def _of_member(
+    scores: Mapping[int, Scores], member: int, first: Trial
+) -> dict[ScoreIdentity, dict[int, dict[str, float]]]:
+    """Scores of one member by identity and step, without the steps at which it has none."""
+    ranking = first.kind.scores[0].name
+    steps = [step for step, found in scores.items() if not math.isnan(found[0][ranking][member])]
+    return {
+        identity: {step: {name: values[member] for name, values in scores[step][rank].items()} for step in steps}
+        for rank, identity in enumerate(first.kind.identities(first.scoring))
+    }
 
 
 def _record(
     trial: Trial,
     diverged: bool,
-    scores: Mapping[int, Mapping[str, float]],
-    identity: ScoreIdentity | None,
+    scores: Mapping[ScoreIdentity, Mapping[int, Mapping[str, float]]],
     png: bytes | None,
     seconds: float,
     device: torch.device,
 ) -> Record:
     steps = trial.training.columns["steps"]
-    diverged = diverged or steps not in scores
-    return Record(
+    record = Record(
         trial_id=trial.trial_id,
-        state="DIVERGED" if diverged else "COMPLETE",
+        state="COMPLETE",
         duration_s=seconds,
         device=_device_name(device),
         step=steps,
-        identity=identity,
-        scores=None if diverged else scores[steps],
+        scores=scores,
         sheet=png,
-        intermediate={step: values for step, values in scores.items() if step < steps},
     )
+    if not diverged and record.final is not None:
+        return record
+    until = {identity: {at: own for at, own in by_step.items() if at < steps} for identity, by_step in scores.items()}
+    return replace(record, state="DIVERGED", scores=until)
 
 
 def _failures(cohort: Cohort, error: str, reason: Reason) -> list[Record]:

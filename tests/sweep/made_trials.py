@@ -11,8 +11,8 @@ from search_spaces.trial import Trial
 from sweep.records import Record
 from sweep.storage import Storage
 
-REFERENCE = Reference(real_score=14.0, real_inception_score=9.8, classifier_accuracy=0.995)
-IDENTITY = ScoreIdentity("kl", "c" * 64, 500, 0)
+REFERENCE = Reference("some", real_score=14.0, real_inception_score=9.8, classifier_accuracy=0.995)
+IDENTITY = ScoreIdentity("kl", "c" * 64, 500, 0, REFERENCE)
 NO_IDENTITY = ScoreIdentity("none", "0" * 64, 500, 0)  # under which nothing is ever finished
 SCORES = {"score": 7.0, "inception_score": 2.5, "coverage": 6.0, "entropy": 1.5, "frechet": 20.0}
 TRIAL = Trial(
@@ -46,12 +46,13 @@ def trials(n: int, **changes: Any) -> list[Trial]:
 
 
 def complete(trial: Trial, identity: ScoreIdentity = IDENTITY, **scores: float) -> Record:
-    values = SCORES | scores
-    return Record(trial.trial_id, "COMPLETE", 1.5, "some CPU", trial.training.steps, identity, values, b"a sheet")
+    steps = trial.training.steps
+    values = {identity: {steps: SCORES | scores}}
+    return Record(trial.trial_id, "COMPLETE", 1.5, "some CPU", steps, values, b"a sheet")
 
 
 def diverged(trial: Trial) -> Record:
-    return Record(trial.trial_id, "DIVERGED", 1.5, "some CPU", trial.training.steps, IDENTITY, None, b"grey")
+    return Record(trial.trial_id, "DIVERGED", 1.5, "some CPU", trial.training.steps, sheet=b"grey")
 
 
 def failed(trial: Trial) -> Record:
@@ -65,12 +66,12 @@ def lease(storage: Storage, trials: Iterable[Trial], sweep_id: int = 1) -> int:
     return cohort_id
 
 
-def put(storage: Storage, records: Sequence[Record], reference: Reference | None = REFERENCE) -> None:
+def put(storage: Storage, records: Sequence[Record]) -> None:
     """Start trials and record how they ended."""
     ids = [record.trial_id for record in records]
     cohort_id = storage.lease(1, ids, "some", NO_IDENTITY).cohort_id
     assert cohort_id is not None
-    storage.record(cohort_id, records, reference)
+    storage.record(cohort_id, records)
 
 
 def write_space(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from made_trials import complete, failed, put, rows, trials, write_space
 
-from metrics.classifier_card import classifier_card
+from metrics.classifier_card import CLASSIFIERS, classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
 from search_spaces.space import expand
 from search_spaces.space_file import load_space
@@ -336,7 +336,7 @@ def test_each_space_is_finished_by_its_own_way_of_scoring(tmp_path: Path, capsys
     storage = Storage(database, create=True)
     grid = expand([load_space(str(many))])
     storage.add_trials(storage.declare("many", {}, {}, "1"), grid)
-    identity = ScoreIdentity(FORMULA, classifier_card().sha256, 1000, 0)
+    identity = ScoreIdentity(FORMULA, classifier_card(CLASSIFIERS[0]).sha256, 1000, 0)
     put(storage, [complete(trial, identity) for trial in grid])
     storage.close()
     for spaces, missing in (([many], 0), ([few], 2), ([other], 2), ([few, other], 4), ([many, other], 2)):

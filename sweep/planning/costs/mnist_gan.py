@@ -16,8 +16,9 @@ PROCESS_BYTES = 500_000_000  # a worker with torch, Ray, the metrics and the res
 CONTEXT_BYTES = 500_000_000  # CUDA's context and the workspaces of its libraries
 SCORING_BATCH = 500  # images that share batch statistics in the generator when it is scored
 SHEET_IMAGES = 96
-FEATURES = 32  # numbers of an image for the Frechet distance
-MAPS = 16 * 16**2 + 32 * 8**2  # numbers in the classifier's two maps of an image
+FEATURES = (32, 64, 32)  # numbers of an image for the Frechet distance, by classifier
+MAPS = 32 * 28**2 + 2 * 32 * 9**2  # numbers in the maps of an image, of the classifier that has most
+CLASSIFIER_FLOPS = 9_200_000  # of all classifiers, for an image
 
 
 def generator_widths(trial: Trial) -> list[int]:
@@ -48,6 +49,11 @@ def step_flops(trial: Trial) -> int:
     generator = 4 * weights(g) - g[0] * g[1]
     discriminator = 2 * (3 * weights(d) - d[0] * d[1]) + 2 * weights(d)
     return 2 * trial.training.batch_size * (generator + discriminator)
+
+
+def scoring_flops(trial: Trial) -> int:
+    """Floating-point operations of scoring one member once: its images are made and classified."""
+    return trial.scoring.n_samples * (2 * weights(generator_widths(trial)) + CLASSIFIER_FLOPS)
 
 
 def cohort_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
@@ -96,7 +102,7 @@ def shared_bytes(trial: Trial, device: str = "cpu") -> int:
     of one seed share, with the memory for drawing them; on a CPU the initial weights of a seed before they are copied
     for each member; and for scoring the noise of all samples, and one member's features in double precision.
     """
-    drawn = 3 * _masks(trial) + trial.scoring.n_samples * (trial.training.z_dim + 2 * FEATURES)
+    drawn = 3 * _masks(trial) + trial.scoring.n_samples * (trial.training.z_dim + 2 * max(FEATURES))
     if device == "cpu":
         return PROCESS_BYTES + DATA_BYTES + FLOAT * (drawn + max(_parameters(trial)))
     return CONTEXT_BYTES + DATA_BYTES + FLOAT * drawn
@@ -138,12 +144,13 @@ def _scoring(trial: Trial, device: str) -> int:
     """Numbers that scoring adds (`sweep.worker.train`, `metrics.scorer`).
 
     The hidden layers that make a batch of images share one product and one value, and the previous batch is still held.
-    The batch is then copied for the classifier, which on a CUDA device takes all images at once and makes two maps of
-    each. For each sample 10 logits, 32 features and a sum are kept and copied once. The images of the sheet are kept.
+    The batch is then copied for the classifiers, which on a CUDA device take all images at once and make two maps of
+    each. For each sample the logits and features of every classifier and a sum are kept and copied once. The images of
+    the sheet are kept.
     """
     maps = MAPS if device == "cuda" else 0
     batch = SCORING_BATCH * (2 * PIXELS + max(2 * trial.settings.size_g, maps))
-    return batch + SHEET_IMAGES * PIXELS + 2 * (FEATURES + 11) * trial.scoring.n_samples
+    return batch + SHEET_IMAGES * PIXELS + 2 * (sum(FEATURES) + 10 * len(FEATURES) + 1) * trial.scoring.n_samples
 
 
 def _masks(trial: Trial) -> int:

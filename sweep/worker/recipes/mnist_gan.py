@@ -8,7 +8,6 @@ from torch import Tensor
 
 from data.sample_sheet import sheet
 from data.tensors import load_mnist, scale
-from metrics.identity import classifier_identity
 from metrics.scorer import Scorer
 from models.draws import stream
 from models.mlp.architecture import Architecture, Member, TrainingConfig
@@ -77,8 +76,9 @@ def evaluate(training: CohortTraining, scoring: GanScoring, device: torch.device
             yield generated
 
     with fp32_precision("float32"):
-        scores = _scorer(device).score(images()) | training.evaluate_losses(z[:N_LOSS_SAMPLES])
-    return Evaluation(scores, lambda: [sheet(member.numpy()) for member in first[0]], classifier_identity(scoring))
+        ranking, *others = _scorer(device).score(images())
+        losses = training.evaluate_losses(z[:N_LOSS_SAMPLES])
+    return Evaluation([ranking | losses, *others], lambda: [sheet(member.numpy()) for member in first[0]])
 
 
 @lru_cache(maxsize=1)

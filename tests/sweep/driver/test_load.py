@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_trials import IDENTITIES, IDENTITY, REFERENCE, complete, trials
+from made_trials import IDENTITIES, IDENTITY, complete, trials
 from many_cohorts import resident
 from rich.console import Console
 from sqlalchemy import event
@@ -56,7 +56,7 @@ def test_fifty_readers_see_whole_cohorts_and_stop_nothing(tmp_path: Path) -> Non
         part = grid[at : at + MEMBERS]
         cohort_id = storage.lease(sweep_id, [trial.trial_id for trial in part], "some", IDENTITY).cohort_id
         assert cohort_id is not None
-        storage.record(cohort_id, [replace(complete(trial), sheet=SHEET) for trial in part], REFERENCE)
+        storage.record(cohort_id, [replace(complete(trial), sheet=SHEET) for trial in part])
     over.set()
     assert min(reader.result() for reader in readers) > 0
     pool.shutdown()
@@ -74,7 +74,7 @@ def test_a_thousand_results_a_second(tmp_path: Path) -> None:
         part = grid[at : at + MEMBERS]
         cohort_id = storage.lease(sweep_id, [trial.trial_id for trial in part], "some", IDENTITY).cohort_id
         assert cohort_id is not None
-        storage.record(cohort_id, [replace(complete(trial), sheet=SHEET) for trial in part], REFERENCE)
+        storage.record(cohort_id, [replace(complete(trial), sheet=SHEET) for trial in part])
     wall, processor = time.monotonic() - wall, time.process_time() - processor
     print(f"{len(grid) / wall:.0f} results a second")
     assert storage.counts()["gan"]["COMPLETE"] == len(grid)

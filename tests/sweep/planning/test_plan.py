@@ -15,7 +15,7 @@ from made_trials import write_space
 from search_spaces.experiments.mnist_gan import MNIST_GAN
 from search_spaces.space import SearchSpace, expand
 from search_spaces.space_file import load_space
-from sweep.planning.cost import training_flops
+from sweep.planning.cost import trial_flops
 from sweep.planning.costs import mnist_gan as cost
 from sweep.planning.plan import Plan, make_plan
 from sweep.planning.resources import PlanError, Resources
@@ -72,7 +72,7 @@ class TestMakePlan:
 
     def test_summary(self, space: SearchSpace) -> None:
         plan = make_plan([space], expand([space]), replace(self.resources, flops=1000))
-        flops = sum(training_flops(trial) for trial in plan.trials)
+        flops = sum(trial_flops(trial) for trial in plan.trials)
         summary = plan.summary()
         assert summary["cells"] == summary["missing"] == 4
         assert summary["by_family"] == {"gan": 4}

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from made_trials import IDENTITY, REFERENCE, complete, failed, trials
+from made_trials import IDENTITY, complete, failed, trials
 from sqlalchemy import create_engine, text
 
 from search_spaces.trial import Trial
@@ -85,7 +85,7 @@ def test_all_write_their_first_scores_at_once(drivers: list[tuple[Storage, int]]
         cohort_id = cohorts[number]
         assert cohort_id is not None
         together.wait()
-        drivers[number][0].record(cohort_id, [complete(grid[number])], REFERENCE)
+        drivers[number][0].record(cohort_id, [complete(grid[number])])
 
     with ThreadPoolExecutor(DRIVERS) as pool:
         for done in [pool.submit(write, number) for number in range(DRIVERS)]:

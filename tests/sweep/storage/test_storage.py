@@ -97,7 +97,7 @@ class TestDeclaring:
         first = storage.declare("tiny", {}, {}, "1")
         storage.add_trials(first, grid)
         cohort = lease(storage, [grid[0]])
-        storage.record(cohort, [complete(grid[0])], REFERENCE)
+        storage.record(cohort, [complete(grid[0])])
         before = query("SELECT * FROM trials ORDER BY trial_id")
         storage.add_trials(storage.declare("tiny", {}, {}, "1"), [*grid[::-1], trial(seed=9)])
         after = query("SELECT * FROM trials ORDER BY trial_id")
@@ -109,7 +109,7 @@ class TestDeclaring:
         grid = trials(4)
         first = storage.declare("one", {}, {}, "1")
         storage.add_trials(first, [replace(grid[0], also=("both",)), *grid[1:3]])
-        storage.record(lease(storage, grid[:2]), [complete(one) for one in grid[:2]], REFERENCE)
+        storage.record(lease(storage, grid[:2]), [complete(one) for one in grid[:2]])
         second = storage.declare("later", {}, {}, "1")
         storage.add_trials(second, [replace(one, space="later") for one in (grid[3], grid[1])])
         found = storage.results_by_space()
@@ -148,7 +148,7 @@ class TestRunning:
         cohort = lease(storage, four[:3])
         assert states(query) == {0: "RUNNING", 1: "RUNNING", 2: "RUNNING", 3: "WAITING"}
         assert query("SELECT * FROM attempts WHERE outcome IS NULL")["trial_id"].nunique() == 3
-        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
+        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])])
         assert states(query) == {0: "COMPLETE", 1: "DIVERGED", 2: "FAILED", 3: "WAITING"}
         expected = {"WAITING": 1, "RUNNING": 0, "COMPLETE": 1, "DIVERGED": 1, "FAILED": 1}
         assert storage.counts() == {"gan": expected}
@@ -160,7 +160,7 @@ class TestRunning:
 
     def test_a_result_is_one_flat_row(self, storage: Storage, query: Query, four: list[Trial]) -> None:
         cohort = lease(storage, [four[0]])
-        storage.record(cohort, [complete(four[0], score=3.5)], REFERENCE)
+        storage.record(cohort, [complete(four[0], score=3.5)])
         row = query("SELECT * FROM results WHERE seed = 0").iloc[0]
         assert (row["score"], row["inception_score"], row["coverage"], row["entropy"]) == (3.5, 2.5, 6, 1.5)
         assert (row["frechet"], row["duration_s"], row["device"]) == (20.0, 1.5, "some CPU")
@@ -189,11 +189,11 @@ class TestRunning:
         before = {table: query(f"SELECT * FROM {table}") for table in TABLES}
         records = [complete(four[0]), diverged(four[1]), replace(complete(four[2]), state="EXPLODED")]
         with pytest.raises(StorageError) as caught:
-            storage.record(cohort, records, REFERENCE)
+            storage.record(cohort, records)
         assert "\n" not in str(caught.value)
         for table, frame in before.items():
             pd.testing.assert_frame_equal(query(f"SELECT * FROM {table}"), frame)
-        storage.record(cohort, records[:2], REFERENCE)
+        storage.record(cohort, records[:2])
         assert states(query) == {0: "COMPLETE", 1: "DIVERGED", 2: "WAITING", 3: "WAITING"}  # no record, no result
 
     def test_recording_twice_keeps_one_score(self, storage: Storage, query: Query, four: list[Trial]) -> None:
@@ -247,7 +247,7 @@ class TestComingBack:
         self, storage: Storage, four: list[Trial]
     ) -> None:
         cohort = lease(storage, four)
-        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
+        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])])
         ids = [t.trial_id for t in four]
         assert storage.finished(IDENTITY) == {ids[0], ids[1], ids[2]}
         for other in (
@@ -279,7 +279,7 @@ class TestComingBack:
     ) -> None:
         scored = four[0]
         cohort = lease(storage, [scored])
-        storage.record(cohort, [complete(scored)], REFERENCE)
+        storage.record(cohort, [complete(scored)])
         lease(storage, [scored])
         running = query(f"SELECT state, score FROM results WHERE trial_id = '{scored.trial_id}'").iloc[0]
         assert running["state"] == "RUNNING"
@@ -317,7 +317,7 @@ class TestComingBack:
     def test_release_puts_back_what_was_running(self, storage: Storage, query: Query, four: list[Trial]) -> None:
         cohort = lease(storage, four[:1])
         lease(storage, four[1:3])
-        storage.record(cohort, [complete(four[0])], REFERENCE)
+        storage.record(cohort, [complete(four[0])])
         storage.release(2)  # another sweep's, which runs nothing
         assert states(query)[1] == "RUNNING"
         storage.release(1)
@@ -331,7 +331,7 @@ class TestComingBack:
     ) -> None:
         lease(storage, [four[0]])
         cohort = lease(storage, [four[0]])
-        storage.record(cohort, [complete(four[0])], REFERENCE)
+        storage.record(cohort, [complete(four[0])])
         frame = query("SELECT outcome FROM attempts ORDER BY attempt_id")
         assert list(frame["outcome"]) == ["LOST", "COMPLETE"]
         assert list(query("SELECT attempts FROM trials WHERE seed = 0")["attempts"]) == [2]
@@ -340,7 +340,7 @@ class TestComingBack:
         self, storage: Storage, query: Query, four: list[Trial]
     ) -> None:
         cohort = lease(storage, four[:3])
-        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
+        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])])
         assert storage.retry() == 1
         assert states(query) == {0: "COMPLETE", 1: "DIVERGED", 2: "WAITING", 3: "WAITING"}
         assert four[2].trial_id not in storage.finished(IDENTITY)
@@ -362,7 +362,7 @@ class TestComingBack:
         storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
         lease(storage, [grid[0]])
         cohort = lease(storage, [grid[3]])
-        storage.record(cohort, [complete(grid[3])], REFERENCE)
+        storage.record(cohort, [complete(grid[3])])
         shown = {family: {s: n for s, n in counts.items() if n} for family, counts in storage.counts().items()}
         expected = {"ebgan": {"COMPLETE": 1, "WAITING": 1}, "ebgan_pt": {"WAITING": 1}}
         assert shown == expected | {"gan": {"RUNNING": 1, "WAITING": 2}}
@@ -466,7 +466,7 @@ class TestReading:
         thread.start()
         for i in range(0, 60, 6):
             cohort = lease(storage, grid[i : i + 6])
-            storage.record(cohort, [complete(t) for t in grid[i : i + 6]], REFERENCE)
+            storage.record(cohort, [complete(t) for t in grid[i : i + 6]])
         over.set()
         thread.join()
         assert seen == sorted(seen)

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_trials import IDENTITY, REFERENCE, SCORES, complete, diverged, failed, trial
+from made_trials import IDENTITY, SCORES, complete, diverged, failed, trial
 from PIL import Image
 
 import reports.__main__
@@ -116,7 +116,7 @@ def fill(file: Path) -> None:
     for n, members in enumerate([*ended, STUDY]):
         cohort_id = storage.lease(sweep_id, [one.trial_id for one in members], "some", IDENTITY).cohort_id
         assert cohort_id is not None
-        storage.record(cohort_id, [record(n + i, one) for i, one in enumerate(members)], REFERENCE)
+        storage.record(cohort_id, [record(n + i, one) for i, one in enumerate(members)])
     storage.lease(sweep_id, [one.trial_id for one in running], "in flight", IDENTITY)
     storage.close()
 
