@@ -55,9 +55,11 @@ class SearchSpace:
         return asdict(self) | shared | {"axes": {name: list(values) for name, values in self.axes.items()}}
 
     def shares_trials(self, record: Any) -> bool:
-        """Whether a grid of which `as_dict` gave this record has a trial in common with this one, however it is named.
+        """Whether another grid has a trial in common with this one, whatever its name.
 
-        A record may come from anybody's database; what is none of ours has nothing in common.
+        Args:
+            record: what `as_dict` gave of the other grid. It may come from a stranger's database; a record that is not
+                ours has nothing in common.
         """
         try:
             alike = record["family"] == self.family and record["training"].items() <= self.training.columns.items()
@@ -66,12 +68,12 @@ class SearchSpace:
             return False
 
     def conflict(self, records: Any) -> str | None:
-        """What forbids this grid the name under which an earlier sweep declared one; None if nothing does.
+        """Why this grid can't have its name, because an earlier sweep gave it to another grid; None if it can.
 
         A grid may grow. It may also be trained in another way, and then the trials of both ways stay apart.
 
         Args:
-            records: what `as_dict` gave of the grids of that sweep, by name; as in `shares_trials`, anybody's.
+            records: what `as_dict` gave of the grids of that sweep, by name. They may come from a stranger's database.
         """
         try:
             record = records[self.name]

@@ -121,4 +121,4 @@ class TestASecondExperiment:
         assert "weight decay" in page
 
     def test_can_be_counted_where_it_is_not_installed(self, installed: Installed) -> None:
-        assert "logistic       12 trials: 12 complete" in installed.plain.replace("cells", "trials")
+        assert "logistic      12 trials: 12 complete" in installed.plain.replace("cells", "trials")

@@ -410,7 +410,8 @@ def test_a_report_on_all_of_it(file: Path, url: str, tmp_path: Path) -> None:
         "UPDATE trials SET sweep_id = 'text' WHERE position = 5",
         "UPDATE trials SET family = '=1+1' WHERE position = 6",
         f"UPDATE trials SET family = '{'x' * 20_000}' WHERE position = 7",
-        f"UPDATE trials SET space = '{'y' * 20_000}' || space WHERE family = 'gan'",
+        f"UPDATE declared SET space = '{'y' * 20_000}' || space"
+        " WHERE trial_id IN (SELECT trial_id FROM trials WHERE family = 'gan')",
         "INSERT INTO score_identities VALUES (2, 'kl', x'00', 'c', 'text', 9e999, 'none', 14.0, 9.8, 0.9)",
         "UPDATE scores SET identity_id = 2 WHERE rowid % 5 = 0",
     )
