@@ -1,4 +1,4 @@
-"""A classifier of digits, frozen: what every score is computed from. Its networks are in `metrics.classifier_networks`."""
+"""A classifier of digits, frozen: what scores are computed from. `metrics.classifier_networks` holds its kinds."""
 
 import hashlib
 from pathlib import Path

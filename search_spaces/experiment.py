@@ -4,6 +4,7 @@ Experiments are found by the entry point group `ebgan_sweep.experiments`, so tha
 other packages too.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -43,6 +44,25 @@ class Score:
         return max(values) if self.higher_is_better else min(values)
 
 
+class Mark(NamedTuple):
+    """A reason why a trial may not be what its ranking score suggests: another number lies within bounds.
+
+    Attributes:
+        label: the reason in print.
+        score: the number, one of the experiment's scores.
+        above, below: the bounds; the number lies strictly between them. A missing number is no reason.
+        families: which it is about; () means all.
+        meaning: what the reason means, in a sentence.
+    """
+
+    label: str
+    score: str
+    above: float = -math.inf
+    below: float = math.inf
+    families: tuple[str, ...] = ()
+    meaning: str = ""
+
+
 class Family(NamedTuple):
     """A family of models.
 
@@ -65,6 +85,7 @@ class Experiment:
         settings: dataclass of the axes, which may differ from trial to trial.
         training, scoring: dataclasses of what all trials of a search space share, `SharedSettings`.
         scores: what is measured; the first ranks trials.
+        marks: reasons why a trial may not be what its ranking score suggests.
         neighbours: axes by which the members of a cohort are sorted, so that members with equal values are neighbours;
             `family` may be among them. It names all axes that are no part of a shape.
         shape_form: a shape in words, a form for the names of its axes.
@@ -89,6 +110,7 @@ class Experiment:
     cost: str
     identity: str
     prepare: str = ""
+    marks: tuple[Mark, ...] = ()
 
     @cached_property
     def axes(self) -> dict[str, Field]:
@@ -142,10 +164,31 @@ class Experiment:
             resolve_name(self.prepare)(tell)
 
     @cached_property
-    def identity_form(self) -> str:
-        """The text that a trial is known by: a form for its family, its axes, and the text of its training."""
+    def implied(self) -> dict[str, Any]:
+        """Axes with a value that older trials had without saying so, and that value."""
+        return {name: one.meaning.implied for name, one in self.axes.items() if one.meaning.implied is not None}
+
+    def implied_in(self, family: str, axis: str, value: Any) -> Any:
+        """The value of an axis for a trial of a family, whose row may be older than the axis and hold None."""
+        return self.implied.get(axis) if value is None and axis in self.axes_of(family) else value
+
+    def identity_text(self, family: str, settings: Any, training: Any) -> str:
+        """The text that a trial is known by. An axis is left out where it has its implied value or none."""
+        form, values = self._identity
+        later = [f"{axis}={value!r}\n" for axis in self.implied if (value := self._told(axis, settings)) is not None]
+        return form % (family, *values(settings), "".join(later) + training.identity_text)
+
+    def _told(self, axis: str, settings: Any) -> Any:
+        """The value of an axis that has an implied one; None where it has that one."""
+        value = getattr(settings, axis)
+        return None if value == self.implied[axis] else value
+
+    @cached_property
+    def _identity(self) -> tuple[str, Callable[[Any], tuple[Any, ...]]]:
+        """A form for the family, for the axes without an implied value, and for the rest; and what gives those axes."""
         own = "" if self.name == FIRST else f"experiment={self.name}\n"
-        return own + "\n".join(["family=%s", *(f"{axis}=%r" for axis in self.axes), "%s"])
+        axes = tuple(axis for axis in self.axes if axis not in self.implied)
+        return own + "\n".join(["family=%s", *(f"{axis}=%r" for axis in axes), "%s"]), values_of(axes)
 
     def order_text(self, network: str, shape_values: tuple[Any, ...], training: Any, scoring: Any) -> str:
         """The text from which the place of a shape in the random order follows."""

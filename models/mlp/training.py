@@ -22,6 +22,8 @@ from models.mlp.generator import GeneratorPass, make_generator
 from models.mlp.layers import Activations
 from models.optim import StackedOptimizer
 
+N_WATCHED = 16  # images of each member whose movement is measured
+
 
 @dataclass(frozen=True)
 class StepBuffers:
@@ -133,6 +135,7 @@ class CohortTraining:
             [k for k, m in enumerate(members) if m.pt_weight > 0], device=device, dtype=torch.long
         )
         self._pt_weight = column([m.pt_weight for m in members])[self._pt_members]
+        self._images_before = images.new_full((N_WATCHED, len(members), architecture.pixels), torch.nan)
 
     @torch.no_grad()
     def step(self) -> None:
@@ -180,6 +183,18 @@ class CohortTraining:
         return {"d_loss": self._d_loss(output), "energy_real": real, "energy_fake": fake}
 
     @torch.no_grad()
+    def movement(self, images: Tensor) -> Tensor:
+        """Mean absolute change of a pixel since the last call, [K]; NaN at the first call.
+
+        Args:
+            images: [N, K, pixels] from noise that is the same in every call; the first `N_WATCHED` are compared.
+        """
+        watched = images[:N_WATCHED]
+        change = (watched - self._images_before).abs().mean((0, 2))
+        self._images_before.copy_(watched)
+        return change
+
+    @torch.no_grad()
     def diverged(self) -> Tensor:
         """Which members hold a NaN or an infinity in any weight, [K] bool."""
         blocks = [network.parameters.values for network in (self.generator, self.discriminator)]
@@ -206,8 +221,9 @@ class CohortTraining:
         self.steps_done = steps_done
 
     def _fixed(self) -> dict[str, Tensor]:
-        """Weights and the optimisers' moments, in the memory where steps change them."""
+        """Weights, the optimisers' moments and the images that were watched last, in the memory where they change."""
         found = {"generator": self.generator.parameters.values, "discriminator": self.discriminator.parameters.values}
+        found["images_before"] = self._images_before
         for name, optimizer in (("optim_g", self._optim_g), ("optim_d", self._optim_d)):
             found |= {f"{name}.{i}": tensor for i, tensor in enumerate(optimizer.state())}
         return found

@@ -213,7 +213,7 @@ class Dispatcher:
         """
         self.save()
         if self._unsaved:
-            lost = counted(sum(len(records) for _, records, _ in self._unsaved), "result")
+            lost = counted(sum(len(records) for _, records in self._unsaved), "result")
             problem = self._outage.error if self._outage else "the database fails"
             raise StorageError(f"{problem}: {lost} could not be stored; the same command computes them again")
         with answers_within(self._storage, self._answer_s):

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from search_spaces.experiment import experiment
+from search_spaces.scored_steps import scored_steps
 from search_spaces.trial import Trial
 
 # Sustained rates for a first guess of the time; a running sweep measures its own rate.
@@ -56,4 +57,5 @@ def training_flops(trial: Trial) -> int:
 
 def trial_flops(trial: Trial) -> int:
     """Floating-point operations of one member's training and of all its scorings."""
-    return training_flops(trial) + getattr(trial.scoring, "times", 1) * cost_of(trial).scoring_flops(trial)
+    n_scored = len(scored_steps(trial.training, trial.scoring))
+    return training_flops(trial) + n_scored * cost_of(trial).scoring_flops(trial)

@@ -32,7 +32,7 @@ def stored_trial(storage: Storage, trial_id: str) -> tuple[Trial, Mapping[str, A
     if row["experiment"] not in experiments():
         raise StorageError(f"{storage.name}: trial {trial_id}: the experiment {row['experiment']} is not installed")
     scoring = scoring_of(row)
-    if row["formula"] is None or None in scoring.columns.values():
+    if row["formula"] is None or any(row[name] is None for name in scoring.columns if name in row):
         raise StorageError(f"{storage.name}: trial {trial_id} is {row['state']}, allowed: one that has a score")
     return _trial(storage, row, scoring), row
 

@@ -220,6 +220,8 @@ class Database:
             for table, column in lacking:
                 kind = column.type.compile(connection.dialect)
                 connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}"))
+                if (value := tables.before_it_was(column.name)) != "NULL":
+                    connection.execute(text(f"UPDATE {table} SET {column.name} = {value}"))
             tables.create_views(connection)
 
     def _absent(self) -> set[str]:

@@ -143,9 +143,12 @@ def steps(database: Database) -> "pd.DataFrame":
     rows = reading.frame(database, query)
     values = [rows[score].where(rows["experiment"] == name) for name, score in ranking.items()]
     rows["score"] = functools.reduce(lambda found, more: found.fillna(more), values)
-    if len(rows["identity_id"].unique()) > 1:
-        rows = rows.sort_values("identity_id", kind="stable").drop_duplicates(["trial_id", "step"], keep="last")
-    return rows[["trial_id", "step", "score"]].reset_index(drop=True)
+    return rows[["trial_id", "step", "identity_id", "score"]]
+
+
+def identities(database: Database) -> "pd.DataFrame":
+    table = tables.identities
+    return reading.frame(database, select(table).order_by(table.c.rank, table.c.identity_id))
 
 
 def sheets(database: Database, trial_ids: Sequence[str]) -> dict[str, bytes]:

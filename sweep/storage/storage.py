@@ -194,8 +194,12 @@ class Storage:
         return results.ran_with(self._database, trial_id)
 
     def steps(self) -> "pd.DataFrame":
-        """The ranking score of every trial by step, under the latest identity: trial_id, step, score."""
+        """The ranking score of every trial by step and by score identity: trial_id, step, identity_id, score."""
         return results.steps(self._database)
+
+    def identities(self) -> "pd.DataFrame":
+        """The score identities by rank: identity_id, network, rank, real_score and what two scores must share."""
+        return results.identities(self._database)
 
     def sheets(self, trial_ids: Sequence[str]) -> dict[str, bytes]:
         """Sample sheets (PNG) of those of these trials that have one."""

@@ -249,6 +249,17 @@ def is_declared(name: str) -> bool:
     return name in _OWNERS
 
 
+def before_it_was(name: str) -> str:
+    """SQL for the value of a column in rows that are older than it: the value that its axis implies, mostly NULL."""
+    cases = []
+    for kind in experiments().values():
+        families = [family for family in kind.by_family if name in kind.axes_of(family)]
+        if name in kind.implied and families:
+            names = ", ".join(f"'{family}'" for family in families)
+            cases.append(f"WHEN experiment = '{kind.name}' AND family IN ({names}) THEN '{kind.implied[name]}'")
+    return f"CASE {' '.join(cases)} END" if cases else "NULL"
+
+
 def _owners() -> dict[str, set[str]]:
     """Names of the experiments that have a column, by the column's name."""
     found: dict[str, set[str]] = {}

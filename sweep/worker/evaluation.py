@@ -1,4 +1,4 @@
-"""The evaluation of a cohort at one step of its training, and the steps at which to evaluate."""
+"""The evaluation of a cohort at one step of its training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,8 +27,3 @@ class Evaluation:
     def values(self) -> Scores:
         """The scores as plain numbers."""
         return [{name: values.tolist() for name, values in scores.items()} for scores in self.scores]
-
-
-def evaluation_steps(steps: int, times: int) -> frozenset[int]:
-    """Steps at which to evaluate a training of `steps` updates: `times` evenly spaced ones, the last included."""
-    return frozenset(steps * i // times for i in range(1, times + 1)) - {0}

@@ -17,13 +17,14 @@ import torch
 from metrics.identity import ScoreIdentity
 from models.cohort_training import Training
 from models.precision import fp32_precision
+from search_spaces.scored_steps import scored_steps
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort
 from sweep.planning.machine import processor_name
 from sweep.records import Reason, Record
 from sweep.worker.checkpoint_folder import CheckpointFolder, key
 from sweep.worker.checkpoints import Checkpoints, Restored
-from sweep.worker.evaluation import Scores, evaluation_steps
+from sweep.worker.evaluation import Scores
 from sweep.worker.memory import is_out_of_memory, return_memory
 from sweep.worker.recipes import recipe_of
 
@@ -113,9 +114,8 @@ def _train_and_evaluate(
     k, steps = len(cohort.trials), first.training.steps
     if restored.problem:
         yield CohortProgress(k * training.steps_done, k * steps, _unusable(restored.problem, training.steps_done))
-    # An experiment without these settings is evaluated only after its last update, and trained in float32.
-    intermediate = evaluation_steps(steps, getattr(first.scoring, "times", 1)) - {steps}
-    precision = getattr(first.training, "precision", "float32")
+    intermediate = scored_steps(first.training, first.scoring) - {steps}
+    precision = getattr(first.training, "precision", "float32")  # of an experiment without that setting
     reported = saved = time.perf_counter()
     failing = False
     with fp32_precision(precision):

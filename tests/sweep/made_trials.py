@@ -45,10 +45,10 @@ def trials(n: int, **changes: Any) -> list[Trial]:
     return [trial(seed=seed, **changes) for seed in range(n)]
 
 
-def complete(trial: Trial, identity: ScoreIdentity = IDENTITY, **scores: float) -> Record:
-    steps = trial.training.steps
-    values = {identity: {steps: SCORES | scores}}
-    return Record(trial.trial_id, "COMPLETE", 1.5, "some CPU", steps, values, b"a sheet")
+def complete(trial: Trial, identity: ScoreIdentity = IDENTITY, step: int | None = None, **scores: float) -> Record:
+    """A record of a trial scored at its last step, or at another one."""
+    at = step or trial.training.steps
+    return Record(trial.trial_id, "COMPLETE", 1.5, "some CPU", at, {identity: {at: SCORES | scores}}, b"a sheet")
 
 
 def diverged(trial: Trial) -> Record:

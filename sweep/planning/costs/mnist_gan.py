@@ -16,6 +16,7 @@ PROCESS_BYTES = 500_000_000  # a worker with torch, Ray, the metrics and the res
 CONTEXT_BYTES = 500_000_000  # CUDA's context and the workspaces of its libraries
 SCORING_BATCH = 500  # images that share batch statistics in the generator when it is scored
 SHEET_IMAGES = 96
+WATCHED = 16  # images of a member whose movement is measured
 FEATURES = (32, 64, 32)  # numbers of an image for the Frechet distance, by classifier
 MAPS = 32 * 28**2 + 2 * 32 * 9**2  # numbers in the maps of an image, of the classifier that has most
 CLASSIFIER_FLOPS = 9_200_000  # of all classifiers, for an image
@@ -88,11 +89,11 @@ def member_bytes(trial: Trial, device: str = "cpu") -> int:
 
 
 def held_bytes(trial: Trial) -> int:
-    """Memory in bytes that a member holds throughout its training: `_state`, and the `_buffers` of a step.
+    """Memory in bytes that a member holds throughout its training: `_state`, `_buffers` of a step, watched images.
 
     The statistics of batch norm, 4 to 6 numbers per channel, are left out; they are below 2%.
     """
-    return FLOAT * (_state(trial) + _buffers(trial))
+    return FLOAT * (_state(trial) + _buffers(trial) + WATCHED * PIXELS)
 
 
 def shared_bytes(trial: Trial, device: str = "cpu") -> int:

@@ -67,18 +67,20 @@ def evaluate(training: CohortTraining, scoring: GanScoring, device: torch.device
     z_stream = stream(scoring.z_seed, "score", device)
     z = torch.randn(scoring.n_samples, training.architecture.z_dim, generator=z_stream, device=device)
     first: list[Tensor] = []  # images for the sample sheets, [K, 96, pixels]
+    movement: list[Tensor] = []
 
     def images() -> Iterator[Tensor]:
         for batch in z.split(SCORING_BATCH):
-            generated = training.generate(batch).transpose(0, 1)
+            generated = training.generate(batch)
             if not first:
-                first.append(generated[:, :SHEET_IMAGES].nan_to_num(-1).cpu())
-            yield generated
+                first.append(generated[:SHEET_IMAGES].transpose(0, 1).nan_to_num(-1).cpu())
+                movement.append(training.movement(generated))
+            yield generated.transpose(0, 1)
 
     with fp32_precision("float32"):
         ranking, *others = _scorer(device).score(images())
-        losses = training.evaluate_losses(z[:N_LOSS_SAMPLES])
-    return Evaluation([ranking | losses, *others], lambda: [sheet(member.numpy()) for member in first[0]])
+        game = training.evaluate_losses(z[:N_LOSS_SAMPLES]) | {"movement": movement[0]}
+    return Evaluation([ranking | game, *others], lambda: [sheet(member.numpy()) for member in first[0]])
 
 
 @lru_cache(maxsize=1)

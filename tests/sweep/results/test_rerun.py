@@ -54,7 +54,7 @@ def test_among_the_same_others_the_same_bits_come_back(tmp_path: Path) -> None:
     for half in halves:
         records = run_cohort(half)
         assert isinstance(records, list)
-        put(made, [replace(records[0], state="DIVERGED", scores=None), *records[1:]])
+        put(made, [replace(records[0], state="DIVERGED", scores={}), *records[1:]])
     for half in halves:
         trial_id = half.trial_ids[3]
         assert {row["trial_id"] for row in made.ran_with(trial_id)[1]} == set(half.trial_ids)

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from made_trials import IDENTITY, REFERENCE, SCORES, complete, diverged, failed,
 from sqlalchemy import create_engine, text
 
 from search_spaces.trial import Trial
+from sweep.records import Record
 from sweep.storage import Storage, StorageError, load_results
 
 PROMISED = [
@@ -53,6 +54,10 @@ def four(storage: Storage) -> list[Trial]:
 def states(query: Query) -> dict[int, str]:
     frame = query("SELECT seed, state FROM trials")
     return dict(zip(frame["seed"], frame["state"], strict=True))
+
+
+def with_scores(record: Record, by_step: Mapping[int, Mapping[str, float]]) -> Record:
+    return replace(record, scores={IDENTITY: {**by_step, **record.scores.get(IDENTITY, {})}})
 
 
 class TestDeclaring:
@@ -214,8 +219,8 @@ class TestRunning:
         self, storage: Storage, query: Query, four: list[Trial]
     ) -> None:
         intermediate = {1: SCORES | {"score": 0.1}, 2: SCORES | {"score": 0.2}}
-        put(storage, [replace(r, intermediate=intermediate) for r in (complete(four[0], score=0.3), diverged(four[1]))])
-        put(storage, [replace(complete(four[0], score=0.4), intermediate={2: SCORES | {"score": 0.25}})])
+        put(storage, [with_scores(r, intermediate) for r in (complete(four[0], score=0.3), diverged(four[1]))])
+        put(storage, [with_scores(complete(four[0], score=0.4), {2: SCORES | {"score": 0.25}})])
         found = query("SELECT trial_id, step, score FROM scores").set_index(["trial_id", "step"])["score"].to_dict()
         one, two = four[0].trial_id, four[1].trial_id
         last = four[0].training.steps
@@ -227,8 +232,8 @@ class TestRunning:
 
     def test_steps_hold_each_score_by_the_latest_identity(self, storage: Storage, four: list[Trial]) -> None:
         other = replace(IDENTITY, classifier="d" * 64)
-        put(storage, [replace(complete(four[0], score=0.5), step=1), complete(four[1], score=2.0)])
-        put(storage, [complete(four[0], score=1.0), replace(diverged(four[2]), intermediate={2: SCORES})])
+        put(storage, [complete(four[0], step=1, score=0.5), complete(four[1], score=2.0)])
+        put(storage, [complete(four[0], score=1.0), with_scores(diverged(four[2]), {2: SCORES})])
         put(storage, [complete(four[0], other, score=5.0)])
         steps = storage.steps()
         assert list(steps.columns) == ["trial_id", "step", "score"]
@@ -259,14 +264,14 @@ class TestComingBack:
             assert storage.finished(other) == {ids[1], ids[2]}
 
     def test_a_score_of_an_earlier_step_finishes_nothing(self, storage: Storage, four: list[Trial]) -> None:
-        put(storage, [replace(complete(four[0]), step=1)])
+        put(storage, [complete(four[0], step=1)])
         assert storage.finished(IDENTITY) == set()
 
     def test_the_view_shows_the_latest_identity(self, storage: Storage, query: Query, four: list[Trial]) -> None:
-        other = replace(IDENTITY, classifier="d" * 64)
+        other = replace(IDENTITY, classifier="d" * 64, reference=replace(REFERENCE, real_score=10.0))
         put(storage, [complete(four[0], score=1.0), complete(four[1], score=2.0)])
-        unfinished = replace(complete(four[1], other, score=0.5), step=1)
-        put(storage, [complete(four[0], other, score=5.0), unfinished], replace(REFERENCE, real_score=10.0))
+        unfinished = complete(four[1], other, step=1, score=0.5)
+        put(storage, [complete(four[0], other, score=5.0), unfinished])
         frame = query("SELECT * FROM results ORDER BY position")
         assert list(frame["score"][:2]) == [5.0, 2.0]
         assert list(frame["classifier"][:2]) == ["d" * 64, "c" * 64]
@@ -370,7 +375,7 @@ class TestComingBack:
     def test_counts_of_some_trials_go_by_the_trials_whoever_declared_them(self, storage: Storage) -> None:
         grid = [*trials(3, space="./tiny.yaml"), *trials(2, family="ebgan")]
         storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
-        put(storage, [failed(grid[0])], None)
+        put(storage, [failed(grid[0])])
         again = [trial(seed=seed, space="tiny.yaml") for seed in (0, 1)]
         counts = storage.counts({one.trial_id for one in again})
         assert counts == {"gan": dict.fromkeys(("RUNNING", "COMPLETE", "DIVERGED"), 0) | {"WAITING": 1, "FAILED": 1}}
@@ -381,9 +386,8 @@ class TestReading:
         self, storage: Storage, url: str, four: list[Trial]
     ) -> None:
         cohort = lease(storage, four)
-        storage.record(
-            cohort, [complete(t, score=1.0 + t.settings.seed) for t in four[:3]] + [diverged(four[3])], REFERENCE
-        )
+        scored = [complete(t, score=1.0 + t.settings.seed) for t in four[:3]]
+        storage.record(cohort, [*scored, diverged(four[3])])
         frame = pd.read_sql("select * from results", url)
         assert list(frame.columns[: len(PROMISED)]) == PROMISED
         kinds = {name: frame[name].dtype.kind for name in PROMISED}
