@@ -65,8 +65,7 @@ class Database:
         else:
             self.reader = self.writer = self._server()
         try:
-            self._prepare_schema(create)
-            if create:
+            if self._prepare_schema(create) or create:
                 self._add_columns()
             self.absent = self._absent()
         except StorageError:
@@ -167,11 +166,12 @@ class Database:
         event.listen(engine, "do_connect", self._refuse_after_cut)
         return engine
 
-    def _prepare_schema(self, create: bool) -> None:
+    def _prepare_schema(self, create: bool) -> bool:
+        """Make or upgrade the tables where that is needed; whether it was."""
         with self.read() as connection:
             version = self._version(connection, create)
         if version == tables.VERSION:
-            return
+            return False
         if self._file and version:
             if not self._file.writable:
                 raise StorageError(
@@ -194,6 +194,7 @@ class Database:
                 _upgrade(connection)
         if self._file:
             self._file.give_back()
+        return True
 
     @contextmanager
     def _changing_schema(self) -> Iterator[Connection]:

@@ -28,6 +28,7 @@ OTHER_AXES = {
     "lr": 0.0010000000000000002,
     "margin": 0.1,
     "pt_weight": 10.0,
+    "norm_d": "joint",
     "seed": 1,
 }
 OTHER_TRAINING = {

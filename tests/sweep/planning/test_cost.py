@@ -56,8 +56,8 @@ def test_memory_of_a_tiny_gan_by_hand() -> None:
     step = 8 * (3 * 1024 + 2 * 3)  # real images, two batches of generated ones, and their noise
     step += 8 * (2 * (5 + 5) + 5)  # generator: product and value of both batches, gradient of one
     step += 8 * (2 + 1) * (7 + 7 + 1 + 1) + 8 * 1024  # discriminator: values and gradients; that of the images
-    scoring = 500 * (2 * 5 + 2 * 1024) + 96 * 1024 + 500 * 2 * (10 + 32 + 1)
-    held = 4 * (4 * g + 4 * d + step)
+    scoring = 500 * (2 * 5 + 2 * 1024) + 96 * 1024 + 500 * 2 * (30 + 32 + 64 + 32 + 1)
+    held = 4 * (4 * g + 4 * d + step + 16 * 1024)  # and the images whose movement is measured
     assert cost.held_bytes(trial(**TINY)) == held
     assert cost.member_bytes(trial(**TINY)) == held + 4 * scoring
     assert cost.member_bytes(trial(optim_g="sgd", **TINY)) == held + 4 * scoring - 4 * 2 * g

@@ -22,6 +22,7 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "example.db"  # of schema 0004, 
 BACK_TO_0004 = (
     "DROP VIEW results",
     "DROP VIEW results_mnist_gan",
+    "DROP VIEW results_by_classifier",
     "DROP TABLE declared",
     "DROP TABLE proposals",
     "ALTER TABLE sweeps RENAME COLUMN last_heartbeat TO heard_at",

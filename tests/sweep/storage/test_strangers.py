@@ -103,7 +103,8 @@ def record(n: int, one: Trial) -> Record:
         return failed(one)
     energies = {"d_loss": 9.0, "energy_real": 1.0, "energy_fake": 8.0} if one.family != "gan" else {}
     done = complete(one, **energies, score=1.0 + n % 13)
-    return replace(done, sheet=SHEET, intermediate={1: SCORES | energies})
+    by_step = {1: SCORES | energies} | done.scores[IDENTITY]
+    return replace(done, sheet=SHEET, scores={IDENTITY: by_step})
 
 
 def fill(file: Path) -> None:

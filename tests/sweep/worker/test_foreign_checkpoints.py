@@ -95,7 +95,7 @@ def scores(**changes: object) -> Forge:
     return change
 
 
-KEYS = ("format", "torch", "device", "trials", "step", "seconds", "scores")
+KEYS = ("format", "torch", "device", "trials", "scoring", "step", "seconds", "scores")
 FORGED: dict[str, Forge] = {
     **{f"no {name}": without(name) for name in (*KEYS, "generator", "draws.noise.1", "draws.order.0")},
     "no tensors": lambda tensors, _: tensors.clear(),
