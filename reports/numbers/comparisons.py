@@ -19,6 +19,7 @@ from reports.numbers.prefix import CONFIDENCE
 from search_spaces.experiments.mnist_gan import MNIST_GAN
 
 RESAMPLES = 1999
+FEWEST_SHAPES = 10  # fewer on a side are too few to resample
 CLUSTERS = 256  # clusters at most; more shapes than that share clusters
 MOST_PAIRED = 2048  # most differences whose pairs are computed one by one
 STEPS = 4096
@@ -56,6 +57,20 @@ def compare(prefix: pd.DataFrame, real_score: float) -> pd.DataFrame:
 
 
 _SIZES = ["one", "other", "pairing", "cells_one", "cells_other"]
+
+
+def winning(one: pd.DataFrame, other: pd.DataFrame) -> dict[str, float]:
+    """Probability that a random trial of one side scores above one of the other; a tie counts as half.
+
+    Args:
+        one, other: trials with `value` and `shape`; those without a value are left out.
+
+    Returns:
+        estimate, low and high; the latter are nan where a side has fewer than `FEWEST_SHAPES` shapes.
+    """
+    sides = (rows[rows["value"].notna()] for rows in (one, other))
+    found = _wins(*(_Side("", rows["value"].to_numpy(), _clusters(rows["shape"])) for rows in sides))
+    return {name: found[name] for name in ("estimate", "low", "high")}
 
 
 def holm(p: pd.Series) -> pd.Series:
@@ -137,10 +152,12 @@ def _wins(one: _Side, other: _Side) -> dict[str, Any]:
     """Probability that a trial of one side scores above one of the other; a tie is half (Mann and Whitney, 1947)."""
     sizes = [np.bincount(side.cluster).astype(float) for side in (one, other)]
     won = np.empty((len(sizes[0]), len(sizes[1])))  # wins by the clusters of both sides
+    levels, level = np.unique(np.concatenate([one.scores, other.scores]), return_inverse=True)
+    level_one, level_other = level[: len(one.scores)], level[len(one.scores) :]
     for j in range(len(sizes[1])):
-        values = np.sort(other.scores[other.cluster == j])
-        below = (np.searchsorted(values, one.scores, "left") + np.searchsorted(values, one.scores, "right")) / 2
-        won[:, j] = np.bincount(one.cluster, below)
+        at = np.bincount(level_other[other.cluster == j], minlength=len(levels))  # its trials at each level
+        below = at.cumsum() - at / 2
+        won[:, j] = np.bincount(one.cluster, below[level_one])
 
     def statistic(a: NDArray[np.intp], b: NDArray[np.intp], axis: int = -1) -> Floats:
         times_a, times_b = (_times(c, len(n)) for c, n in zip((a, b), sizes, strict=True))
@@ -199,7 +216,7 @@ def _resampled(statistic: Any, *sizes: int, resamples: int = RESAMPLES) -> dict[
     """Estimate and interval of a statistic that is a function of cluster numbers."""
     numbers = tuple(np.arange(n) for n in sizes)
     estimate = float(statistic(*numbers))
-    if min(sizes) < 2:
+    if min(sizes) < FEWEST_SHAPES:
         return {"estimate": estimate, "low": np.nan, "high": np.nan}
     found = bootstrap(
         numbers,
