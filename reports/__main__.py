@@ -115,7 +115,7 @@ def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None) ->
 
     query = query_lines(storage.url.render_as_string(hide_password=True))
     steps = storage.steps()
-    sections = make_sections(storage.results_by_space(), Sources(storage.sheets, steps))
+    sections = make_sections(storage.results_by_space(), Sources(storage.sheets, steps, storage.identities()))
     studies = [section.study for section in sections]
     parts = [(sampled_rows(trials), study.score) for study in studies for trials in (study.trials, study.margins)]
     trial_ids = [trial_id for trials, score in parts for trial_id in evenly_by_rank(trials, score, most_sheets)]

@@ -59,6 +59,33 @@ def configuration(trial: Mapping[Any, Any]) -> str:
     return ", ".join(f"{axis_label(axis)} {value_text(value)}" for axis, value in shown.items())
 
 
+# Settings in a sentence: with {} for the value, or for a switch what it switches.
+_SPOKEN = {
+    "n_layer_g": "{} layers in the generator",
+    "n_layer_d": "{} layers in the discriminator",
+    "size_g": "{} channels in the generator",
+    "size_d": "{} channels in the discriminator",
+    "dropout_d": "dropout in the discriminator",
+    "optim_g": "{} for the generator",
+    "optim_d": "{} for the discriminator",
+    "lr": "learning rate {}",
+    "margin": "margin {}",
+    "norm_d": "{} batch statistics in the discriminator",
+}
+
+
+def setting_words(axis: str, value: Any, again: bool = False) -> str:
+    """A setting as part of a sentence, such as "without dropout in the discriminator".
+
+    Args:
+        again: whether the sentence has named the axis before.
+    """
+    if str(value) in ("True", "False"):
+        what = "it" if again else _SPOKEN.get(axis, axis_label(axis))
+        return f"{'with' if str(value) == 'True' else 'without'} {what}"
+    return "with " + _SPOKEN.get(axis, f"{axis_label(axis)} {{}}").format(value_text(value))
+
+
 def fixed(value: float | None, digits: int = 2) -> str:
     """A number with this many digits after the point; a dash where there is none."""
     return "\N{EN DASH}" if value is None or pd.isna(value) else f"{value:,.{digits}f}"

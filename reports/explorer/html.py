@@ -13,8 +13,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from reports.explorer.data import ATTEMPT_COLUMNS, study_data
-from reports.numbers.learning_curves import NO_STEPS
 from reports.numbers.prefix import finished_prefix
+from reports.numbers.scorings import NO_STEPS
 from reports.numbers.study import Study
 
 _HERE = Path(__file__).parent

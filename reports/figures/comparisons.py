@@ -23,7 +23,9 @@ _CAPTION = (
 
 
 def comparisons_figure(study: Study, sources: Sources) -> Iterator[Figure]:
-    table = pd.DataFrame() if study.real_score is None else compare(study.prefix, study.real_score)
+    if study.real_score is None:
+        return
+    table = compare(study.prefix, study.trials, study.real_score, study.score.worst)
     if len(table):
         yield Figure("comparisons", "Families compared", _CAPTION, table, encode(draw_comparisons(table)))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from reports.figures.style import Picture
-from reports.numbers.learning_curves import NO_STEPS
+from reports.numbers.scorings import NO_STEPS
 from reports.numbers.study import Study
 
 
@@ -50,11 +50,13 @@ class Sources:
 
     Attributes:
         read_sheets: gives the PNG bytes of sample sheets by trial id; trials without a sheet are missing.
-        steps: the score that ranks, by trial_id and step.
+        steps: the score that ranks, by trial_id, step and identity_id.
+        identities: the ways of scoring by rank, as `Storage.identities` gives them; None where they are not known.
     """
 
     read_sheets: Callable[[Sequence[str]], Mapping[str, bytes]] = lambda trial_ids: {}
     steps: pd.DataFrame = field(default_factory=lambda: NO_STEPS)
+    identities: pd.DataFrame | None = None
 
 
 # Gives the figures of one kind: none where a study has nothing to show in them.

@@ -11,6 +11,7 @@ from reports.figures.figure import Figure, Sources
 from reports.figures.style import MUTED, RULE, SMALL, STYLE, encode, score_label
 from reports.names import family_label, in_order
 from reports.numbers.learning_curves import learning_curves
+from reports.numbers.scorings import of_identity
 from reports.numbers.study import Study
 from reports.palette import LIGHT, hue
 from search_spaces.experiment import Score
@@ -23,7 +24,7 @@ _CAPTION = (
 
 
 def learning_curves_figure(study: Study, sources: Sources) -> Iterator[Figure]:
-    table = learning_curves(study.prefix, sources.steps, study.score)
+    table = learning_curves(study.prefix, of_identity(sources.steps, study.identity), study.score)
     if len(table):
         picture = encode(draw_learning_curves(table, study.score, study.real_score))
         yield Figure("course", "Scores during training", _CAPTION, table, picture)

@@ -32,6 +32,9 @@ def summary(page: Path, sections: Sequence[Section], query: Sequence[str]) -> st
 
 
 def _shares(section: Section) -> Iterator[str]:
+    if section.finding is not None:
+        yield section.finding.title
+        yield from [section.finding.decides] if section.finding.decides else []
     yield f"grid {section.study.name}: {recipe(section.study)}"
     margins = section.study.margins
     if len(margins):

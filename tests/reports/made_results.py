@@ -19,7 +19,7 @@ from sweep.storage import Storage
 REAL_SCORE = 15.0
 GRIDS = [f"laptop/mnist_{name}" for name in ("gan", "ebgan", "ebgan_pt")]
 _SCORES = ("score", "inception_score", "coverage", "entropy", "frechet", "score_fraction", "real_score")
-_ENERGIES = ("d_loss", "energy_real", "energy_fake")
+_ENERGIES = ("d_loss", "energy_real", "energy_fake", "movement")
 _IDENTITY = ("formula", "classifier", "n_samples", "z_seed")
 _COURSE = ("duration_s", "device", "started_at", "finished_at")
 _SCORING = ScoreIdentity("kl", "c" * 64, 1000, 0, Reference("some", 0, REAL_SCORE, 9.8, 0.99))
@@ -36,6 +36,7 @@ _CELL: dict[str, Any] = {
     "lr": 1e-3,
     "margin": None,
     "pt_weight": None,
+    "norm_d": None,
     "seed": 0,
     "steps": 300,
     "data": "mnist",
@@ -81,8 +82,35 @@ def full_results() -> pd.DataFrame:
 def full_steps() -> pd.DataFrame:
     """Scores of all these cells after each quarter of their training, growing evenly."""
     done = full_results()
-    quarters = [done[["trial_id"]].assign(step=75 * n, score=done["score"] * n / 4) for n in (1, 2, 3, 4)]
+    quarters = [
+        done[["trial_id"]].assign(step=75 * n, identity_id=1, score=done["score"] * n / 4) for n in (1, 2, 3, 4)
+    ]
     return pd.concat(quarters, ignore_index=True)
+
+
+def identities(*networks: str, **columns: Any) -> pd.DataFrame:
+    """What `Storage.identities` gives for these classifiers, by rank; the first is the one of `cell`."""
+    rows = [
+        {"identity_id": n + 1, "formula": "kl", "network": name, "classifier": letter * 64, "rank": n}
+        for n, (name, letter) in enumerate(zip(networks, "cdef", strict=False))
+    ]
+    shared = {"n_samples": 1000, "z_seed": 0, "real_inception_score": 9.8, "classifier_accuracy": 0.99}
+    return pd.DataFrame([row | shared | {"real_score": REAL_SCORE - row["rank"]} | columns for row in rows])
+
+
+def steps_of(scores: dict[int, dict[int, list[float | None]]]) -> pd.DataFrame:
+    """What `Storage.steps` gives, from scores by identity and step: a list with one for each trial of `results`.
+
+    None stands for a trial without a row there, nan for a row without a finite score.
+    """
+    rows = [
+        {"trial_id": f"{n:016x}", "step": step, "identity_id": identity_id, "score": score}
+        for identity_id, by_step in scores.items()
+        for step, own in by_step.items()
+        for n, score in enumerate(own)
+        if score is not None
+    ]
+    return pd.DataFrame(rows)
 
 
 def sheet(shade: int = 255) -> bytes:

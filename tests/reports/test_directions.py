@@ -17,8 +17,9 @@ from reports.explorer.sheets import evenly_by_rank
 from reports.figures.figure import Sources
 from reports.numbers.best_of_n import best_of_n
 from reports.numbers.effects import variance_shares
-from reports.numbers.learning_curves import NO_STEPS, learning_curves
+from reports.numbers.learning_curves import learning_curves
 from reports.numbers.samples import best_trials
+from reports.numbers.scorings import NO_STEPS
 from reports.numbers.study import Study, split_studies
 from reports.numbers.survival import survival
 from reports.page.page import render_page

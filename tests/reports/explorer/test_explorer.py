@@ -20,8 +20,8 @@ from reports.explorer.html import NO_ATTEMPTS, SCRIPTS, explore
 from reports.explorer.presets import matching, presets, published
 from reports.explorer.sheets import evenly_by_rank, write_sheets
 from reports.numbers.histogram import layer_histograms, optimizer_histograms
-from reports.numbers.learning_curves import NO_STEPS
 from reports.numbers.published import published_bars
+from reports.numbers.scorings import NO_STEPS
 from reports.numbers.study import Study, split_studies
 from reports.numbers.values import values_of
 from search_spaces.experiments.mnist_gan import MNIST_GAN

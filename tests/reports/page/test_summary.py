@@ -18,14 +18,15 @@ def lines_of(rows: pd.DataFrame) -> list[str]:
 
 def test_a_finished_grid_has_no_intervals() -> None:
     lines = lines_of(results([cell(6.0), cell(1.0)]))
-    assert lines[4].split() == ["GAN", "2/2", "50.0", "%", "0.0", "%"]
+    assert lines[2] == "50 % of GANs score above a third of the real-data score."
+    assert lines[5].split() == ["GAN", "2/2", "50.0", "%", "0.0", "%"]
     assert "intervals" not in "".join(lines)
 
 
 def test_an_unfinished_grid_has_intervals() -> None:
     lines = lines_of(results([cell(6.0), cell(1.0), cell()]))
-    assert lines[4].split()[:5] == ["GAN", "2/3", "50.0", "%", "[33.3-66.7]"]
-    assert lines[5].startswith("[95 % intervals")
+    assert lines[5].split()[:5] == ["GAN", "2/3", "50.0", "%", "[33.3-66.7]"]
+    assert lines[6].startswith("[95 % intervals")
 
 
 def test_a_margin_study_alone_is_no_empty_grid() -> None:
