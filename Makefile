@@ -2,10 +2,16 @@
 PYTHON ?= python3
 MINUTES ?=
 DB ?=
-GRID ?= $(shell $(BIN)/python -c 'from sweep.planning.machine import this_machine as m; print("paper" if m().gpus else "laptop")')
+GRID ?=
+GRIDS = $(or $(GRID),quick $(shell $(BIN)/python -c 'from sweep.planning.machine import this_machine as m; print("paper" if m().gpus else "")'))
+NEXT_quick := laptop
+NEXT_laptop := paper
 START := $(shell date +%s)
 REPORT_SECONDS := 20
 BIN := .venv/bin
+SWEEP := $(BIN)/python -m sweep
+spaces = $(1)/mnist_gan $(1)/mnist_ebgan $(1)/mnist_ebgan_pt
+LIMIT = $(if $(MINUTES),--minutes $(MINUTES) --since $$(( $(START) - $(REPORT_SECONDS) )))
 ifneq ($(DB),)
 export SWEEP_DB := $(DB)
 endif
@@ -19,12 +25,16 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-sweep-mnist: .venv/main  ## run the MNIST grids and make the report (GRID=paper for another, MINUTES=60 for longer)
-	@grid=$(GRID); minutes=$(MINUTES); [ -n "$$minutes" ] || [ $$grid = paper ] || minutes=10; \
-	    echo "Running the $$grid grids$${minutes:+ for $$minutes minutes (say MINUTES=60 for longer)}."; \
-	    $(BIN)/python -m sweep run $$grid/mnist_gan $$grid/mnist_ebgan $$grid/mnist_ebgan_pt \
-	    $${minutes:+--minutes $$minutes} --since $$(( $(START) - $(REPORT_SECONDS) )); code=$$?; \
-	    [ $$code -gt 1 ] && exit $$code; $(BIN)/python -m reports && exit $$code
+sweep-mnist: .venv/main  ## run the quick grids and make the report (GRID=laptop or paper for others, MINUTES=60 to stop)
+	@for grid in $(GRIDS); do \
+	    echo "Running the $$grid grids$(if $(MINUTES), for $(MINUTES) minutes)."; \
+	    $(SWEEP) run $(call spaces,$$grid) $(LIMIT); code=$$?; [ $$code -gt 1 ] && exit $$code; \
+	    $(BIN)/python -m reports || exit; \
+	done; \
+	for grid in $(GRIDS) $(NEXT_$(lastword $(GRIDS))); do \
+	    left=$$($(SWEEP) plan $(call spaces,$$grid) --time) || exit; \
+	    [ -n "$$left" ] && echo "Next: make sweep-mnist GRID=$$grid, $$left." && break; \
+	done; exit $$code
 
 report: .venv/main  ## make the report again from the database
 	@$(BIN)/python -m reports

@@ -27,6 +27,7 @@ from sweep.command.console import OutputError, answer, attempt, one_line, say, s
 from sweep.command.parser import CommandParser
 from sweep.command.terminal import open_streams
 from sweep.command.version import project_version
+from sweep.driver.cluster import is_named
 from sweep.errors import RayError, StorageError
 from sweep.planning.machine import Machine, this_machine
 from sweep.planning.resources import PlanError
@@ -36,7 +37,7 @@ from sweep.results.status import read_status, status_text
 from sweep.runner import MAX_ATTEMPTS, Options, machines, plan_sweep, run_sweep
 from sweep.storage import DEFAULT_URL, Storage, exists
 from sweep.storage.tables import REASONS
-from sweep.text import counted
+from sweep.text import counted, duration
 from sweep.worker.checkpoint_folder import EVERY_S
 
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_plan_options(plan)
     plan.add_argument("--db", metavar="URL", help="skip trials finished in this database (default: that of run)")
     plan.add_argument("--json", action="store_true", help="print the plan as one JSON object")
+    plan.add_argument("--time", action="store_true", help="print only how long the missing trials take, if any")
     plan.add_argument("--save", type=Path, metavar="FILE", help="write the missing trials to a CSV file")
     plan.set_defaults(command=_plan)
 
@@ -170,7 +172,10 @@ def _plan(options: argparse.Namespace) -> int:
     plan = plan_sweep(spaces, db, _options(options), warn, where)
     if options.save:
         save_plan(plan, options.save)
-    answer(json.dumps(plan.summary()) if options.json else plan.text())
+    if not options.time:
+        answer(json.dumps(plan.summary()) if options.json else plan.text())
+    elif plan.cohorts:
+        answer(f"{duration(plan.total_seconds)} on this {'cluster' if is_named() else 'machine'}")
     return 0
 
 

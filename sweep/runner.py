@@ -18,8 +18,10 @@ from sweep.driver.cluster import check_address, is_named
 from sweep.driver.event_log import EventLog
 from sweep.driver.hook import notify
 from sweep.planning.finished import finished_trials
-from sweep.planning.machine import Machine, this_machine
+from sweep.planning.calibration import calibrated
+from sweep.planning.machine import Machine, processor_name, this_machine
 from sweep.planning.plan import Plan, make_plan
+from sweep.planning.rates import CUDA, Rates, measured, recorded
 from sweep.planning.resources import Resources, as_first_planned, share_out
 from sweep.provenance import code_version, environment
 from sweep.storage import DEFAULT_URL, Storage, StorageError
@@ -138,7 +140,8 @@ def plan_sweep(
     """As `plan`, of loaded search spaces, on these machines."""
     resources, trials = _whole_grid(spaces, options, where)
     if db is None:
-        return _first_cohorts(make_plan(spaces, trials, resources), options.limit)
+        rates = _rates(resources, None)
+        return _first_cohorts(make_plan(spaces, trials, resources, rates=rates), options.limit)
     with closing(Storage(db)) as storage:
         return _missing(spaces, trials, resources, storage, options, tell)
 
@@ -199,7 +202,18 @@ def _missing(
     resources, note = as_first_planned(resources, spaces, declared)
     if note:
         tell(note)
-    return _first_cohorts(make_plan(spaces, trials, resources, finished), options.limit)
+    planned = make_plan(spaces, trials, resources, finished)
+    return _first_cohorts(replace(planned, rates=_rates(resources, storage)) if planned.cohorts else planned, options.limit)
+
+
+def _rates(resources: Resources, storage: Storage | None) -> Rates:
+    """How fast cohorts run, from a database if it has trials of this kind of device."""
+    gpus = this_machine().gpus
+    device = gpus[0][0] if resources.gpus and gpus else processor_name()
+    found = measured(recorded(resources.device), storage.timed(device)) if storage else None
+    if found:
+        return found
+    return CUDA if resources.gpus else calibrated()
 
 
 def _first_cohorts(planned: Plan, limit: int | None) -> Plan:

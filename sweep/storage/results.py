@@ -22,6 +22,7 @@ from sweep.storage.engine import Database
 if TYPE_CHECKING:
     import pandas as pd
 
+TIMED = 2_000  # trials whose times are asked for, the last that ended
 
 def finished(connection: Connection, identity: ScoreIdentity, among: Collection[str] | None = None) -> set[str]:
     """Identities of trials that need no more work, all or those among some: see `Storage.finished`."""
@@ -133,6 +134,16 @@ def ran_with(database: Database, trial_id: str) -> tuple[dict[str, Any], list[di
     rows = reading.records(database, select(tables.results).where(r.trial_id.in_(together)).order_by(r.position))
     settings = reading.records(database, select(s.settings).where(s.sweep_id == found[0]["sweep_id"]))
     return settings[0]["settings"] if settings else {}, rows
+
+
+def timed(database: Database, device: str) -> list[dict[str, Any]]:
+    t = tables.trials.c
+    kinds = experiments().values()
+    settings = dict.fromkeys(name for kind in kinds for name in (*kind.shape_axes, *kind.training_columns))
+    query = select(t.experiment, t.family, *(t[name] for name in settings), t.duration_s)
+    ended = t.state.in_(("COMPLETE", "DIVERGED")) & (t.device == device) & (t.duration_s > 0)
+    rows = reading.records(database, query.where(ended).order_by(t.finished_at.desc()).limit(TIMED))
+    return [row for row in rows if row["duration_s"]]
 
 
 def steps(database: Database) -> "pd.DataFrame":

@@ -193,6 +193,10 @@ class Storage:
         """
         return results.ran_with(self._database, trial_id)
 
+    def timed(self, device: str) -> list[dict[str, Any]]:
+        """The last finished trials on a kind of device: experiment, family, shape, training, and duration_s > 0."""
+        return results.timed(self._database, device)
+
     def steps(self) -> "pd.DataFrame":
         """The ranking score of every trial by step and by score identity: trial_id, step, identity_id, score."""
         return results.steps(self._database)

@@ -1,0 +1,104 @@
+"""How long cohorts take on a worker: a model of three numbers, recorded on one machine and scaled to others.
+
+The model was fitted to the 64 cohorts that `make bench` measures (docs/performance.md, column "cohort"; one process a
+core with one thread each). It is within a third of each, 13 % below the laptop grids and 9 % above the paper's.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from search_spaces.experiment import experiments
+from search_spaces.trial import Trial, trial_of
+from sweep.planning.cost import training_flops, trial_flops
+from sweep.text import counted
+
+LEAST_S = 10.0  # cohorts of less than so many expected seconds are no measure: starting takes a part of their time
+_LARGEST = 65536  # layers or channels: no search space may have more
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The time of a cohort, in terms of what it consists of.
+
+    Attributes:
+        flops: floating-point operations per second of a core or of a CUDA device.
+        member_step_s: seconds of an update of one member, besides its operations.
+        step_s: seconds of an update, besides those of its members.
+        source: where the numbers are from, in words.
+    """
+
+    flops: float
+    member_step_s: float
+    step_s: float
+    source: str
+
+    def seconds(self, trial: Trial, members: int, units: float = 1.0) -> float:
+        """Seconds for the training and scoring of a cohort of trials like this one.
+
+        Args:
+            units: cores or CUDA devices of the worker.
+        """
+        scoring = trial_flops(trial) - training_flops(trial)
+        return self.training_seconds(trial, members, units) + members * scoring / (self.flops * units)
+
+    def training_seconds(self, trial: Trial, members: int, units: float = 1.0) -> float:
+        """The same without scoring, which a stored trial does not tell and which takes some percent."""
+        steps = trial.training.columns["steps"]
+        each = training_flops(trial) / (self.flops * units) + steps * self.member_step_s
+        return members * each + steps * self.step_s
+
+    def slower(self, factor: float, source: str) -> "Rates":
+        """Rates by which everything takes so many times as long."""
+        return replace(
+            self,
+            flops=self.flops / factor,
+            member_step_s=self.member_step_s * factor,
+            step_s=self.step_s * factor,
+            source=source,
+        )
+
+
+PROCESSOR = "AMD EPYC"  # name of the processor that was measured
+PRODUCT_FLOPS = 203.1e9 / 2  # operations per second of a large matrix product on one of its cores
+CPU = Rates(75e9, 0.48e-3, 3.7e-3, f"the benchmark of an {PROCESSOR}")
+CUDA = Rates(15e12, 0.0, 1e-3, "a guess: no CUDA device has been measured")
+
+
+def recorded(device: str) -> Rates:
+    """What is known without a look at a database, for workers on "cpu" or "cuda"."""
+    return CUDA if device == "cuda" else CPU
+
+
+def measured(base: Rates, rows: Iterable[Mapping[str, Any]]) -> Rates | None:
+    """Rates from finished trials of this kind of device; None if there are too few.
+
+    Args:
+        base: rates that are scaled.
+        rows: finished trials, as `sweep.storage.Storage.timed` gives them. The members of a cohort have equal times.
+    """
+    found = [(trial, row["duration_s"]) for row in rows if (trial := stored_trial(row))]
+    n_members = Counter((trial.shape, seconds) for trial, seconds in found)
+    expected = spent = 0.0
+    n = 0
+    for trial, seconds in found:
+        members = n_members[trial.shape, seconds]
+        if (cohort := base.training_seconds(trial, members)) >= LEAST_S:
+            expected, spent, n = expected + cohort / members, spent + seconds, n + 1
+    return base.slower(spent / expected, f"{counted(n, 'finished trial')} of this database") if n else None
+
+
+def stored_trial(row: Mapping[str, Any]) -> Trial | None:
+    """A trial with the cost of a stored one; None for a shape that no search space declares.
+
+    Args:
+        row: its experiment, family, shape and training, by the names of their columns.
+    """
+    kind = experiments().get(row["experiment"])
+    if kind is None or row["family"] not in kind.by_family:
+        return None
+    sizes = [row[name] for name in (*kind.shape_axes, "steps")]
+    if not all(size is not None and 0 < size for size in sizes) or max(sizes[:-1]) > _LARGEST:
+        return None
+    return trial_of({**dict.fromkeys(kind.axes), "space": "", **row}, kind.scoring())
