@@ -3,11 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import Field as Bounds
-
-from search_spaces.axis import Setting, SharedSettings
-
-Step = Annotated[int, Bounds(ge=1, lt=2**31)]
+from search_spaces.axis import Setting, SharedSettings, Step, Times
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +15,7 @@ class ScoredSteps(SharedSettings):
         at: the steps themselves, rising, the last one the end of the training.
     """
 
-    times: Annotated[int | None, Bounds(ge=1, le=100), Setting(in_order=False)] = None
+    times: Annotated[Times | None, Setting(in_order=False)] = None
     at: Annotated[tuple[Step, ...] | None, Setting(in_order=False)] = None
 
     def problem(self, training: Any) -> tuple[str, str] | None:

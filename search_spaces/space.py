@@ -82,7 +82,7 @@ class SearchSpace:
                 return f"experiment {kind[0]}, family {kind[1]}"
             if record["training"].items() <= self.training.columns.items():
                 lost = (name for name, values in self.axes.items() if self._recorded(record, name) - set(values))
-                return next((f"axes.{name} {reprlib.repr(record['axes'][name])}" for name in lost), None)
+                return next((f"axes.{name} {reprlib.repr(list(self._recorded(record, name)))}" for name in lost), None)
         except (AttributeError, KeyError, TypeError):
             pass
         return None

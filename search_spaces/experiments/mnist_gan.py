@@ -86,7 +86,7 @@ class GanScoring(ScoredSteps):
     z_seed: Annotated[Seed, Setting()] = 0
 
 
-STUCK = 0.002  # mean change of a pixel, from -1 to 1, below which images count as the same
+STUCK = 0.005  # mean change of a pixel, from -1 to 1, below which images count as the same
 _MOVEMENT = "mean absolute change of a pixel since the trial was scored before, same noise; NULL the first time"
 _ENERGIES = "mean energy of {} images; NULL for GANs"
 MNIST_GAN = Experiment(

@@ -19,7 +19,7 @@ TRIAL = Trial(
     space="tiny",
     experiment="mnist_gan",
     family="gan",
-    settings=GanSettings(2, 2, 8, 8, False, "adam", "adam", lr=0.001, margin=None, pt_weight=None),
+    settings=GanSettings(2, 2, 8, 8, False, "adam", "adam", lr=0.001, margin=None, pt_weight=None, norm_d="separate"),
     training=GanTraining(steps=3, batch_size=8, z_dim=4),
     scoring=GanScoring(n_samples=500),
 )
@@ -37,8 +37,9 @@ scoring: {{n_samples: 500}}
 
 def trial(**changes: Any) -> Trial:
     """A GAN, or with family="ebgan" or "ebgan_pt" an auto-encoder with margin 10; of any axis or training setting."""
-    own = {"gan": (None, None), "ebgan": (10.0, 0.0), "ebgan_pt": (10.0, 0.1)}[changes.get("family", "gan")]
-    return TRIAL.changed(**dict(zip(("margin", "pt_weight"), own, strict=True)) | changes)
+    own = {"gan": (None, None, "separate"), "ebgan": (10.0, 0.0, None), "ebgan_pt": (10.0, 0.1, None)}
+    axes = dict(zip(("margin", "pt_weight", "norm_d"), own[changes.get("family", "gan")], strict=True))
+    return TRIAL.changed(**axes | changes)
 
 
 def trials(n: int, **changes: Any) -> list[Trial]:

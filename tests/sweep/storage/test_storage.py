@@ -230,17 +230,22 @@ class TestRunning:
         ) == [0.4]
         assert storage.finished(IDENTITY) == {one, two}
 
-    def test_steps_hold_each_score_by_the_latest_identity(self, storage: Storage, four: list[Trial]) -> None:
+    def test_steps_hold_each_score_by_its_identity(self, storage: Storage, four: list[Trial]) -> None:
         other = replace(IDENTITY, classifier="d" * 64)
         put(storage, [complete(four[0], step=1, score=0.5), complete(four[1], score=2.0)])
         put(storage, [complete(four[0], score=1.0), with_scores(diverged(four[2]), {2: SCORES})])
         put(storage, [complete(four[0], other, score=5.0)])
+        known = storage.identities()
+        assert list(known["classifier"]) == ["c" * 64, "d" * 64]
+        assert list(known["real_score"]) == [14.0, 14.0]
         steps = storage.steps()
-        assert list(steps.columns) == ["trial_id", "step", "score"]
+        assert list(steps.columns) == ["trial_id", "step", "identity_id", "score"]
+        by = steps["identity_id"].map(known.set_index("identity_id")["classifier"].str[0])
         first, second, third = (t.trial_id for t in four[:3])
         end = four[0].training.steps
-        expected = {(first, 1): 0.5, (first, end): 5.0, (second, end): 2.0, (third, 2): SCORES["score"]}
-        assert steps.set_index(["trial_id", "step"])["score"].to_dict() == expected
+        expected = {(first, 1): 0.5, (first, end): 1.0, (second, end): 2.0, (third, 2): SCORES["score"]}
+        assert steps[by == "c"].set_index(["trial_id", "step"])["score"].to_dict() == expected
+        assert steps[by == "d"].set_index(["trial_id", "step"])["score"].to_dict() == {(first, end): 5.0}
         if storage.is_file:  # a server keeps to the type of a column
             with storage._database.write() as connection:
                 connection.exec_driver_sql("UPDATE scores SET score = 'high' WHERE step = 1")

@@ -127,7 +127,7 @@ def loosen(file: Path) -> list[tuple[str, str, bool]]:
     columns = []
     with closing(sqlite3.connect(file)) as connection:
         (view,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'results'").fetchone()
-        connection.executescript("DROP VIEW results; DROP VIEW results_mnist_gan")
+        connection.executescript("DROP VIEW results; DROP VIEW results_mnist_gan; DROP VIEW results_by_classifier")
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             own = connection.execute(f"PRAGMA table_info({table})").fetchall()
             columns += [(table, name, not never_null) for _, name, _, never_null, *_ in own]
