@@ -108,7 +108,7 @@ def finding(study: Study) -> Finding | None:
     if study.real_score is None or not study.score.higher_is_better or study.prefix["value"].isna().all():
         return None
     views = [study.seen(classifier) for classifier in study.classifiers]
-    wins = tuple(_wins(views))
+    wins = tuple(wins_of(views))
     shares = tuple(_shares(views))
     waiting = int((study.trials["outcome"] == WAITING).sum())
     lead = [win for win in wins if (win.one, win.other) == (wins[0].one, wins[0].other)]
@@ -126,7 +126,7 @@ def finding(study: Study) -> Finding | None:
     )
 
 
-def _wins(views: Sequence[Study]) -> list[Win]:
+def wins_of(views: Sequence[Study]) -> list[Win]:
     """By pair of families that have values under the first classifier, then by classifier."""
     known = views[0].prefix["value"].notna()
     found = []
