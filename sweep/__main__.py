@@ -40,8 +40,7 @@ from sweep.text import counted
 from sweep.worker.checkpoint_folder import EVERY_S
 
 FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
-LAPTOP_MINUTES = 10.0
-CODES = {"done": 0, "done with failures": 1, "failed": 1, "stopped": 130}  # exit codes
+CODES = {"done": 0, "time limit": 0, "done with failures": 1, "failed": 1, "stopped": 130}  # exit codes
 MOST_MINUTES = 5_000_000.0  # almost ten years
 _EXPECTED = (SpaceError, PlanError, StorageError, DataError, ClassifierError, ExportError, RayError, OutputError)
 
@@ -77,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run the missing trials")
     _add_plan_options(run)
     _add_db(run)
-    run.add_argument("--minutes", type=_positive, help="stop after this time; a later run does the rest")
+    run.add_argument("--minutes", type=_positive, help="stop after this time; the next run goes on")
     run.add_argument("--since", type=_moment, metavar="SECONDS", help="Unix time from which --minutes count")
     run.add_argument(
         "--max-attempts",
@@ -188,7 +187,7 @@ def _run(options: argparse.Namespace) -> int:
         warn(f"Stopped: the same error came three times in a row.\n{outcome.repeated_error}")
     if outcome.state == "stopped":
         say("Stopped. Finished cohorts are stored; the same command goes on with the rest.")
-    return CODES[outcome.state]
+    return CODES[outcome.state] or int(outcome.failed > 0)
 
 
 def _options(options: argparse.Namespace) -> Options:
@@ -267,16 +266,13 @@ def _dashboard(options: argparse.Namespace) -> int:
 
 
 def _spaces(options: argparse.Namespace, where: Sequence[Machine]) -> list[SearchSpace]:
-    """The named search spaces; by default the paper's grids on a GPU, or else the laptop grids for a few minutes."""
+    """The named search spaces; by default the paper's grids on a GPU, or else the quick grids."""
     names, machine = options.spaces, max(where, key=lambda machine: len(machine.gpus))
     if not names:
-        folder = "paper" if machine.gpus else "laptop"
+        folder = "paper" if machine.gpus else "quick"
         names = [f"{folder}/{family}" for family in FAMILIES]
         found = f"{machine.gpus[0][0]} found" if machine.gpus else "No CUDA device found"
         warn(f"{found}: taking the {folder} grids.")
-        if not machine.gpus and "minutes" in options and options.minutes is None:
-            options.minutes = LAPTOP_MINUTES
-            warn(f"This run stops after {LAPTOP_MINUTES:g} minutes (say --minutes, or MINUTES= to make).")
     return [load_space(name) for name in names]
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.space import SearchSpace, check_names, expand
 from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
+from sweep.command.ending import ending
 from sweep.driver.cluster import check_address, is_named
 from sweep.driver.event_log import EventLog
 from sweep.driver.hook import notify
@@ -46,7 +47,7 @@ class Options:
         gpus_per_worker: CUDA devices of a worker, may be a fraction.
         limit: only the first cohorts of what is missing, so many of them.
         order_seed: seed of the random order of trials.
-        minutes: time after which the sweep stops; later ones go on.
+        minutes: time after which the sweep stops, about a minute later at most; the next one goes on.
         since: Unix time from which the minutes count, in seconds; by default from the start.
         max_attempts: attempts for a cohort whose worker dies.
         checkpoints: folder of the checkpoints of long cohorts; by default beside an SQLite database.
@@ -100,7 +101,7 @@ def run(
         options: of `Options`.
 
     Returns:
-        How it ended; `Outcome.state` is "done", "done with failures" or "stopped".
+        How it ended; `Outcome.state` is "done", "done with failures", "time limit" or "stopped".
 
     Raises:
         SpaceError, PlanError, StorageError, DataError, RayError: the message is one line.
@@ -217,7 +218,10 @@ def _run_plan(
     from sweep.driver.dispatcher import Settings
     from sweep.driver.supervisor import ChildConfig, Outcome, supervise
 
+    start = time.monotonic()
+    trial_ids = {trial.trial_id for trial in planned.trials}
     if not planned.cohorts:
+        tell(ending(storage.counts(trial_ids), storage.name))
         return Outcome(failed=0)
     sweep_id = storage.declare(
         name=", ".join(space.name for space in planned.spaces),
@@ -241,6 +245,8 @@ def _run_plan(
         outcome = supervise(config, storage, log, tell, progress or (lambda numbers: None))
         if outcome.is_complete:
             storage.finish(sweep_id, outcome.state)
+        if not outcome.interrupted:
+            tell(ending(storage.counts(trial_ids), storage.name, time.monotonic() - start, outcome.time_limit))
     except KeyboardInterrupt:
         outcome = Outcome(failed=0, interrupted=True)
         raise
@@ -248,7 +254,7 @@ def _run_plan(
         outcome = Outcome(failed=0, failure=str(error))
         raise
     finally:
-        log.write("over", failed=outcome.failed, interrupted=outcome.interrupted)
+        log.write("over", state=outcome.state, failed=outcome.failed, interrupted=outcome.interrupted)
         if not outcome.is_complete:
             _note_end(storage, sweep_id, outcome)
         if options.notify:
@@ -262,7 +268,7 @@ def _note_end(storage: Storage, sweep_id: int, outcome: "Outcome") -> None:
 
     # A stop does not wait for a database that fails, and that failure has been reported.
     with suppress(StorageError), answers_within(storage, lambda: STOPPING_S):
-        storage.finish(sweep_id, outcome.state, outcome.failure or outcome.repeated_error, complete=False)
+        storage.finish(sweep_id, outcome.state, outcome.reason, complete=False)
 
 
 def _checkpoint_folder(options: Options, storage: Storage) -> CheckpointFolder | None:

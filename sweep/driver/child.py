@@ -81,11 +81,17 @@ def _run(config: ChildConfig, pipe: IO[str]) -> dict[str, Any]:
         dispatcher.save()  # the supervisor requeues what still ran
         raise
     else:
+        time_limit = dispatcher.time_limit()
         _send(pipe, event="storing")
         dispatcher.close()
     finally:
         storage.close()
-    return {"event": "over", "interrupted": dispatcher.interrupted, "repeated_error": dispatcher.repeated_error}
+    return {
+        "event": "over",
+        "interrupted": dispatcher.interrupted,
+        "repeated_error": dispatcher.repeated_error,
+        "time_limit": time_limit,
+    }
 
 
 class _ReportedLog(EventLog):

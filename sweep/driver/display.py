@@ -64,7 +64,7 @@ class Display:
             parts.append(f"{_clock(left)} left for the whole grid")
         to_deadline = self._progress.seconds_to_deadline
         if to_deadline is not None:
-            parts.append(f"stops in {_clock(to_deadline)}")
+            parts.append(f"stops in {_clock(to_deadline)}" if to_deadline > 0 else "finishing at the time limit")
         return ", ".join(parts)
 
     def _render(self) -> Group:

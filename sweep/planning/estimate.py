@@ -1,4 +1,6 @@
-"""The time that the rest of a sweep takes, for the live display and for `status`."""
+"""The time that the rest of a sweep takes, for the live display and for `status`, and how a time limit bounds it."""
+
+FINISH_S = 60.0  # a cohort that is expected to end at most so many seconds after the time limit is finished
 
 
 def seconds_left(done: float, seconds: float, left: float) -> float | None:

@@ -89,7 +89,7 @@ class Storage:
         """Write down how a sweep ended.
 
         Args:
-            state: "done", "done with failures", "stopped" or "failed".
+            state: "done", "done with failures", "time limit", "stopped" or "failed".
             note: why it ended, where there is more to say than its state.
             complete: whether it has done all that it was going to do.
         """

@@ -73,7 +73,7 @@ sweeps = Table(
     Column("host", String, comment="where its driver runs"),
     Column("pid", Integer),
     Column("last_heartbeat", DateTime, comment="last heartbeat of its driver"),
-    Column("state", String(16), comment="done, done with failures, stopped or failed; NULL while it runs, or unknown"),
+    Column("state", String(16), comment="done, done with failures, time limit, stopped or failed; NULL while it runs"),
     Column("note", Text, comment="why it ended, where there is more to say than its state"),
 )
 

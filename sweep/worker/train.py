@@ -20,6 +20,7 @@ from models.precision import fp32_precision
 from search_spaces.scored_steps import scored_steps
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort
+from sweep.planning.estimate import FINISH_S
 from sweep.planning.machine import processor_name
 from sweep.records import Reason, Record
 from sweep.worker.checkpoint_folder import CheckpointFolder, key
@@ -29,6 +30,19 @@ from sweep.worker.memory import is_out_of_memory, return_memory
 from sweep.worker.recipes import recipe_of
 
 PROGRESS_S = 2.0  # seconds between two reports about a running cohort
+
+
+class TimeLimit(Exception):
+    """A cohort that was stopped at the time limit, with a checkpoint if it has a folder for one.
+
+    Attributes:
+        share: share of its updates that are done, 0 to 1.
+        problem: why the checkpoint could not be written; None if it could, or if there are no checkpoints.
+    """
+
+    def __init__(self, share: float, problem: str | None = None) -> None:
+        super().__init__(share, problem)
+        self.share, self.problem = share, problem
 
 
 @dataclass(frozen=True)
@@ -74,19 +88,29 @@ def run_cohort(
             report(progress)
 
 
-def cohort_steps(cohort: Cohort, device: str = "cpu", checkpoints: CheckpointFolder | None = None) -> CohortSteps:
+def cohort_steps(
+    cohort: Cohort, device: str = "cpu", checkpoints: CheckpointFolder | None = None, seconds: float = math.inf
+) -> CohortSteps:
     """The work of `run_cohort` as a generator, because Ray Tune asks for one step after the other.
 
     It yields the progress, and returns the records.
+
+    Args:
+        seconds: seconds from now to the time limit.
+
+    Raises:
+        TimeLimit: the time limit has passed, and the cohort is not expected to end within `FINISH_S` after it.
     """
     folder, every_s = (checkpoints.of(cohort), checkpoints.every_s) if checkpoints else (None, math.inf)
-    return (yield from _run(cohort, torch.device(device), folder, every_s))
+    return (yield from _run(cohort, torch.device(device), folder, every_s, time.perf_counter() + seconds))
 
 
-def _run(cohort: Cohort, device: torch.device, folder: Path | None, every_s: float) -> CohortSteps:
+def _run(cohort: Cohort, device: torch.device, folder: Path | None, every_s: float, limit: float) -> CohortSteps:
     try:
         checkpoints = Checkpoints(folder, cohort, device) if folder else None
-        return (yield from _train_and_evaluate(cohort, device, checkpoints, every_s))
+        return (yield from _train_and_evaluate(cohort, device, checkpoints, every_s, limit))
+    except TimeLimit:
+        raise
     except Exception as error:
         reason: Reason = "memory" if is_out_of_memory(error) else "error"
         if len(cohort.trials) == 1:
@@ -97,12 +121,13 @@ def _run(cohort: Cohort, device: torch.device, folder: Path | None, every_s: flo
         if reason == "error" and len(half.trials) > 1 and records and all(r.state == "FAILED" for r in records):
             records += _failures(half, records[-1].error or "", "error")
         else:
-            records += yield from _run(half, device, folder / key(half.trial_ids) if folder else None, every_s)
+            own = folder / key(half.trial_ids) if folder else None
+            records += yield from _run(half, device, own, every_s, limit)
     return records
 
 
 def _train_and_evaluate(
-    cohort: Cohort, device: torch.device, checkpoints: Checkpoints | None, every_s: float
+    cohort: Cohort, device: torch.device, checkpoints: Checkpoints | None, every_s: float, limit: float
 ) -> CohortSteps:
     start = time.perf_counter()
     return_memory()
@@ -116,7 +141,8 @@ def _train_and_evaluate(
         yield CohortProgress(k * training.steps_done, k * steps, _unusable(restored.problem, training.steps_done))
     intermediate = scored_steps(first.training, first.scoring) - {steps}
     precision = getattr(first.training, "precision", "float32")  # of an experiment without that setting
-    reported = saved = time.perf_counter()
+    began, done_before = time.perf_counter(), training.steps_done
+    reported = saved = began
     failing = False
     with fp32_precision(precision):
         while training.steps_done < steps:
@@ -131,6 +157,11 @@ def _train_and_evaluate(
             if note or time.perf_counter() - reported > PROGRESS_S:
                 reported = time.perf_counter()
                 yield CohortProgress(k * training.steps_done, k * steps, note)
+                now = time.perf_counter()
+                left = (now - began) / (training.steps_done - done_before) * (steps - training.steps_done)
+                if now > limit and now + left > limit + FINISH_S:
+                    problem = _save(checkpoints, training, now - start, scores) if checkpoints else None
+                    raise TimeLimit(training.steps_done / steps, problem)
     final = recipe.evaluate(training, cohort, device)
     scores[steps] = final.values()
     diverged, sheets = training.diverged().tolist(), final.sheets()

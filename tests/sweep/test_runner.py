@@ -9,6 +9,7 @@ from made_trials import rows, write_space
 
 from data.mnist.dataset import ensure_mnist
 from sweep import run
+from sweep.command.ending import ending
 from sweep.driver import supervisor
 from sweep.driver.supervisor import Outcome
 from sweep.storage import Storage, StorageError
@@ -39,6 +40,8 @@ def ended(folder: Path) -> tuple[str, bool, list[Any]]:
         (Outcome(2), "done with failures", ("done with failures", None, 1)),
         (Outcome(0, interrupted=True), "stopped", ("stopped", None, 0)),
         (Outcome(3, repeated_error="ValueError"), "done with failures", ("done with failures", "ValueError", 0)),
+        (Outcome(0, time_limit="one was waited for"), "time limit", ("time limit", "one was waited for", 0)),
+        (Outcome(2, time_limit="one was waited for"), "time limit", ("time limit", "one was waited for", 0)),
     ],
 )
 def test_every_end_is_kept_and_told(
@@ -75,3 +78,24 @@ def test_a_database_that_fails_at_the_very_end_is_told_too(
     with pytest.raises(StorageError):
         run(**arguments)
     assert ended(tmp_path) == ("failed", True, [(None, None, 0)])
+
+
+def test_a_run_ends_with_words(tmp_path: Path, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(supervisor, "supervise", lambda *_: Outcome(0, time_limit="the next cohort would take long"))
+    run(**arguments, tell=told.append)
+    first, second, third, fourth = told[-1].splitlines()
+    assert first == "Time limit: the next cohort would take long."
+    assert second.startswith("0 of 4 trials are done. This run took about ")
+    assert third == "The same command goes on with the rest."
+    assert fourth == f"Results: {arguments['db']}. Report: python -m reports --db {arguments['db']}"
+
+
+def test_failed_trials_are_no_results() -> None:
+    counts = {"gan": {"COMPLETE": 2000, "DIVERGED": 3, "FAILED": 1}, "ebgan": {"COMPLETE": 4, "WAITING": 0}}
+    assert ending(counts, "x.db", 7000).splitlines() == [
+        "2,007 of 2,008 trials are done (3 diverged). This run took about 115 minutes.",
+        "1 trial failed without a score: python -m sweep status says why, python -m sweep retry lets them run again.",
+        "Results: x.db. Report: python -m reports --db x.db",
+    ]
+    assert ending({"gan": {"COMPLETE": 2}}, "x.db").splitlines()[0] == "All 2 trials are done."
