@@ -12,7 +12,7 @@ from reports.figures.figure import Figure, Sources
 from reports.figures.style import INK, MUTED, RULE, SMALL, STYLE, encode
 from reports.names import family_label
 from reports.numbers.by_classifier import ALL, by_classifier, rank_correlations
-from reports.numbers.comparisons import FEWEST_SHAPES
+from reports.numbers.prefix import FEWEST_SHAPES
 from reports.numbers.study import Study
 
 _CAPTION = (
@@ -24,7 +24,8 @@ _CAPTION = (
 )
 _CORRELATIONS = (
     "Spearman's rank correlation between the scores of two classifiers: 1 where both rank the trials in the same "
-    "order, 0 where one order says nothing about the other. A dash stands where a classifier gives all trials the same score.",
+    "order, 0 where one order says nothing about the other. A dash stands where a classifier gives all trials the "
+    "same score.",
 )
 _MARKERS = "os^Dv"
 

@@ -8,9 +8,11 @@ from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.text import Text
 
 from data.sample_sheet import read_sheet, strip
+from reports.figures.comparisons import draw_comparisons
 from reports.figures.histogram import draw_layers, draw_optimizers
 from reports.figures.samples import draw_best, draw_margins
 from reports.figures.style import encode
+from reports.numbers.comparisons import compare
 from reports.numbers.histogram import layer_histograms, optimizer_histograms
 from reports.numbers.samples import best_trials, margin_trials
 from reports.numbers.study import split_studies
@@ -75,6 +77,25 @@ def test_the_best_trial_is_the_highest_scored_of_its_family() -> None:
     assert table["trial_id"].to_list() == [f"{1:016x}", f"{5:016x}"]
     written = words(draw_best(table, {f"{1:016x}": np.zeros((256, 384), np.uint8)}, SCORE))
     assert written.count("no sample sheet") == 1 and "nLayerG 2" in written
+
+
+def test_the_best_trial_is_unmarked_and_better_marked_ones_are_counted() -> None:
+    rows = [cell(9.0, coverage=3), cell(8.0, coverage=2), cell(3.0), cell(4.0), cell(5.0, family="ebgan", coverage=1)]
+    (grid,) = split_studies(results(rows))
+    table = best_trials(grid.trials, MNIST_GAN)
+    assert table["score"].to_list() == [4.0, 5.0]
+    assert table["marks"].fillna("").to_list() == ["", "fewer than 5 classes"] and table["better"].to_list() == [2, 0]
+    written = words(draw_best(table, {}, SCORE)).replace("\n", " ")
+    assert "2 marked trials score better." in written and "Marked: fewer than 5 classes." in written
+
+
+def test_comparisons_of_few_shapes_say_so_and_measures_of_zeros_have_no_panel() -> None:
+    rows = [cell(0.0, size_g=n) for n in range(3)] + [cell(1.0, family="ebgan", size_g=n) for n in range(3)]
+    (grid,) = split_studies(results([*rows, cell()]))
+    drawing = draw_comparisons(compare(grid.prefix, grid.trials, 15.0, 0.0))
+    (panel,) = drawing.axes
+    assert panel.get_xlim() == (0.0, 100.0)
+    assert words(drawing).count("100.0 (too few shapes: 3)") == 2
 
 
 def test_margins_are_in_order_and_diverged_ones_are_named() -> None:
