@@ -65,8 +65,8 @@ def draw_equilibrium(table: pd.DataFrame, score: Score) -> Drawing:
         axes.legend(loc="upper right")
     if len(study):
         axes = next(panels)
-        marks = (("d_loss", "V", INK, "o-"), ("energy_real", "energy of real digits", LIGHT["gan"], "s--"))
-        for name, label, colour, line in (*marks, ("energy_fake", "energy of samples", LIGHT["ebgan"], "^--")):
+        marks = (("d_loss", "V", INK, "o-"), ("energy_real", "energy of real digits", MUTED, "s--"))
+        for name, label, colour, line in (*marks, ("energy_fake", "energy of samples", MUTED, "^:")):
             axes.plot(study["margin"], study[name], line, color=colour, markersize=4, linewidth=1, label=label)
         ends = [study["margin"].min(), study["margin"].max()]
         axes.plot(ends, ends, color=MUTED, linewidth=0.8, label="V = m")
@@ -76,6 +76,7 @@ def draw_equilibrium(table: pd.DataFrame, score: Score) -> Drawing:
             axis.set_minor_formatter(mpl.ticker.NullFormatter())
         axes.set_xticks(study["margin"].unique())
         axes.set_xlabel("margin m of the margin study")
+        axes.set_ylabel("loss and energies")
         axes.legend(loc="upper left")
-    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.13, top=0.97, wspace=0.12)
+    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.13, top=0.97, wspace=0.16)
     return drawing

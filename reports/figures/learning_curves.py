@@ -17,9 +17,9 @@ from reports.palette import LIGHT, hue
 from search_spaces.experiment import Score
 
 _CAPTION = (
-    "Lines show the mean score of the finished prefix during training, and bands its middle 80 %. A trial counts as "
-    "the worst score from the step at which it diverged. Failed trials, and those that were scored only at their end, "
-    "are left out.",
+    "Lines show the mean score of the trials counted so far during training, and bands the middle 80 % of them. A "
+    "trial counts as the worst score from the step at which it diverged. Failed trials, and those that were "
+    "scored only at their end, are left out.",
 )
 
 

@@ -24,8 +24,9 @@ from reports.palette import LIGHT
 from search_spaces.experiment import Score
 
 _BEST = (
-    "Each sheet shows 96 samples, not selected, of the family's trial with the best score. It is one run with one "
-    "seed, and the best of many trials is partly luck.",
+    "Each sheet shows 96 samples, not selected, of the family's best trial without a mark. A mark says that a "
+    "trial is not what its score suggests. Each sheet is of one run with one seed, and the best of many trials is "
+    "partly luck.",
 )
 Sheets = Mapping[str, NDArray[np.uint8]]
 
@@ -47,8 +48,16 @@ def _measures(trial: Mapping[Any, Any], score: Score) -> str:
     return (
         f"{name} {fixed(trial['score'])}{unit}, {fixed(100 * trial['score_fraction'], 0)} % of real digits. Inception "
         f"score {fixed(trial['inception_score'])}, {fixed(trial['coverage'], 0)} of 10 classes, entropy "
-        f"{fixed(trial['entropy'])} nats, Fréchet distance {fixed(trial['frechet'])}."
+        f"{fixed(trial['entropy'])} nats, Fréchet distance {fixed(trial['frechet'])}.{_marks(trial)}"
     )
+
+
+def _marks(trial: Mapping[Any, Any]) -> str:
+    """The trial's marks, or how many marked trials score better."""
+    if isinstance(trial["marks"], str):
+        return f" Marked: {trial['marks']}."
+    n = trial["better"]
+    return f" {n:,} marked {'trial scores' if n == 1 else 'trials score'} better." if n else ""
 
 
 def margins_figure(study: Study, sources: Sources) -> Iterator[Figure]:
@@ -76,7 +85,7 @@ def _readable(sheets: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict[str, 
 @mpl.rc_context(STYLE)
 def draw_best(table: pd.DataFrame, sheets: Sheets, score: Score) -> Drawing:
     """Draws `best_trials`: one sheet of 8 x 12 samples per family, sheets [256, 384] by trial id."""
-    drawing = Drawing(figsize=(11, 3.3))
+    drawing = Drawing(figsize=(11, 3.6))
     panels = drawing.subplots(1, max(len(table), 3), squeeze=False)[0]
     for axes in panels:
         axes.set_axis_off()
@@ -87,9 +96,9 @@ def draw_best(table: pd.DataFrame, sheets: Sheets, score: Score) -> Drawing:
         else:
             axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="none")
         axes.set_title(f"{family_label(trial['family'])}  {symbol(score)} {trial['score']:.2f}", color=INK)
-        words = textwrap.fill(f"{configuration(trial)}; {trial['coverage']:.0f} of 10 classes", 56)
+        words = textwrap.fill(f"{configuration(trial)}; {trial['coverage']:.0f} of 10 classes.{_marks(trial)}", 50)
         axes.text(0, -0.04, words, va="top", color=MUTED, fontsize=SMALL, transform=axes.transAxes)
-    drawing.subplots_adjust(left=0.005, right=0.995, bottom=0.17, top=0.93, wspace=0.05)
+    drawing.subplots_adjust(left=0.005, right=0.995, bottom=0.24, top=0.93, wspace=0.05)
     return drawing
 
 
@@ -120,7 +129,8 @@ def draw_margins(table: pd.DataFrame, sheets: Sheets, score: Score, real_score: 
     scores.spines["left"].set_color(RULE)
     scores.set_xlabel(score_label(score), loc="left")
     scores.set_xlim(0, longest * 1.7)
-    scores.set_xticks(mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, longest))
+    ticks = mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, longest)
+    scores.set_xticks(ticks[ticks <= longest])
     scores.spines["bottom"].set_bounds(0, longest)
     if real_score is not None:
         scores.axvline(real_score, color=INK, linestyle=(0, (4, 3)), linewidth=0.8)

@@ -2,14 +2,14 @@
 
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from reports.palette import LIGHT
+from reports.palette import LIGHT, hue
 from search_spaces.experiment import Score
 
 INK, MUTED, RULE = LIGHT["ink"], LIGHT["muted"], LIGHT["rule"]
@@ -58,6 +58,11 @@ def encode(drawing: Drawing) -> Picture:
     return Picture(svg.getvalue(), png.getvalue(), pdf.getvalue())
 
 
+def dash(family: str) -> Literal["-", "--"]:
+    """How lines of a family are drawn: those with the pull-away term are dashed, since their hue is near another's."""
+    return "--" if hue(family) == "ebgan-pt" else "-"
+
+
 def score_label(score: Score) -> str:
     """What an axis of scores is called."""
     return f"score {score.label}"
@@ -73,5 +78,6 @@ def finish(drawing: Drawing, axes: Axes, table: pd.DataFrame) -> None:
     if table.empty:
         axes.text(0.5, 0.5, EMPTY, ha="center", color=MUTED, transform=axes.transAxes)
     else:
-        axes.legend(loc="upper right" if axes.get_ylim()[1] == 100 else "upper left")
-    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.13, top=0.97)
+        handles, labels = axes.get_legend_handles_labels()
+        drawing.legend(handles, labels, loc="upper left", ncols=len(labels))
+    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.13, top=0.91)

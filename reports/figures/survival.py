@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import MUTED, RULE, SMALL, STYLE, encode, finish, score_label
+from reports.figures.style import MUTED, RULE, SMALL, STYLE, dash, encode, finish, score_label
 from reports.names import family_label, in_order
 from reports.numbers.study import Study
 from reports.numbers.survival import survival
@@ -40,7 +40,14 @@ def draw_survival(table: pd.DataFrame, score: Score, real_score: float | None) -
     for family in in_order(table["family"]):
         rows = table[table["family"] == family]
         colour = LIGHT[hue(family)]
-        axes.step(rows["score"], 100 * rows["share"], where="post", color=colour, label=family_label(family))
+        axes.step(
+            rows["score"],
+            100 * rows["share"],
+            where="post",
+            color=colour,
+            linestyle=dash(family),
+            label=family_label(family),
+        )
         axes.fill_between(
             rows["score"], 100 * rows["low"], 100 * rows["high"], step="post", color=colour, alpha=0.18, linewidth=0
         )

@@ -16,11 +16,10 @@ from scipy.signal import fftconvolve
 from scipy.stats import bootstrap
 
 from reports.names import family_label
-from reports.numbers.prefix import CONFIDENCE, shares
+from reports.numbers.prefix import CONFIDENCE, FEWEST_SHAPES, shares
 from search_spaces.experiments.mnist_gan import MNIST_GAN
 
 RESAMPLES = 1999
-FEWEST_SHAPES = 10  # fewer on a side are too few to resample
 CLUSTERS = 256  # clusters at most; more shapes than that share clusters
 MOST_PAIRED = 2048  # most differences whose pairs are computed one by one
 STEPS = 4096
@@ -123,7 +122,7 @@ def hodges_lehmann(differences: Floats) -> float:
     return float(np.median((differences[i] + differences[j]) / 2))
 
 
-def _facts(one: _Side, other: _Side, pairing: str) -> dict[str, Any]:
+def _described(one: _Side, other: _Side, pairing: str) -> dict[str, Any]:
     sizes = (len(one.scores), len(other.scores), one.n_shapes, other.n_shapes)
     return dict(zip(_SIZES, (one.name, other.name, pairing, *sizes), strict=True))
 
@@ -140,7 +139,7 @@ def _paired(sides: Mapping[str, _Side], real_score: float) -> Iterator[dict[str,
     x, y = (pairs.known[name].to_numpy(float) for name in ("own", "value_other"))
     sizes = np.bincount(pairs.cluster).astype(float)
     n = {"cells_other": len(x), "shapes_other": pairs.n_shapes}
-    facts = _facts(pairs, other, "by trial") | n
+    facts = _described(pairs, other, "by trial") | n
 
     def mean(name: str, per_pair: Floats) -> dict[str, Any]:
         """The mean of a number from -1 to 1 that each pair has."""
@@ -178,7 +177,7 @@ def _unpaired(sides: Mapping[str, _Side], real_score: float, worst: float | None
     for other in (gan, _Side(FAIR, *same)):
         if ebgan.known.empty or other.known.empty:
             continue
-        facts = _facts(ebgan, other, UNPAIRED)
+        facts = _described(ebgan, other, UNPAIRED)
         for fraction, words in _THIRDS:
             yield facts | {"measure": words} | _difference(ebgan, other, fraction * real_score)
         wins = _or_sequence(_wins(ebgan, other), lambda: _wins_at_all_moments(ebgan, other, worst))  # noqa: B023

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from reports.names import family_label, in_order, setting_words
-from reports.numbers.comparisons import FEWEST_SHAPES, winning
+from reports.numbers.comparisons import winning
 from reports.numbers.effects import varied
+from reports.numbers.prefix import FEWEST_SHAPES
 from reports.numbers.shares import shares_above
 from reports.numbers.study import Study
 from reports.numbers.values import WAITING
@@ -108,13 +109,13 @@ def finding(study: Study) -> Finding | None:
     if study.real_score is None or not study.score.higher_is_better or study.prefix["value"].isna().all():
         return None
     views = [study.seen(classifier) for classifier in study.classifiers]
-    wins = tuple(_wins(views))
+    wins = tuple(wins_of(views))
     shares = tuple(_shares(views))
     waiting = int((study.trials["outcome"] == WAITING).sum())
     lead = [win for win in wins if (win.one, win.other) == (wins[0].one, wins[0].other)]
-    verdict = _verdict(lead, is_finished=waiting == 0) if wins else ALONE
+    verdict = _verdict(lead, study.trials["family"].value_counts() if waiting == 0 else None) if wins else ALONE
     return Finding(
-        title=_title(verdict, lead, shares),
+        title=_title(verdict, lead, shares, is_finished=waiting == 0),
         verdict=verdict,
         classifiers=tuple(classifier.name for classifier in study.classifiers),
         wins=wins,
@@ -126,7 +127,7 @@ def finding(study: Study) -> Finding | None:
     )
 
 
-def _wins(views: Sequence[Study]) -> list[Win]:
+def wins_of(views: Sequence[Study]) -> list[Win]:
     """By pair of families that have values under the first classifier, then by classifier."""
     known = views[0].prefix["value"].notna()
     found = []
@@ -180,26 +181,30 @@ def _shares(views: Sequence[Study]) -> list[FamilyShare]:
     return found
 
 
-def _verdict(lead: Sequence[Win], is_finished: bool) -> str:
-    """What the wins of one pair say together. A finished grid is what it is; of another, the intervals decide."""
-    if is_finished:
-        ends = [(win.probability, win.probability) for win in lead]
+def _verdict(lead: Sequence[Win], finished: pd.Series | None) -> str:
+    """What the wins of one pair say together.
+
+    Args:
+        finished: trials of each family of a finished grid, of which those without a score may have scored anything;
+            None for an unfinished grid, of which the intervals decide.
+    """
+    if finished is not None:
+        scored = [win.n_one * win.n_other / (finished[win.one] * finished[win.other]) for win in lead]
+        ends = [(s * win.probability, s * win.probability + 1 - s) for s, win in zip(scored, lead, strict=True)]
     elif any(win.low is None or win.high is None for win in lead):
         return TOO_FEW
     else:
         ends = [(win.low, win.high) for win in lead if win.low is not None and win.high is not None]
     if all(abs(end - 0.5) < NEGLIGIBLE for both in ends for end in both):
         return ALIKE
-    above, below = (
-        [sign * (end - 0.5) > 0 for end in worst]
-        for sign, worst in ((1, [e[0] for e in ends]), (-1, [e[1] for e in ends]))
-    )
+    above, below = [low > 0.5 for low, _ in ends], [high < 0.5 for _, high in ends]
     if all(above) or all(below):
         return ROBUST
-    return DEPENDS if is_finished or (any(above) and any(below)) else UNDECIDED
+    is_open = any(low < high for low, high in ends)
+    return DEPENDS if (any(above) and any(below)) or not is_open else UNDECIDED
 
 
-def _title(verdict: str, lead: Sequence[Win], shares: Sequence[FamilyShare]) -> str:
+def _title(verdict: str, lead: Sequence[Win], shares: Sequence[FamilyShare], is_finished: bool) -> str:
     """The finding in one sentence."""
     if verdict == ALONE:
         first = shares[0]
@@ -223,6 +228,9 @@ def _title(verdict: str, lead: Sequence[Win], shares: Sequence[FamilyShare]) -> 
         return f"{one}s are easier to train here: {beats}{everywhere}."
     if verdict == ALIKE:
         return f"{one}s and {other}s are about equally easy to train here: {beats}{everywhere}."
+    if verdict == UNDECIDED and is_finished:
+        known = f"{beats} if only trials with a score count"
+        return f"It is not decided whether {one}s or {other}s are easier to train: {known}."
     if verdict == UNDECIDED:
         return f"It is not decided yet whether {one}s or {other}s are easier to train: {beats} so far."
     each = ", ".join(f"{percent(p)} under {win.classifier}" for p, win in zip(probabilities, lead, strict=True))

@@ -44,11 +44,11 @@ def step_flops(trial: Trial) -> int:
     A product of a layer with `w` weights costs 2 w a row. Forward is one product, the gradient of the weights
     another, the gradient of the input a third (not needed by a first layer). In a step the generator runs
     forward twice and backward once; the discriminator runs forward and backward on real and generated images,
-    and once more on generated ones with no gradient of its own weights.
+    and once more on generated ones with no gradient of its own weights, where norm is joint on real ones too.
     """
     g, d = generator_widths(trial), discriminator_widths(trial)
     generator = 4 * weights(g) - g[0] * g[1]
-    discriminator = 2 * (3 * weights(d) - d[0] * d[1]) + 2 * weights(d)
+    discriminator = 2 * (3 * weights(d) - d[0] * d[1]) + 2 * _g_batches(trial) * weights(d)
     return 2 * trial.training.batch_size * (generator + discriminator)
 
 
@@ -59,6 +59,7 @@ def scoring_flops(trial: Trial) -> int:
 
 def cohort_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
     """Peak memory in bytes of a worker that trains and scores these trials of one shape, on "cpu" or "cuda"."""
+    trials = _alike(trials)
     kinds = Counter((trial.settings.optim_g, trial.settings.optim_d) for trial in trials)
     one_of = {(trial.settings.optim_g, trial.settings.optim_d): trial for trial in trials}
     members = sum(n * member_bytes(one_of[kind], device) for kind, n in kinds.items())
@@ -69,6 +70,7 @@ def cohort_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
 
 def largest_member_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
     """The most memory that one of these trials of one shape adds to a cohort of them, in bytes."""
+    trials = _alike(trials)
     one_of = {(trial.settings.optim_g, trial.settings.optim_d): trial for trial in trials}
     own = FLOAT * _own_draws(trials) * 4 if len({trial.settings.seed for trial in trials}) > 1 else 0
     return max(member_bytes(trial, device) for trial in one_of.values()) + own
@@ -135,10 +137,23 @@ def _buffers(trial: Trial) -> int:
     """
     hidden_g = sum(generator_widths(trial)[1:-1])
     _, first, *normed, out = discriminator_widths(trial)
-    draws = 3 * PIXELS + 2 * trial.training.z_dim
+    g_batches = _g_batches(trial)
+    draws = (2 + g_batches) * PIXELS + 2 * trial.training.z_dim
     generator = (2 * 2 + 1) * hidden_g
-    discriminator = (2 + 1) * (2 * first + 3 * sum(normed) + 2 * out) + PIXELS
+    discriminator = (2 + g_batches) * (2 * first + 3 * sum(normed) + 2 * out) + g_batches * PIXELS
     return trial.training.batch_size * (draws + generator + discriminator)
+
+
+def _g_batches(trial: Trial) -> int:
+    """Batches of images that a discriminator is given in the generator's update."""
+    return 2 if trial.settings.norm_d == "joint" else 1
+
+
+def _alike(trials: Sequence[Trial]) -> Sequence[Trial]:
+    """The trials as they are in one cohort, where a member with joint norm gives all members its buffers."""
+    if all(_g_batches(trial) == 1 for trial in trials):
+        return trials
+    return [trial.changed(norm_d="joint") for trial in trials]
 
 
 def _scoring(trial: Trial, device: str) -> int:

@@ -50,7 +50,7 @@ def new_training(cohort: Cohort, images: Tensor) -> CohortTraining:
         pixels=images.shape[1],
     )
     members = [
-        Member(s.lr, s.optim_g, s.optim_d, s.dropout_d, s.seed, s.margin, s.pt_weight or 0.0)
+        Member(s.lr, s.optim_g, s.optim_d, s.dropout_d, s.seed, s.margin, s.pt_weight or 0.0, s.norm_d == "joint")
         for s in (trial.settings for trial in cohort.trials)
     ]
     beta1, beta2 = shared.betas

@@ -19,7 +19,7 @@ from reports.explorer.data import sampled_rows, study_data
 from reports.explorer.html import NO_ATTEMPTS, SCRIPTS, explore
 from reports.explorer.presets import matching, presets, published
 from reports.explorer.sheets import evenly_by_rank, write_sheets
-from reports.numbers.histogram import layer_histograms, optimizer_histograms
+from reports.numbers.histogram import bars, bin_edges, layer_histograms, optimizer_histograms
 from reports.numbers.published import published_bars
 from reports.numbers.scorings import NO_STEPS
 from reports.numbers.study import Study, split_studies
@@ -125,12 +125,15 @@ def test_bars_of_an_unfinished_grid_have_the_bands_of_figure_2() -> None:
     rows.loc[rows["position"] >= 5000, ["state", "score"]] = ["WAITING", np.nan]
     (grid,) = split_studies(rows)
     found = data_of(grid)["bands"]
-    table = layer_histograms(grid.prefix, grid.trials)
-    panels = {"all": "all", "layers <= 4": "layers4", "layers <= 3": "layers3"}
-    assert set(found) == set(panels.values())
-    for panel, key in panels.items():
+    most = {"all": 5, "layers4": 4, "layers3": 3}
+    assert set(found) == set(most)
+    for key, layers in most.items():
+        inside, of = (
+            rows[rows[["n_layer_g", "n_layer_d"]].max(axis=1) <= layers] for rows in (grid.prefix, grid.trials)
+        )
+        table = bars(inside, of, bin_edges(inside["value"]))
         for family, band in found[key].items():
-            own = table[(table["source"] == "sweep") & (table["panel"] == panel) & (table["family"] == family)]
+            own = table[table["family"] == family]
             assert band["low"] == pytest.approx(own["low"], abs=1e-3)
             assert band["high"] == pytest.approx(own["high"], abs=1e-3)
             assert own["high"].max() > own["low"].max() > 0
@@ -195,9 +198,10 @@ class TestManyRows:
         data = data_of(grid)
         assert data["declared"] == 7168 and len(data["rows"]["trial_id"]) == 500
         counted = data["counts"]["score"]["layers3"]
-        drawn = layer_histograms(grid.prefix, grid.trials).query("source == 'sweep' and panel == 'layers <= 3'")
-        for family, bars in drawn.groupby("family"):
-            assert list(np.reshape(counted["counts"][family], (25, 4)).sum(1)) == list(bars["cells"])
+        inside = grid.prefix[grid.prefix[["n_layer_g", "n_layer_d"]].max(axis=1) <= 3]
+        drawn = bars(inside, inside, bin_edges(inside["value"]))
+        for family, own in drawn.groupby("family"):
+            assert list(np.reshape(counted["counts"][family], (25, 4)).sum(1)) == list(own["cells"])
         assert counted["largest"] == drawn["right"].max()
 
     def test_what_diverged_counts_as_the_worst_score_if_there_is_one(self) -> None:

@@ -113,6 +113,12 @@ def test_a_finding_that_depends_on_the_classifier() -> None:
     )
 
 
+def test_a_finished_grid_with_a_tie_under_one_classifier_depends_on_it() -> None:
+    found = found_in(grid(lambda family, shape, dropout: (shape + 9.0 * (family == "ebgan"), 1.0, 1.0))[0])
+    assert [win.probability for win in found.wins][1:] == [0.5, 0.5]
+    assert found.verdict == "depends"
+
+
 def test_a_difference_that_is_negligible() -> None:
     found = found_in(grid(lambda family, shape, dropout: (float(shape),) * 3)[0])
     assert found.verdict == "alike"
@@ -152,6 +158,18 @@ def test_an_unfinished_grid_is_decided_by_its_intervals(gap: float, verdict: str
             "It is not decided yet whether EBGANs or GANs are easier to train: a random EBGAN"
         )
         assert found.title.endswith(" so far.")
+
+
+@pytest.mark.parametrize(("n_failed", "verdict"), [(1, "robust"), (12, "undecided")])
+def test_failed_trials_of_a_finished_grid_may_have_scored_anything(n_failed: int, verdict: str) -> None:
+    rows = [cell(float(n % 5), size_g=n) for n in range(12)] + [cell(9.0, family="ebgan", size_g=n) for n in range(12)]
+    rows += [cell(family="ebgan", size_g=n, seed=1, state="FAILED") for n in range(n_failed)]
+    (study,) = split_studies(results(rows))
+    found = found_in(study)
+    assert found.wins[0].probability == 1.0 and found.is_finished
+    assert found.verdict == verdict
+    if verdict == "undecided":
+        assert found.title.endswith("100 % of the time if only trials with a score count.")
 
 
 def test_one_family_alone_and_one_classifier() -> None:

@@ -1,6 +1,7 @@
 """Costs, counted by hand on a tiny network and by torch on a real training step."""
 
 import gc
+from typing import Any
 
 import pytest
 import torch
@@ -35,10 +36,10 @@ def test_operations_of_an_auto_encoder_grow_by_its_wider_output() -> None:
     assert by == 2 * 8 * products * extra
 
 
-@pytest.mark.parametrize("family", ["gan", "ebgan"])
+@pytest.mark.parametrize("own", [{}, {"norm_d": "joint"}, {"family": "ebgan"}], ids=["gan", "gan, joint", "ebgan"])
 @pytest.mark.parametrize(("n_layer_g", "n_layer_d"), [(2, 2), (3, 2), (2, 4)])
-def test_operations_are_those_that_torch_counts(family: str, n_layer_g: int, n_layer_d: int) -> None:
-    members = tuple(trial(family=family, n_layer_g=n_layer_g, n_layer_d=n_layer_d, seed=s, **TINY) for s in range(3))
+def test_operations_are_those_that_torch_counts(own: dict[str, Any], n_layer_g: int, n_layer_d: int) -> None:
+    members = tuple(trial(n_layer_g=n_layer_g, n_layer_d=n_layer_d, seed=s, **own, **TINY) for s in range(3))
     training = new_training(Cohort(members), torch.rand(20, cost.PIXELS) * 2 - 1)
     with FlopCounterMode(display=False) as counter:
         training.step()
@@ -65,13 +66,17 @@ def test_memory_of_a_tiny_gan_by_hand() -> None:
 
 
 @pytest.mark.parametrize("rules", [("adam", "adam"), ("adam", "sgd"), ("sgd", "sgd")], ids="-".join)
-@pytest.mark.parametrize("family", ["gan", "ebgan", "ebgan_pt"])
+@pytest.mark.parametrize(
+    "own",
+    [{"family": "gan"}, {"norm_d": "joint"}, {"family": "ebgan"}, {"family": "ebgan_pt"}],
+    ids=["gan", "gan, joint", "ebgan", "ebgan_pt"],
+)
 @pytest.mark.parametrize(("n_layer_g", "n_layer_d"), [(2, 2), (3, 2), (2, 4)])
 def test_a_member_holds_the_tensors_that_are_there(
-    family: str, rules: tuple[str, str], n_layer_g: int, n_layer_d: int
+    own: dict[str, Any], rules: tuple[str, str], n_layer_g: int, n_layer_d: int
 ) -> None:
     sizes = {"n_layer_g": n_layer_g, "n_layer_d": n_layer_d, "size_g": 300, "size_d": 200}
-    member = trial(family=family, optim_g=rules[0], optim_d=rules[1], **sizes)
+    member = trial(optim_g=rules[0], optim_d=rules[1], **own, **sizes)
     two, four = (_tensor_bytes(member, k) for k in (2, 4))
     assert (four - two) / 2 == pytest.approx(cost.held_bytes(member), rel=0.02)
 
