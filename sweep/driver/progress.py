@@ -35,9 +35,7 @@ class Progress:
         running: cohorts in flight, by the number that the dispatcher gives them.
     """
 
-    def __init__(
-        self, counts: Mapping[str, Mapping[str, int]], work: float, deadline: float | None = None
-    ) -> None:
+    def __init__(self, counts: Mapping[str, Mapping[str, int]], work: float, deadline: float | None = None) -> None:
         self.families = {family: Counter(states) for family, states in counts.items()}
         self.best: dict[str, float] = {}
         self.running: dict[int, Running] = {}

@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import cache
 
 from sweep.planning.machine import processor_name
 from sweep.planning.rates import CPU, PROCESSOR, PRODUCT_FLOPS, Rates
@@ -17,6 +18,7 @@ def calibrated() -> Rates:
     return CPU.slower(PRODUCT_FLOPS / _product_flops(), "matrix products of two seconds on this machine")
 
 
+@cache
 def _product_flops() -> float:
     """Floating-point operations per second of a core in a large matrix product, all cores at work."""
     import numpy as np  # other commands do not need it

@@ -3,8 +3,6 @@
 from sweep.text import duration
 
 FINISH_S = 60.0  # a cohort that is expected to end at most so many seconds after the time limit is finished
-
-
 SETTLED_S = 20.0  # before this, the rate is too uncertain for an estimate
 
 

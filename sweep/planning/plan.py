@@ -16,7 +16,7 @@ from sweep.text import counted, duration
 
 @dataclass(frozen=True)
 class Plan:
-    """Trials in their random order, the cohorts of the missing ones, the resources to run them, and how fast they are."""
+    """Trials in their random order, the cohorts of the missing ones, the resources to run them, and their rates."""
 
     spaces: tuple[SearchSpace, ...]
     trials: tuple[Trial, ...]
@@ -30,8 +30,7 @@ class Plan:
 
     def seconds(self, cohort: Cohort) -> float:
         """Expected seconds of a cohort on one worker."""
-        units = self.resources.gpus or self.resources.cores
-        return self.rates.seconds(cohort.trials[0], len(cohort.trials), units)
+        return self.rates.seconds(cohort.trials[0], len(cohort.trials), self.resources.units)
 
     @property
     def total_seconds(self) -> float:

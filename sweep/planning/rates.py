@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from search_spaces.experiment import experiments
-from search_spaces.trial import Trial, trial_of
+from search_spaces.scored_steps import ScoredSteps
+from search_spaces.trial import Trial, scoring_of, trial_of
 from sweep.planning.cost import training_flops, trial_flops
 from sweep.text import counted
 
@@ -44,7 +45,7 @@ class Rates:
         return self.training_seconds(trial, members, units) + members * scoring / (self.flops * units)
 
     def training_seconds(self, trial: Trial, members: int, units: float = 1.0) -> float:
-        """The same without scoring, which a stored trial does not tell and which takes some percent."""
+        """The same without scoring."""
         steps = trial.training.columns["steps"]
         each = training_flops(trial) / (self.flops * units) + steps * self.member_step_s
         return members * each + steps * self.step_s
@@ -71,34 +72,40 @@ def recorded(device: str) -> Rates:
     return CUDA if device == "cuda" else CPU
 
 
-def measured(base: Rates, rows: Iterable[Mapping[str, Any]]) -> Rates | None:
+def measured(base: Rates, rows: Iterable[Mapping[str, Any]], units: float = 1.0) -> Rates | None:
     """Rates from finished trials of this kind of device; None if there are too few.
 
     Args:
         base: rates that are scaled.
         rows: finished trials, as `sweep.storage.Storage.timed` gives them. The members of a cohort have equal times.
+        units: cores or CUDA devices of a worker now, which are taken for those of the workers then.
     """
-    found = [(trial, row["duration_s"]) for row in rows if (trial := stored_trial(row))]
-    n_members = Counter((trial.shape, seconds) for trial, seconds in found)
+    found = [(trial, row["duration_s"]) for row in rows if (trial := like_stored(row))]
+    n_members = Counter((trial.order_text, seconds) for trial, seconds in found)
     expected = spent = 0.0
     n = 0
     for trial, seconds in found:
-        members = n_members[trial.shape, seconds]
-        if (cohort := base.training_seconds(trial, members)) >= LEAST_S:
+        members = n_members[trial.order_text, seconds]
+        if (cohort := base.seconds(trial, members, units)) >= LEAST_S:
             expected, spent, n = expected + cohort / members, spent + seconds, n + 1
     return base.slower(spent / expected, f"{counted(n, 'finished trial')} of this database") if n else None
 
 
-def stored_trial(row: Mapping[str, Any]) -> Trial | None:
+def like_stored(row: Mapping[Any, Any]) -> Trial | None:
     """A trial with the cost of a stored one; None for a shape that no search space declares.
 
     Args:
-        row: its experiment, family, shape and training, by the names of their columns.
+        row: its experiment, family, shape and training, by the names of their columns; also its number of samples, and
+            how often it was scored (`n_scored`), if the cost of scoring matters.
     """
     kind = experiments().get(row["experiment"])
     if kind is None or row["family"] not in kind.by_family:
         return None
-    sizes = [row[name] for name in (*kind.shape_axes, "steps")]
-    if not all(size is not None and 0 < size for size in sizes) or max(sizes[:-1]) > _LARGEST:
+    if any(row[name] is None for name in kind.training_columns) or not row["steps"] > 0:
         return None
-    return trial_of({**dict.fromkeys(kind.axes), "space": "", **row}, kind.scoring())
+    if not all(row[axis] is not None and 0 < row[axis] <= _LARGEST for axis in kind.shape_axes):
+        return None
+    scoring = scoring_of(row)
+    if isinstance(scoring, ScoredSteps):
+        scoring = replace(scoring, times=row.get("n_scored"))
+    return trial_of({**dict.fromkeys(kind.axes), "space": "", **row}, scoring)

@@ -35,6 +35,11 @@ class Resources:
     memory: int
 
     @property
+    def units(self) -> float:
+        """Cores of a worker, or its CUDA devices if it has any."""
+        return self.gpus or self.cores
+
+    @property
     def device(self) -> str:
         """Where a cohort lives, "cpu" or "cuda"."""
         return "cuda" if self.gpus else "cpu"

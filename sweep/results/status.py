@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.experiment import experiments
 from sweep.planning.estimate import left_text, seconds_left
-from sweep.planning.rates import Rates, recorded, stored_trial
+from sweep.planning.rates import Rates, like_stored, recorded
 from sweep.storage import LEASE_S, Storage
 from sweep.text import counted
 
@@ -136,7 +136,10 @@ def _device(settings: Iterable[Any]) -> str:
 
 
 def _work(trials: "pd.DataFrame", rates: Rates) -> "pd.Series":
-    """Seconds that the training of each trial is expected to take, in a cohort of all trials of its shape; 0 for an unknown shape."""
+    """Seconds that the training of each trial is expected to take; 0 for a shape that no search space declares.
+
+    All trials of a shape count as one cohort.
+    """
     import pandas as pd  # takes a second to load; other commands do not need it
 
     work = pd.Series(0.0, trials.index)
@@ -145,7 +148,7 @@ def _work(trials: "pd.DataFrame", rates: Rates) -> "pd.Series":
         own = trials.loc[trials["experiment"] == name, columns]
         shapes = own.groupby(columns, dropna=False, observed=True).size().reset_index(name="members")
         shapes["seconds"] = [
-            rates.training_seconds(trial, row["members"]) / row["members"] if (trial := stored_trial(row)) else 0.0
+            rates.training_seconds(trial, row["members"]) / row["members"] if (trial := like_stored(row)) else 0.0
             for row in shapes.to_dict("records")
         ]
         work[own.index] = own.merge(shapes, on=columns, how="left")["seconds"].to_numpy()

@@ -194,7 +194,12 @@ class Storage:
         return results.ran_with(self._database, trial_id)
 
     def timed(self, device: str) -> list[dict[str, Any]]:
-        """The last finished trials on a kind of device: experiment, family, shape, training, and duration_s > 0."""
+        """The last scored trials on a kind of device, as many as say how fast it is.
+
+        Returns:
+            For each its trial_id, experiment, family, shape, training, n_samples, n_scored (steps at which it was
+            scored) and duration_s, which is above 0.
+        """
         return results.timed(self._database, device)
 
     def steps(self) -> "pd.DataFrame":

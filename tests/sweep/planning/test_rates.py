@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_trials import complete, put, trials
+from made_trials import IDENTITY, SCORES, complete, put, trials
 
 from search_spaces.experiments.mnist_gan import GanScoring
 from search_spaces.space import SearchSpace, expand
 from search_spaces.space_file import load_space
 from sweep.planning import calibration
 from sweep.planning.plan import make_plan
-from sweep.planning.rates import CPU, CUDA, PRODUCT_FLOPS, PROCESSOR, Rates, measured, recorded
+from sweep.planning.rates import CPU, CUDA, PROCESSOR, PRODUCT_FLOPS, Rates, measured, recorded
 from sweep.planning.resources import Resources
 from sweep.results.status import _work
 from sweep.storage import Storage
@@ -69,18 +69,20 @@ def test_the_first_trials_of_a_database_say_how_long_the_rest_takes(tmp_path: Pa
         assert 1 / 1.5 < _work(found, rates).sum() / found["duration_s"].sum() < 1.5, first
 
 
-def test_rates_of_short_trials_or_other_devices_do_not_count(tmp_path: Path) -> None:
+def test_rates_of_short_trials_or_other_devices_do_not_count_and_scoring_does(tmp_path: Path) -> None:
     storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
     grid = [*trials(2, steps=20_000), *trials(2)]
     storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
-    put(storage, [replace(complete(one), duration_s=300.0) for one in grid])
+    scored = {IDENTITY: {10_000: SCORES, 20_000: SCORES}}
+    put(storage, [replace(complete(one), duration_s=300.0, scores=scored) for one in grid])
     assert storage.timed("another CPU") == []
     assert len(storage.timed("some CPU")) == 4
     rates = measured(CPU, storage.timed("some CPU"))
     storage.close()
     assert rates is not None
     assert rates.source == "2 finished trials of this database"
-    assert rates.training_seconds(grid[0], 2) == pytest.approx(600.0)
+    assert rates.seconds(replace(grid[0], scoring=GanScoring(n_samples=500, times=2)), 2) == pytest.approx(600.0)
+    assert rates.seconds(grid[0], 2) < 599.9
     assert measured(CPU, []) is None
 
 
