@@ -93,6 +93,7 @@ def synthetic_space(grid: str, cells: int) -> SearchSpace:
         "lr": (0.1, 0.01, 0.001, 0.0001, 0.00001),
         "margin": (None,),
         "pt_weight": (None,),
+        "norm_d": ("separate",),
         "seed": tuple(range(cells // 1000)),
     }
     if grid == "shapes":

@@ -8,6 +8,9 @@ import pytest
 from made_trials import IDENTITY, complete, failed, lease, put, trial, trials
 
 from sweep.driver.progress import Progress
+from sweep.planning.cohorts import Cohort
+from sweep.planning.plan import Plan
+from sweep.planning.resources import Resources
 from sweep.results.status import read_status, status_text
 from sweep.storage import Storage
 
