@@ -1,7 +1,7 @@
 """How long cohorts take on a worker: a model of three numbers, recorded on one machine and scaled to others.
 
 The model was fitted to the 64 cohorts that `make bench` measures (docs/performance.md, column "cohort"; one process a
-core with one thread each). It is within a third of each, 13 % below the laptop grids and 9 % above the paper's.
+core with one thread each). It is within 34 % of each, 13 % below the laptop grids and 8 % above the paper's.
 """
 
 from collections import Counter

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -344,6 +345,9 @@ def test_each_space_is_finished_by_its_own_way_of_scoring(tmp_path: Path, capsys
     for spaces, missing in (([many], 0), ([few], 2), ([other], 2), ([few, other], 4), ([many, other], 2)):
         assert main(["plan", *map(str, spaces), "--db", database, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["missing"] == missing, spaces
+        assert main(["plan", *map(str, spaces), "--db", database, "--time"]) == 0
+        told = r"about \d+ seconds? on this machine\n" if missing else ""
+        assert re.fullmatch(told, capsys.readouterr().out), spaces
 
 
 def test_a_name_that_the_database_has_for_another_grid_is_refused(
