@@ -1,4 +1,4 @@
-"""Draws the finding under each classifier side by side, and how alike the classifiers rank the trials."""
+"""Draws the finding under each classifier side by side, how alike they rank trials, and what they give to others."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Drawing
 from reports.figures.figure import Figure, Sources
 from reports.figures.style import INK, MUTED, RULE, SMALL, STYLE, encode
 from reports.names import family_label
-from reports.numbers.by_classifier import ALL, by_classifier, rank_correlations
+from reports.numbers.by_classifier import ALL, by_classifier, rank_correlations, references
 from reports.numbers.prefix import FEWEST_SHAPES
 from reports.numbers.study import Study
 
@@ -27,6 +27,10 @@ _CORRELATIONS = (
     "order, 0 where one order says nothing about the other. A dash stands where a classifier gives all trials the "
     "same score.",
 )
+_REFERENCES = (
+    "I\N{PRIME} in nats under each classifier, of real test digits and of images that no training has made. A score as "
+    "high as that of an untrained generator says nothing.",
+)
 _MARKERS = "os^Dv"
 
 
@@ -39,6 +43,10 @@ def classifiers_figures(study: Study, sources: Sources) -> Iterator[Figure]:
     table = rank_correlations(study)
     picture = encode(draw_correlations(table))
     yield Figure("rank-correlations", "How alike the classifiers rank the trials", _CORRELATIONS, table, picture)
+    if study.experiment.references:
+        table = references(study)
+        picture = encode(draw_references(table))
+        yield Figure("references", "What the classifiers give to other images", _REFERENCES, table, picture)
 
 
 @mpl.rc_context(STYLE)
@@ -84,24 +92,39 @@ def _measure(axes: Axes, rows: pd.DataFrame) -> None:
 
 @mpl.rc_context(STYLE)
 def draw_correlations(table: pd.DataFrame) -> Drawing:
-    """Draws `rank_correlations` as a table of words: a row for each pair of classifiers, a column for each family."""
-    pairs, families = (
-        list(dict.fromkeys(column)) for column in (table["one"] + " and " + table["other"], table["family"])
-    )
-    drawing = Drawing(figsize=(11, 0.32 * len(pairs) + 0.55))
+    """Draws `rank_correlations`: a row for each pair of classifiers, a column for each family."""
+    sizes = table.groupby("family", sort=False)["cells"].max()
+    names = ["all trials" if family == ALL else family_label(family) for family in sizes.index]
+    rows = {
+        f"{one} and {other}": ["\N{EN DASH}" if np.isnan(value) else f"{value:.2f}" for value in own["correlation"]]
+        for (one, other), own in table.groupby(["one", "other"], sort=False)
+    }
+    return _words([f"{name} ({n:,})" for name, n in zip(names, sizes, strict=True)], rows)
+
+
+@mpl.rc_context(STYLE)
+def draw_references(table: pd.DataFrame) -> Drawing:
+    """Draws `references`: a row for each classifier."""
+    share, nats = table.columns[1], table.columns[2:]
+    rows = {
+        row["classifier"]: [f"{100 * row[share]:.2f} %", *(f"{row[name]:.2f}" for name in nats)]
+        for row in table.to_dict("records")
+    }
+    return _words([share, *nats], rows)
+
+
+def _words(head: list[str], rows: dict[str, list[str]]) -> Drawing:
+    """A table of words: the head of its columns, and its rows by their names."""
+    drawing = Drawing(figsize=(11, 0.32 * len(rows) + 0.55))
     axes = drawing.subplots()
-    axes.set(xlim=(0, len(families) + 2), ylim=(len(pairs) - 0.5, -1.3))
+    axes.set(xlim=(0, len(head) + 1), ylim=(len(rows) - 0.5, -1.3))
     axes.set_axis_off()
-    for x, family in enumerate(families):
-        n = int(table.loc[table["family"] == family, "cells"].max())
-        name = "all trials" if family == ALL else family_label(family)
-        axes.text(x + 2, -0.8, f"{name} ({n:,})", ha="right", color=MUTED, fontsize=SMALL)
-    for row in table.to_dict("records"):
-        x, y = families.index(row["family"]), pairs.index(f"{row['one']} and {row['other']}")
-        words = "\N{EN DASH}" if np.isnan(row["correlation"]) else f"{row['correlation']:.2f}"
-        axes.text(x + 2, y, words, ha="right", va="center")
-    for y, pair in enumerate(pairs):
-        axes.text(0, y, pair, va="center")
+    for x, name in enumerate(head):
+        axes.text(x + 2, -0.8, name, ha="right", color=MUTED, fontsize=SMALL)
+    for y, (name, cells) in enumerate(rows.items()):
+        axes.text(0, y, name, va="center")
+        for x, words in enumerate(cells):
+            axes.text(x + 2, y, words, ha="right", va="center")
     axes.axhline(-0.55, color=RULE, linewidth=0.8)
     drawing.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=0.98)
     return drawing
