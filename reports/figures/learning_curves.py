@@ -55,5 +55,5 @@ def draw_learning_curves(table: pd.DataFrame, score: Score, real_score: float | 
             axes.axhline(real_score / 3, color=RULE, linewidth=0.8, zorder=0)
             place: Any = {"xytext": (3, 0), "textcoords": "offset points", "va": "center", "fontsize": SMALL}
             axes.annotate("⅓", (1, real_score / 3), xycoords=("axes fraction", "data"), color=MUTED, **place)
-    drawing.subplots_adjust(left=0.06, right=0.985, bottom=0.16, top=0.91, wspace=0.12)
+    drawing.subplots_adjust(left=0.06, right=0.985, bottom=0.16, top=0.91, wspace=0.15)
     return drawing

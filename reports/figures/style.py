@@ -83,6 +83,7 @@ def encode(drawing: Drawing) -> Picture:
 
 def _parts(drawing: Drawing) -> Iterator[Part]:
     """The entries of the legend, then the panels; panels with one horizontal axis, and a colour bar, stay together."""
+    drawing.draw_without_rendering()  # legends are placed by it
     for legend in drawing.legends:
         for handle, words in zip(legend.legend_handles, legend.get_texts(), strict=True):
             ends = [artist.get_window_extent() for artist in (handle, words) if artist]
