@@ -39,7 +39,7 @@ def serving(folder: Path, port: int) -> Iterator[int]:
     """
     with ThreadingHTTPServer((LOOPBACK, port), partial(_Handler, directory=os.fspath(folder))) as server:
         server.daemon_threads = True
-        thread = Thread(target=server.serve_forever, daemon=True)
+        thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
             yield server.server_port
