@@ -1,6 +1,7 @@
 """Draws the finding under each classifier side by side, how alike they rank trials, and what they give to others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
 from reports.figures.style import INK, MUTED, RULE, SMALL, STYLE, encode
-from reports.names import family_label
+from reports.names import family_label, fixed
 from reports.numbers.by_classifier import ALL, by_classifier, rank_correlations, references
 from reports.numbers.prefix import FEWEST_SHAPES
 from reports.numbers.study import Study
@@ -41,12 +42,13 @@ def classifiers_figures(study: Study, sources: Sources) -> Iterator[Figure]:
     table = by_classifier(study)
     yield Figure("classifiers", "The finding under each classifier", _CAPTION, table, encode(draw_by_classifier(table)))
     table = rank_correlations(study)
-    picture = encode(draw_correlations(table))
-    yield Figure("rank-correlations", "How alike the classifiers rank the trials", _CORRELATIONS, table, picture)
-    if study.experiment.references:
-        table = references(study)
-        picture = encode(draw_references(table))
-        yield Figure("references", "What the classifiers give to other images", _REFERENCES, table, picture)
+    rows = tuple(_correlation_rows(table))
+    title = "How alike the classifiers rank the trials"
+    yield Figure("rank-correlations", title, _CORRELATIONS, table, encode(draw_rows(rows)), rows=rows)
+    table = references(study)
+    rows = tuple(_reference_rows(table))
+    title = "What the classifiers give to other images"
+    yield Figure("references", title, _REFERENCES, table, encode(draw_rows(rows)), rows=rows)
 
 
 @mpl.rc_context(STYLE)
@@ -62,7 +64,7 @@ def draw_by_classifier(table: pd.DataFrame) -> Drawing:
     handles, labels = panels[0].get_legend_handles_labels()
     drawing.legend(handles, labels, loc="upper left", ncols=len(labels), handletextpad=0.3)
     height = drawing.get_figheight()
-    drawing.subplots_adjust(left=0.11, right=0.985, bottom=0.5 / height, top=1 - 0.62 / height, wspace=0.3)
+    drawing.subplots_adjust(left=0.11, right=0.985, bottom=0.5 / height, top=1 - 0.62 / height, wspace=0.34)
     return drawing
 
 
@@ -90,41 +92,34 @@ def _measure(axes: Axes, rows: pd.DataFrame) -> None:
         axes.axhline(y - 0.5, color=RULE, linewidth=0.6, zorder=0)
 
 
-@mpl.rc_context(STYLE)
-def draw_correlations(table: pd.DataFrame) -> Drawing:
-    """Draws `rank_correlations`: a row for each pair of classifiers, a column for each family."""
+def _correlation_rows(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """`rank_correlations` as text: a row for each pair of classifiers, a column for each family."""
     sizes = table.groupby("family", sort=False)["cells"].max()
-    names = ["all trials" if family == ALL else family_label(family) for family in sizes.index]
-    rows = {
-        f"{one} and {other}": ["\N{EN DASH}" if np.isnan(value) else f"{value:.2f}" for value in own["correlation"]]
-        for (one, other), own in table.groupby(["one", "other"], sort=False)
-    }
-    return _words([f"{name} ({n:,})" for name, n in zip(names, sizes, strict=True)], rows)
+    names = ("all trials" if family == ALL else family_label(str(family)) for family in sizes.index)
+    yield ("classifiers", *(f"{name} ({n:,})" for name, n in zip(names, sizes, strict=True)))
+    for (one, other), own in table.groupby(["one", "other"], sort=False):
+        yield (f"{one} and {other}", *(fixed(value) for value in own["correlation"]))
+
+
+def _reference_rows(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """`references` as text: a row for each classifier."""
+    yield tuple(table.columns)
+    for name, accuracy, *nats in table.itertuples(index=False):
+        yield (name, "" if pd.isna(accuracy) else f"{100 * accuracy:.2f} %", *(fixed(value) for value in nats))
 
 
 @mpl.rc_context(STYLE)
-def draw_references(table: pd.DataFrame) -> Drawing:
-    """Draws `references`: a row for each classifier."""
-    share, nats = table.columns[1], table.columns[2:]
-    rows = {
-        row["classifier"]: [f"{100 * row[share]:.2f} %", *(f"{row[name]:.2f}" for name in nats)]
-        for row in table.to_dict("records")
-    }
-    return _words([share, *nats], rows)
-
-
-def _words(head: list[str], rows: dict[str, list[str]]) -> Drawing:
-    """A table of words: the head of its columns, and its rows by their names."""
-    drawing = Drawing(figsize=(11, 0.32 * len(rows) + 0.55))
+def draw_rows(rows: Sequence[Sequence[str]]) -> Drawing:
+    """Draws the rows of a table, the head first."""
+    drawing = Drawing(figsize=(11, 0.32 * len(rows) + 0.1))
     axes = drawing.subplots()
-    axes.set(xlim=(0, len(head) + 1), ylim=(len(rows) - 0.5, -1.3))
+    axes.set(xlim=(0, len(rows[0]) + 1), ylim=(len(rows) - 0.5, -0.5))
     axes.set_axis_off()
-    for x, name in enumerate(head):
-        axes.text(x + 2, -0.8, name, ha="right", color=MUTED, fontsize=SMALL)
-    for y, (name, cells) in enumerate(rows.items()):
-        axes.text(0, y, name, va="center")
-        for x, words in enumerate(cells):
-            axes.text(x + 2, y, words, ha="right", va="center")
-    axes.axhline(-0.55, color=RULE, linewidth=0.8)
+    for y, row in enumerate(rows):
+        look: Any = {"va": "center"} if y else {"va": "center", "color": MUTED, "fontsize": SMALL}
+        axes.text(0, y, row[0], **look)
+        for x, words in enumerate(row[1:], start=2):
+            axes.text(x, y, words, ha="right", **look)
+    axes.axhline(0.45, color=RULE, linewidth=0.8)
     drawing.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=0.98)
     return drawing
