@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import HALF, INK, MUTED, STYLE, encode, score_label
+from reports.figures.style import HALF, INK, MUTED, STYLE, dash, encode, score_label
 from reports.names import family_label, in_order
 from reports.numbers.equilibrium import equilibrium
 from reports.numbers.study import Study
@@ -57,9 +57,10 @@ def draw_equilibrium(table: pd.DataFrame, score: Score) -> Drawing:
         for family in in_order(grid["family"]):
             rows = grid[grid["family"] == family]
             label = f"{family_label(family)}, {len(rows):,} trials"
-            axes.plot(rows["d_loss"] / rows["margin"], rows["score"], "o", color=LIGHT[hue(family)], label=label)
+            marker = "^" if dash(family) == "--" else "o"
+            axes.plot(rows["d_loss"] / rows["margin"], rows["score"], marker, color=LIGHT[hue(family)], label=label)
         for line in axes.lines:
-            line.set(markersize=5, alpha=0.7, markeredgewidth=0)
+            line.set(markersize=5, linestyle="none", markeredgewidth=0.5, markeredgecolor=LIGHT["surface"])
         axes.axvline(1, color=MUTED, linewidth=0.8)
         axes.set_xlabel("V / m at the end of training; 1 at the equilibrium")
         axes.set_ylabel(score_label(score))
