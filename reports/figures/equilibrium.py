@@ -74,6 +74,7 @@ def draw_equilibrium(table: pd.DataFrame, score: Score) -> Drawing:
         ends = [study["margin"].min(), study["margin"].max()]
         axes.plot(ends, ends, color=MUTED, linewidth=0.8, label="V = m")
         axes.set(xscale="log", yscale="log")
+        axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:g}")
             axis.set_minor_formatter(mpl.ticker.NullFormatter())
