@@ -1,4 +1,4 @@
-"""Draws the finding under each classifier side by side, and how alike the classifiers rank the trials."""
+"""Draws the finding under each classifier side by side, how alike they rank trials, and what they give to others."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Drawing
 from reports.figures.figure import Figure, Sources
 from reports.figures.style import INK, MUTED, RULE, SMALL, STYLE, encode
 from reports.names import family_label, fixed
-from reports.numbers.by_classifier import ALL, by_classifier, rank_correlations
+from reports.numbers.by_classifier import ALL, by_classifier, rank_correlations, references
 from reports.numbers.prefix import FEWEST_SHAPES
 from reports.numbers.study import Study
 
@@ -28,6 +28,10 @@ _CORRELATIONS = (
     "order, 0 where one order says nothing about the other. A dash stands where a classifier gives all trials the "
     "same score.",
 )
+_REFERENCES = (
+    "I\N{PRIME} in nats under each classifier, of real test digits and of images that no training has made. A score as "
+    "high as that of an untrained generator says nothing.",
+)
 _MARKERS = "os^Dv"
 
 
@@ -39,9 +43,12 @@ def classifiers_figures(study: Study, sources: Sources) -> Iterator[Figure]:
     yield Figure("classifiers", "The finding under each classifier", _CAPTION, table, encode(draw_by_classifier(table)))
     table = rank_correlations(study)
     rows = tuple(_correlation_rows(table))
-    picture = encode(draw_correlations(rows))
     title = "How alike the classifiers rank the trials"
-    yield Figure("rank-correlations", title, _CORRELATIONS, table, picture, rows=rows)
+    yield Figure("rank-correlations", title, _CORRELATIONS, table, encode(draw_rows(rows)), rows=rows)
+    table = references(study)
+    rows = tuple(_reference_rows(table))
+    title = "What the classifiers give to other images"
+    yield Figure("references", title, _REFERENCES, table, encode(draw_rows(rows)), rows=rows)
 
 
 @mpl.rc_context(STYLE)
@@ -94,8 +101,15 @@ def _correlation_rows(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
         yield (f"{one} and {other}", *(fixed(value) for value in own["correlation"]))
 
 
+def _reference_rows(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """`references` as text: a row for each classifier."""
+    yield tuple(table.columns)
+    for name, accuracy, *nats in table.itertuples(index=False):
+        yield (name, "" if pd.isna(accuracy) else f"{100 * accuracy:.2f} %", *(fixed(value) for value in nats))
+
+
 @mpl.rc_context(STYLE)
-def draw_correlations(rows: Sequence[Sequence[str]]) -> Drawing:
+def draw_rows(rows: Sequence[Sequence[str]]) -> Drawing:
     """Draws the rows of a table, the head first."""
     drawing = Drawing(figsize=(11, 0.32 * len(rows) + 0.1))
     axes = drawing.subplots()

@@ -8,7 +8,7 @@ from scipy.stats import mannwhitneyu, spearmanr
 from reports.figures.by_classifier import classifiers_figures
 from reports.figures.figure import Sources
 from reports.figures.training_length import training_length_figure
-from reports.numbers.by_classifier import by_classifier, rank_correlations
+from reports.numbers.by_classifier import by_classifier, rank_correlations, references
 from reports.numbers.study import Study, split_studies
 from reports.numbers.training_length import by_step
 
@@ -64,6 +64,15 @@ def test_rank_correlations_are_spearman_s() -> None:
         assert table[one, other, "all"] == pytest.approx(spearmanr(x, y).statistic)
         assert table[one, other, "ebgan"] == pytest.approx(spearmanr(x[N:], y[N:]).statistic)
     assert np.isnan(table["strided", "tanh", "gan"]) and not np.isnan(table["strided", "pooled", "gan"])
+
+
+def test_each_classifier_has_what_it_gives_to_images_of_no_training() -> None:
+    study, _ = made()
+    table = references(study).set_index("classifier")
+    assert list(table.index) == list(NETWORKS)
+    assert list(table["real digits"]) == [REAL_SCORE - n for n in range(3)]
+    assert table.loc["tanh", "untrained generators, highest of 48"] == 0.603
+    assert (table["one image, many times"] == 0).all()
 
 
 @pytest.mark.parametrize("n_failed", [0, 5])
