@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from explored import best, make_report, unfinished
+from explored import best, make_report, scorings, unfinished
 
 from reports.page.output_folder import PAGE
 
@@ -18,10 +18,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, sweeps: pd.DataFrame) -> Pa
     times = {"started_at": pd.Timestamp("2026-01-02 03:04:05"), "ended_at": pd.Timestamp("2026-01-02 03:05:06")}
     attempts = pd.DataFrame({"trial_id": done["trial_id"], "outcome": "COMPLETE", "reason": None} | times)
     lost = pd.DataFrame([{"trial_id": best(), "outcome": "FAILED", "reason": "memory"} | times])
-    steps = pd.DataFrame([{"trial_id": best(), "step": step, "score": step / 100} for step in (100, 200, 300)])
-    return make_report(
-        tmp_path_factory.mktemp("explored"), rows, sweeps, attempts=pd.concat([lost, attempts]), steps=steps
-    )
+    return make_report(tmp_path_factory.mktemp("explored"), rows, sweeps, pd.concat([lost, attempts]), **scorings())
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from made_results import full_results, sheet
+from made_results import full_results, identities, sheet
 from matplotlib.figure import Figure
 
-from reports.explorer.html import explore
+from reports.explorer.html import NO_ATTEMPTS, explore
 from reports.explorer.presets import matching
-from reports.explorer.sheets import write_sheets
+from reports.explorer.sheets import Sheets, write_sheets
 from reports.figures.figure import Sources
+from reports.numbers.histogram import published_edges
 from reports.numbers.prefix import finished_prefix
 from reports.numbers.study import split_studies
 from reports.page.page import render_page
@@ -45,7 +46,27 @@ def all_sheets(ids: Any) -> dict[str, bytes]:
     return dict.fromkeys(ids, sheet())
 
 
-def make_report(folder: Path, rows: pd.DataFrame, sweeps: pd.DataFrame, **more: pd.DataFrame) -> Path:
+@cache
+def scorings() -> dict[str, pd.DataFrame]:
+    """Scores after 100, 200 and 300 updates under two classifiers, by the names of the arguments of `split_studies`."""
+    done = unfinished()
+    done = done[done["state"] == "COMPLETE"]
+    shares = {(1, 100): 0.25, (1, 200): 0.5, (1, 300): 1.0, (2, 100): 0.1, (2, 200): 0.2, (2, 300): 0.6}
+    parts = [
+        done[["trial_id"]].assign(step=step, identity_id=number, score=share * done["score"])
+        for (number, step), share in shares.items()
+    ]
+    return {"steps": pd.concat(parts, ignore_index=True), "identities": identities("first", "second")}
+
+
+def make_report(
+    folder: Path,
+    rows: pd.DataFrame,
+    sweeps: pd.DataFrame,
+    attempts: pd.DataFrame = NO_ATTEMPTS,
+    **scored: pd.DataFrame,
+) -> Path:
+    """Writes a report, whose explorer knows the steps and identities of `scored`; its figures do without them."""
     save = Figure.savefig
 
     def save_svg(figure: Figure, file: Any, **options: Any) -> None:
@@ -55,9 +76,8 @@ def make_report(folder: Path, rows: pd.DataFrame, sweeps: pd.DataFrame, **more: 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", save_svg)
         sections = make_sections(rows, Sources(all_sheets))
-    grids = [section.study for section in sections]
-    sheets = write_sheets(folder, rows.loc[rows["state"] == "COMPLETE", "trial_id"], all_sheets)
-    page = render_page(sections, sweeps, [], explore(grids, URL, sheets, **more))
+    sheets = Sheets(write_sheets(folder, rows.loc[rows["state"] == "COMPLETE", "trial_id"], all_sheets))
+    page = render_page(sections, sweeps, [], explore(split_studies(rows, **scored), URL, sheets, attempts))
     for name, content in as_files(sections, page).items():
         (folder / name).write_bytes(content)
     return folder
@@ -69,14 +89,24 @@ def best(family: str = "ebgan") -> str:
     return str(own.loc[own["score"].idxmax(), "trial_id"])
 
 
-def expected(filters: dict[str, list[str]] | None = None, column: str = "value", bins: int = 25) -> pd.DataFrame:
-    """The same by numpy: cells per bin and family."""
+def expected(
+    filters: dict[str, list[str]] | None = None, bins: int | None = None, panel: str = "all", factor: float = 1.0
+) -> pd.DataFrame:
+    """The same by numpy: cells per bin and family.
+
+    Args:
+        bins: how many from 0 to the largest value; None for those of the paper's panel.
+        factor: by which all scores are multiplied; they are then rounded as in the page.
+    """
     chosen = finished_prefix(cells())
     chosen = chosen[matching(chosen, filters or {})]
-    edges = np.linspace(0, chosen[column].max(), bins + 1)
+    values = chosen["value"]
+    if factor != 1.0:
+        values = (factor * values).map(lambda value: float(f"{value:.5g}"))
+    edges = np.linspace(0, values.max(), bins + 1) if bins else published_edges(panel, values)
     labels = {"gan": "GAN", "ebgan": "EBGAN", "ebgan_pt": "EBGAN-PT"}
     return pd.DataFrame(
-        {label: np.histogram(chosen.loc[chosen["family"] == name, column], edges)[0] for name, label in labels.items()}
+        {label: np.histogram(values[chosen["family"] == name], edges)[0] for name, label in labels.items()}
     )
 
 

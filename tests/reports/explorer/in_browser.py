@@ -35,6 +35,12 @@ def address(page: Any) -> str:
     return str(page.evaluate("location.hash"))
 
 
+def listed_trials(page: Any) -> list[str]:
+    """The ids in the table, in its order."""
+    links = page.locator(".list tbody td.trial a")
+    return [title.removeprefix("trial ") for title in links.evaluate_all("all => all.map(a => a.title)")]
+
+
 def open_first(page: Any) -> None:
     page.locator(".list tbody a").first.click()
     page.locator(".one h4").wait_for()

@@ -40,4 +40,4 @@ class TestAddress:
     )
     def test_a_broken_address_is_still_a_page(self, visit: Open, hash: str) -> None:
         assert visit(hash).locator(".list tbody tr").count() >= 0
-        assert "Drawn of the declared trials" in visit(hash).locator(".said").inner_text()
+        assert "Shown: " in visit(hash).locator(".said").inner_text()
