@@ -23,7 +23,7 @@ def numbers(page: Any) -> pd.DataFrame:
         "table => [...table.rows].map(row => [...row.cells].map(cell => cell.textContent.replaceAll(',', '')))"
     )
     names = [name.replace(" trials", "") for name in rows[0]]
-    return pd.DataFrame(rows[1:], columns=names).astype(float)
+    return pd.DataFrame(rows[1:], columns=names).replace("\N{EN DASH}", "nan").astype(float)
 
 
 def listed(page: Any) -> str:
