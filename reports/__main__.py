@@ -26,9 +26,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--db",
-        metavar="URL",
+        metavar="DB",
         default=os.environ.get("SWEEP_DB") or DATABASE,
-        help=f"results database (default: the variable SWEEP_DB, else {DATABASE})",
+        help=f"results database, a path that ends in .db or a URL (default: the variable SWEEP_DB, else {DATABASE})",
     )
     parser.add_argument(
         "--out", metavar="DIR", type=Path, help="folder to write (default: report/ beside the database's file)"
@@ -47,7 +47,10 @@ def parse_arguments() -> argparse.Namespace:
         help="port at which watch serves the report to browsers on this machine; an open page follows the sweep",
     )
     parser.add_argument(
-        "--sheets", metavar="N", type=int, help="sample sheets per family, spread evenly over its scores (default: all)"
+        "--sheets",
+        metavar="N",
+        type=int,
+        help="sample sheets per family: those of the gallery, then the best (default: all)",
     )
     arguments = parser.parse_args()
     if arguments.sheets is not None and arguments.sheets < 1:
@@ -166,8 +169,8 @@ def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None, ma
         most_sheets: sample sheets per family; None for all.
     """
     from reports.explorer.data import sampled_rows
-    from reports.explorer.html import explore
-    from reports.explorer.sheets import evenly_by_rank, write_sheets
+    from reports.explorer.html import explore, grids_of
+    from reports.explorer.sheets import Sheets, best_and_gallery, write_sheets
     from reports.figures.figure import Sources
     from reports.page.output_folder import PAGE
     from reports.page.page import render_page
@@ -176,14 +179,16 @@ def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None, ma
     from sweep.results.spreadsheet import table_for_spreadsheet
 
     query = query_lines(storage.url.render_as_string(hide_password=True))
-    steps = storage.steps()
-    sections = make_sections(storage.results_by_space(), Sources(storage.sheets, steps, storage.identities()))
+    sources = Sources(storage.sheets, storage.steps(), storage.identities())
+    sections = make_sections(storage.results_by_space(), sources)
     studies = [section.study for section in sections]
-    parts = [(sampled_rows(trials), study.score) for study in studies for trials in (study.trials, study.margins)]
-    trial_ids = [trial_id for trials, score in parts for trial_id in evenly_by_rank(trials, score, most_sheets)]
-    sheets = write_sheets(stage, trial_ids, storage.sheets)
-    url = storage.url.render_as_string(hide_password=True)
-    explorer = explore(studies, url, sheets, storage.outcomes(), steps)
+    trial_ids = [
+        trial_id
+        for study, _, trials, prefix in grids_of(studies)
+        for trial_id in best_and_gallery(sampled_rows(trials), prefix, study.score, most_sheets)
+    ]
+    sheets = Sheets(write_sheets(stage, trial_ids, storage.sheets), trial_ids)
+    explorer = explore(studies, storage.url.render_as_string(hide_password=True), sheets, storage.outcomes())
     page = render_page(sections, storage.sweeps(), query, explorer, made)
     for name, content in as_files(sections, page, table_for_spreadsheet).items():
         (stage / name).write_bytes(content)

@@ -12,14 +12,13 @@ from made_results import cell, results
 
 from reports import names
 from reports.explorer.data import study_data
-from reports.explorer.html import NO_ATTEMPTS, explore
-from reports.explorer.sheets import evenly_by_rank
+from reports.explorer.html import NO_ATTEMPTS, NO_SHEETS, explore
+from reports.explorer.sheets import best_and_gallery
 from reports.figures.figure import Sources
 from reports.numbers.best_of_n import best_of_n
 from reports.numbers.effects import variance_shares
 from reports.numbers.learning_curves import learning_curves
 from reports.numbers.samples import best_trials
-from reports.numbers.scorings import NO_STEPS
 from reports.numbers.study import Study, split_studies
 from reports.numbers.survival import survival
 from reports.page.page import render_page
@@ -94,9 +93,13 @@ def test_the_best_trial_and_the_ranks_follow_the_direction() -> None:
     study = study_of(30.0, 3.0, None, 5.0)
     assert list(best_trials(study.trials, OTHER)["error"]) == [3.0]
     error = study.trials.set_index("trial_id")["error"]
-    lowest, highest = evenly_by_rank(study.trials, ERROR, 2)
+    lowest, *_, highest = best_and_gallery(study.trials, study.prefix, ERROR, 4)
     assert error[lowest] == 3.0
     assert np.isnan(error[highest])  # the diverged one is the worst
+    study = study_of(*map(float, range(101)))
+    error = study.trials.set_index("trial_id")["error"]
+    shown = [error[trial_id] for trial_id in best_and_gallery(study.trials, study.prefix, ERROR, 10)]
+    assert sorted(shown) == [0, 1, 2, 3, 10, 25, 50, 75, 90, 100]
 
 
 def test_a_learning_curve_goes_on_at_the_worst_score() -> None:
@@ -129,7 +132,7 @@ def test_an_estimate_of_what_matters_looks_for_low_scores() -> None:
 
 def test_the_explorer_is_told_the_direction() -> None:
     study = study_of(3.0, None)
-    data = study_data(study, study.trials, study.prefix, "some", NO_ATTEMPTS, NO_STEPS, ())
+    data = study_data(study, study.trials, study.prefix, "some", NO_ATTEMPTS, NO_SHEETS)
     first = {"name": "error", "label": "test error, %", "worst": 100.0, "higher": False, "decimals": 3}
     assert data["scores"][0] == first
     assert data["rows"]["error"] == [3, None] and "score" not in data["rows"]
@@ -147,7 +150,7 @@ def test_a_report_has_the_general_figures(sweeps: pd.DataFrame) -> None:
         "main-effects",
         "pairs",
     ]
-    page = render_page([section], sweeps, [], explore([section.study], "sqlite:///some.db", ()))
+    page = render_page([section], sweeps, [], explore([section.study], "sqlite:///some.db"))
     assert "scores below s" in page and "real-data score" not in page and "Scores depend on the classifier" not in page
 
 
@@ -177,7 +180,7 @@ def test_an_experiment_of_another_package_has_a_report(monkeypatch: pytest.Monke
     assert [figure.key for figure in section.figures][-3:] == ["what-matters", "main-effects", "pairs"]
     assert set(section.figures[-2].table["axis"]) == {"side", "lr"}
     sweeps = sweeps.assign(spaces=[{"some/digits": {"family": "logistic"}}])
-    page = render_page([section], sweeps, [], explore([section.study], "sqlite:///some.db", ()))
+    page = render_page([section], sweeps, [], explore([section.study], "sqlite:///some.db"))
     assert "300 steps of 64 images" in page and '<p class="eyebrow">Logistic regression on digits</p>' in page
     lines = summary(Path("index.html"), [section], [])
     assert "grid some: 300 steps of 64 images" in lines

@@ -98,7 +98,7 @@ def test_a_step_at_which_a_trial_was_not_scored_is_left_out() -> None:
 def test_figures_are_drawn_where_there_is_something_to_compare() -> None:
     study, _ = made()
     drawn = [*classifiers_figures(study, Sources()), *training_length_figure(study, Sources())]
-    assert [figure.key for figure in drawn] == ["classifiers", "rank-correlations", "training-length"]
+    assert [figure.key for figure in drawn] == ["classifiers", "rank-correlations", "references", "training-length"]
     svg = drawn[0].picture.svg.decode()
     assert all(name in svg for name in (*NETWORKS, "probability of winning", "share above 2/3"))
     assert drawn[1].picture.svg.decode().count("\N{EN DASH}") == 2  # the tanh classifier gives all GANs the same score
