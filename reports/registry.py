@@ -1,6 +1,7 @@
 """Which figures the report of an experiment has, in the order of the page.
 
 To add a figure, write its numbers (`numbers/X.py`), its drawing and caption (`figures/X.py`), and name it here.
+`page/contents.py` says in which part of the page it stands.
 """
 
 from reports.figures.best_of_n import best_of_n_figure

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import HALF, MUTED, RULE, SMALL, STYLE, dash, encode, finish, score_label
+from reports.figures.style import HALF, MUTED, RULE, SMALL, STYLE, THIRD, dash, encode, finish, score_label
 from reports.names import family_label, in_order
 from reports.numbers.best_of_n import best_of_n
 from reports.numbers.study import Study
@@ -21,10 +21,11 @@ def best_of_n_figure(study: Study, sources: Sources) -> Iterator[Figure]:
         return
     table = best_of_n(study.prefix, study.score)
     picture = encode(draw_best_of_n(table, study.score, study.real_score))
-    caption = (
+    words = (
         "What the best of n randomly chosen trials scores: the mean, and the middle 80 % of draws without replacement "
-        "from the trials counted so far. The line at ⅓ is a third of the real-data score.",
+        "from the trials counted so far."
     )
+    caption = (words if study.real_score is None else f"{words} {THIRD}",)
     yield Figure("best-of-n", "The best of n trials", caption, table, picture, is_half=True)
 
 

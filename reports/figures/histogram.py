@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 
 from reports.figures.figure import Figure, Sources
 from reports.figures.sample_sizes import sample_sizes, unfinished
-from reports.figures.style import EMPTY, INK, MUTED, OVER_LINES, RULE, SMALL, STYLE, encode, score_label, symbol
+from reports.figures.style import EMPTY, INK, MUTED, RULE, SMALL, STYLE, encode, score_label, symbol
 from reports.names import family_label, in_order
 from reports.numbers.histogram import LAYER_PANELS, OPTIMIZERS, RATES, layer_histograms, optimizer_histograms
 from reports.numbers.study import Study
@@ -86,7 +86,7 @@ def _reading(score: Score) -> str:
     return (
         f"Filled bars are this sweep's. Outlines are the paper's, with its axis ({symbol(score)}/10) multiplied by 10; "
         "its classifier was another one, so compare shapes, not positions. A number with an arrow is the height of a "
-        "bar that is cut."
+        "first bar that is cut."
     )
 
 
@@ -179,8 +179,8 @@ def _histogram(axes: Axes, rows: pd.DataFrame, family: str, top: float) -> None:
         for row in part[part["percent"] > top].to_dict("records")
     ]
     if cut:
-        place: Any = {"xytext": (13, -1), "textcoords": "offset points", "va": "top", "fontsize": SMALL}
-        axes.annotate("\n".join(cut), (0, 1), xycoords="axes fraction", color=INK, bbox=OVER_LINES, **place)
+        place: Any = {"xytext": (14, -1), "textcoords": "offset points", "va": "top", "fontsize": SMALL}
+        axes.annotate(", ".join(cut), (0, 1), xycoords="axes fraction", color=INK, **place)
 
 
 def _outline(axes: Axes, rows: pd.DataFrame, colour: str, width: float) -> None:
@@ -204,7 +204,7 @@ def _mark_real(axes: Axes, table: pd.DataFrame, real_score: float | None) -> Non
         axes.annotate(
             words,
             (x, 1),
-            xytext=(2, -1),
+            xytext=(2, -12),  # below the words about a bar that is cut
             xycoords=axes.get_xaxis_transform(),
             textcoords="offset points",
             va="top",

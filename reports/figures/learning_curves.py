@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import MUTED, RULE, SMALL, STYLE, encode, score_label
+from reports.figures.style import MUTED, RULE, SMALL, STYLE, THIRD, encode, score_label
 from reports.names import family_label, in_order
 from reports.numbers.learning_curves import learning_curves
 from reports.numbers.scorings import of_identity
@@ -20,7 +20,7 @@ from search_spaces.experiment import Score
 _CAPTION = (
     "Lines show the mean score of the trials counted so far during training, and bands the middle 80 % of them. A "
     "trial counts as the worst score from the step at which it diverged. Failed trials, and those that were "
-    "scored only at their end, are left out. The line at ⅓ is a third of the real-data score.",
+    "scored only at their end, are left out.",
 )
 
 
@@ -28,7 +28,8 @@ def learning_curves_figure(study: Study, sources: Sources) -> Iterator[Figure]:
     table = learning_curves(study.prefix, of_identity(sources.steps, study.identity), study.score)
     if len(table):
         picture = encode(draw_learning_curves(table, study.score, study.real_score))
-        yield Figure("course", "Scores during training", _CAPTION, table, picture)
+        caption = _CAPTION if study.real_score is None else (f"{_CAPTION[0]} {THIRD}",)
+        yield Figure("course", "Scores during training", caption, table, picture)
 
 
 @mpl.rc_context(STYLE)

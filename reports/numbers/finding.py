@@ -248,9 +248,12 @@ def _over(share: FamilyShare) -> str:
 
 
 def _decides(study: Study, is_finished: bool) -> str | None:
-    """The setting whose values differ most in their share above a third, in the family where they differ most."""
+    """The setting whose values differ most in their share above a third, in the family where they differ most.
+
+    Of settings that differ as much, it is the one whose mean scores differ most.
+    """
     threshold = (study.real_score or 0.0) / 3
-    best: tuple[float, str, str, object, object, float, float] | None = None
+    best: tuple[tuple[float, float], str, str, object, object, float, float] | None = None
     for family in in_order(study.prefix["family"]):
         known = study.prefix[(study.prefix["family"] == family) & study.prefix["value"].notna()]
         if not is_finished and known["shape"].nunique() < FEWEST_SHAPES:
@@ -259,9 +262,13 @@ def _decides(study: Study, is_finished: bool) -> str | None:
             by_value = (known["value"] > threshold).groupby(known[axis])
             passed = by_value.mean()[by_value.size() >= FEWEST_TRIALS]
             difference = float(passed.max() - passed.min())
-            if difference > (best[0] if best else 0.0):  # never, where no value has enough trials
-                ends = (passed.idxmax(), passed.idxmin(), float(passed.max()), float(passed.min()))
-                best = (difference, family, axis, *ends)
+            if not difference > 0:  # nan where no value has enough trials
+                continue
+            ends = (passed.idxmax(), passed.idxmin(), float(passed.max()), float(passed.min()))
+            means = known["value"].groupby(known[axis]).mean()
+            weight = (difference, float(means[ends[0]] - means[ends[1]]))
+            if best is None or weight > best[0]:
+                best = (weight, family, axis, *ends)
     if best is None:
         return None
     _, family, axis, high, low, most, least = best

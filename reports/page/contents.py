@@ -21,6 +21,7 @@ _PLACES = {
     "comparisons": "comparisons",
     "classifiers": "comparisons",
     "rank-correlations": "comparisons",
+    "references": "comparisons",
     "what-matters": DECIDES,
     "main-effects": DECIDES,
     "pairs": DECIDES,

@@ -155,7 +155,7 @@ def _shares(section: Section) -> list[dict[str, Any]]:
     if section.shares is None:
         return []
     over = {(one.family, one.fraction): one for one in (section.finding.shares if section.finding else ())}
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[dict[Any, Any]]] = {}
     for row in section.shares.to_dict("records"):
         known = over.get((row["family"], row["fraction"]))
         ends = (known.least, known.most) if known else (None, None)

@@ -128,6 +128,22 @@ def test_a_difference_that_is_negligible() -> None:
     )
 
 
+def test_of_two_settings_that_pass_as_often_the_one_with_the_larger_effect_on_the_mean_decides() -> None:
+    """One trial of eight passes, with 4 layers and without dropout. Of the others, dropout alone lowers the scores."""
+    scores = {(2, False): 4.0, (4, False): 4.1, (2, True): 1.0, (4, True): 1.1}
+    rows = [
+        cell(9.0 if (layers, dropout, seed) == (4, False, 0) else score, family="ebgan", seed=seed)
+        | {"n_layer_g": layers, "dropout_d": dropout, "size_g": 50}
+        for (layers, dropout), score in scores.items()
+        for seed in (0, 1)
+    ]
+    (study,) = split_studies(results(rows))
+    decides = found_in(study).decides
+    assert decides == (
+        "Without dropout in the discriminator 25 % of EBGANs pass a third of the real-data score, with it none."
+    )
+
+
 def test_an_unfinished_grid_with_few_shapes_decides_nothing() -> None:
     found = found_in(grid(better, n_shapes=3, unfinished=9)[0])
     assert found.verdict == "too few" and found.decides is None and not found.is_finished
