@@ -24,7 +24,7 @@ LAYERS, WIDTHS, SEEDS = (2, 3, 4, 5), (50, 100, 200, 400), (0, 1, 2)  # of untra
 
 def disturbed(digits: Tensor, labels: Tensor) -> Iterator[tuple[str, Tensor]]:
     """Names and images [n, 1024] of what becomes of real digits [n, 32, 32] in [-1, 1]."""
-    noise = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     yield "real digits", digits
     yield "the first 1,000 of them", digits[:1000]
     yield "digits 0 to 4 alone", digits[labels < 5]
@@ -32,7 +32,7 @@ def disturbed(digits: Tensor, labels: Tensor) -> Iterator[tuple[str, Tensor]]:
         blurred = ndimage.gaussian_filter(digits.numpy(), (0, sigma, sigma))
         yield f"blurred, sigma {sigma} pixels", torch.from_numpy(blurred)
     for sigma in (0.1, 0.3):
-        noisy = (digits + sigma * torch.randn(digits.shape, generator=noise)).clamp(-1, 1)
+        noisy = (digits + sigma * torch.randn(digits.shape, generator=generator)).clamp(-1, 1)
         yield f"with noise, sigma {sigma}", noisy
     for share in (0.75, 0.5):
         yield f"{100 * share:.0f} % of the contrast", (digits + 1) * share - 1

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from sweep.storage import Storage
 
 MOST_SECONDS = 1e6
+MOST_PORT = 65535
 DATABASE = "sqlite:///runs/mnist/results.db"
 
 
@@ -39,6 +41,12 @@ def parse_arguments() -> argparse.Namespace:
         help="seconds between two looks of watch at the database (default: 60)",
     )
     parser.add_argument(
+        "--serve",
+        metavar="PORT",
+        type=int,
+        help="port at which watch serves the report to browsers on this machine; an open page follows the sweep",
+    )
+    parser.add_argument(
         "--sheets",
         metavar="N",
         type=int,
@@ -47,6 +55,11 @@ def parse_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.sheets is not None and arguments.sheets < 1:
         parser.error(f"--sheets: got {arguments.sheets}, allowed: 1 or more")
+    if arguments.serve is not None:
+        if arguments.command != "watch":
+            parser.error("--serve: goes with the command watch")
+        if not 0 <= arguments.serve <= MOST_PORT:
+            parser.error(f"--serve: got {arguments.serve}, allowed: 0 (any free port) to {MOST_PORT}")
     if not 0 < arguments.every <= MOST_SECONDS:
         parser.error(f"--every: got {arguments.every:g}, allowed: a number above 0, up to {MOST_SECONDS:g}")
     return arguments
@@ -67,6 +80,8 @@ def main() -> int:
             out = arguments.out or default_folder(storage)
             if arguments.command is None:
                 return write_report(storage, out, arguments.sheets)
+            if arguments.serve is not None:
+                return serve(storage, out, arguments.sheets, arguments.every, arguments.serve)
             from reports.watch import watch
 
             return watch(storage.counts, lambda: write_report(storage, out, arguments.sheets), arguments.every)
@@ -87,20 +102,67 @@ def default_folder(storage: "Storage") -> Path:
     return Path("report")
 
 
-def write_report(storage: "Storage", out: Path, most_sheets: int | None) -> int:
+def serve(storage: "Storage", out: Path, most_sheets: int | None, every_s: float, port: int) -> int:
+    """Follows a sweep as `watch` does, and serves the report and the state of the sweep on loopback."""
+    from reports.serve import LOOPBACK, serving, write_state
+    from reports.watch import watch
+    from sweep.command.console import say
+
+    made = ""
+
+    def look() -> object:
+        counts, state = storage.counts(), state_of(storage)
+        if made:
+            write_state(out, made, state, counts)
+        return counts, state
+
+    def build() -> int:
+        nonlocal made
+        now = f"{datetime.now():%Y-%m-%d %H:%M:%S.%f}"
+        code = write_report(storage, out, most_sheets, now)
+        if code == 0:
+            made = now
+            look()
+        return code
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with serving(out, port) as opened:
+            say(f"http://{LOOPBACK}:{opened}/ shows the report as soon as it is made")
+            return watch(look, build, every_s)
+    except OSError as error:
+        return fail(f"--serve {port}, --out {out}: {error.strerror or error}")
+
+
+def state_of(storage: "Storage") -> str:
+    """How the latest sweep ended, or that it runs."""
+    from sweep.storage import LEASE_S
+
+    sweeps = storage.sweeps()
+    if sweeps.empty:
+        return "no sweep"
+    last = sweeps.iloc[-1]
+    if isinstance(last["state"], str):
+        return last["state"]
+    silent = storage.now() - last["last_heartbeat"]
+    return "running" if silent.total_seconds() < LEASE_S else "no sign of life"
+
+
+def write_report(storage: "Storage", out: Path, most_sheets: int | None, made: str = "") -> int:
+    """Makes the report; `made` is as in `reports.page.page.render_page`."""
     from reports.page.output_folder import staging
     from sweep.command.console import say, shown
 
     try:
         with storage.describing(), staging(out) as stage:
-            words = fill(stage, storage, out, most_sheets)
+            words = fill(stage, storage, out, most_sheets, made)
     except OSError as error:
         return fail(f"--out {out}: can't be written: {error.strerror or error}")
     say(shown(words))
     return 0
 
 
-def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None) -> str:
+def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None, made: str = "") -> str:
     """Writes every file of the report into `stage`, and sums up the report that will lie in `out`.
 
     Args:
@@ -127,7 +189,7 @@ def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None) ->
     ]
     sheets = Sheets(write_sheets(stage, trial_ids, storage.sheets), trial_ids)
     explorer = explore(studies, storage.url.render_as_string(hide_password=True), sheets, storage.outcomes())
-    page = render_page(sections, storage.sweeps(), query, explorer)
+    page = render_page(sections, storage.sweeps(), query, explorer, made)
     for name, content in as_files(sections, page, table_for_spreadsheet).items():
         (stage / name).write_bytes(content)
     return summary(out.resolve() / PAGE, sections, query)

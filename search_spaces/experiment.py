@@ -63,6 +63,18 @@ class Mark(NamedTuple):
     meaning: str = ""
 
 
+class Reference(NamedTuple):
+    """Something that is not a trained model, to compare scores with.
+
+    Attributes:
+        label: what it is, in print.
+        scores: its ranking score by the name of the classifier.
+    """
+
+    label: str
+    scores: Mapping[str, float]
+
+
 class Family(NamedTuple):
     """A family of models.
 
@@ -86,6 +98,7 @@ class Experiment:
         training, scoring: dataclasses of what all trials of a search space share, `SharedSettings`.
         scores: what is measured; the first ranks trials.
         marks: reasons why a trial may not be what its ranking score suggests.
+        references: what scores may be compared with.
         neighbours: axes by which the members of a cohort are sorted, so that members with equal values are neighbours;
             `family` may be among them. It names all axes that are no part of a shape.
         shape_form: a shape in words, a form for the names of its axes.
@@ -111,6 +124,7 @@ class Experiment:
     identity: str
     prepare: str = ""
     marks: tuple[Mark, ...] = ()
+    references: tuple[Reference, ...] = ()
 
     @cached_property
     def axes(self) -> dict[str, Field]:

@@ -17,9 +17,11 @@ from sweep.command.ending import ending
 from sweep.driver.cluster import check_address, is_named
 from sweep.driver.event_log import EventLog
 from sweep.driver.hook import notify
+from sweep.planning.calibration import calibrated
 from sweep.planning.finished import finished_trials
-from sweep.planning.machine import Machine, this_machine
+from sweep.planning.machine import Machine, processor_name, this_machine
 from sweep.planning.plan import Plan, make_plan
+from sweep.planning.rates import CUDA, Rates, measured, recorded
 from sweep.planning.resources import Resources, as_first_planned, share_out
 from sweep.provenance import code_version, environment
 from sweep.storage import DEFAULT_URL, Storage, StorageError
@@ -136,11 +138,13 @@ def plan_sweep(
     where: Sequence[Machine] | None = None,
 ) -> Plan:
     """As `plan`, of loaded search spaces, on these machines."""
+    where = machines() if where is None else where
     resources, trials = _whole_grid(spaces, options, where)
     if db is None:
-        return _first_cohorts(make_plan(spaces, trials, resources), options.limit)
+        planned = make_plan(spaces, trials, resources)
+        return replace(_first_cohorts(planned, options.limit), rates=_rates(resources, where, None))
     with closing(Storage(db)) as storage:
-        return _missing(spaces, trials, resources, storage, options, tell)
+        return _missing(spaces, trials, resources, where, storage, options, tell)
 
 
 def run_sweep(
@@ -159,6 +163,7 @@ def run_sweep(
         check: may refuse the database, by an error, before anything is changed; it also gets the number of trials.
     """
     # What is wrong with the grid, the cluster or the data shows before a database is made.
+    where = machines() if where is None else where
     resources, trials = _whole_grid(spaces, options, where)
     for kind in {space.experiment: space.kind for space in spaces}.values():
         kind.fetch(tell)
@@ -166,7 +171,7 @@ def run_sweep(
         check(storage, len(trials))
         storage.claim()
         storage.release()
-        planned = _missing(spaces, trials, resources, storage, replace(options, limit=None), tell)
+        planned = _missing(spaces, trials, resources, where, storage, replace(options, limit=None), tell)
         checkpoints = _checkpoint_folder(options, storage)
         if checkpoints:
             missing = {trial_id for cohort in planned.cohorts for trial_id in cohort.trial_ids}
@@ -177,10 +182,9 @@ def run_sweep(
 
 
 def _whole_grid(
-    spaces: Sequence[SearchSpace], options: Options, where: Sequence[Machine] | None
+    spaces: Sequence[SearchSpace], options: Options, where: Sequence[Machine]
 ) -> tuple[Resources, Sequence[Trial]]:
-    found = machines() if where is None else where
-    resources = share_out(found, options.workers, options.gpus_per_worker)
+    resources = share_out(where, options.workers, options.gpus_per_worker)
     return resources, expand(spaces, options.order_seed)
 
 
@@ -188,6 +192,7 @@ def _missing(
     spaces: Sequence[SearchSpace],
     trials: Sequence[Trial],
     resources: Resources,
+    where: Sequence[Machine],
     storage: Storage,
     options: Options,
     tell: Tell,
@@ -199,7 +204,18 @@ def _missing(
     resources, note = as_first_planned(resources, spaces, declared)
     if note:
         tell(note)
-    return _first_cohorts(make_plan(spaces, trials, resources, finished), options.limit)
+    planned = make_plan(spaces, trials, resources, finished)
+    if planned.cohorts:  # a calibration takes seconds
+        planned = replace(planned, rates=_rates(resources, where, storage))
+    return _first_cohorts(planned, options.limit)
+
+
+def _rates(resources: Resources, where: Sequence[Machine], storage: Storage | None) -> Rates:
+    """How fast cohorts run, from a database if it has trials of this kind of device."""
+    gpus = [name for machine in where for name, _ in machine.gpus]
+    device = gpus[0] if resources.gpus else processor_name()
+    found = measured(recorded(resources.device), storage.timed(device), resources.units) if storage else None
+    return found or (CUDA if resources.gpus else calibrated())
 
 
 def _first_cohorts(planned: Plan, limit: int | None) -> Plan:

@@ -1,13 +1,14 @@
 """Draws what a search with n trials would have found."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import MUTED, RULE, STYLE, dash, encode, finish, score_label
+from reports.figures.style import HALF, MUTED, RULE, SMALL, STYLE, dash, encode, finish, score_label
 from reports.names import family_label, in_order
 from reports.numbers.best_of_n import best_of_n
 from reports.numbers.study import Study
@@ -22,15 +23,15 @@ def best_of_n_figure(study: Study, sources: Sources) -> Iterator[Figure]:
     picture = encode(draw_best_of_n(table, study.score, study.real_score))
     caption = (
         "What the best of n randomly chosen trials scores: the mean, and the middle 80 % of draws without replacement "
-        "from the trials counted so far.",
+        "from the trials counted so far. The line at ⅓ is a third of the real-data score.",
     )
-    yield Figure("best-of-n", "The best of n trials", caption, table, picture)
+    yield Figure("best-of-n", "The best of n trials", caption, table, picture, is_half=True)
 
 
 @mpl.rc_context(STYLE)
 def draw_best_of_n(table: pd.DataFrame, score: Score, real_score: float | None) -> Drawing:
     """Draws `best_of_n`: mean and middle 80 % of the best score of n random trials."""
-    drawing = Drawing(figsize=(11, 4.0))
+    drawing = Drawing(figsize=(HALF, 3.7))
     axes = drawing.subplots()
     for family in in_order(table["family"]):
         rows = table[table["family"] == family]
@@ -44,14 +45,7 @@ def draw_best_of_n(table: pd.DataFrame, score: Score, real_score: float | None) 
     axes.set_ylim(bottom=0)
     if real_score is not None:
         axes.axhline(real_score / 3, color=RULE, linewidth=0.8, zorder=0)
-        axes.annotate(
-            "⅓ of real",
-            (1, real_score / 3),
-            xytext=(2, 2),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            color=MUTED,
-            ha="right",
-        )
+        place: Any = {"xytext": (3, 0), "textcoords": "offset points", "va": "center", "fontsize": SMALL}
+        axes.annotate("⅓", (1, real_score / 3), xycoords=("axes fraction", "data"), color=MUTED, **place)
     finish(drawing, axes, table)
     return drawing

@@ -1,6 +1,7 @@
-"""Draws the finding under each classifier side by side, and how alike the classifiers rank the trials."""
+"""Draws the finding under each classifier side by side, how alike they rank trials, and what they give to others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -10,8 +11,8 @@ from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
 from reports.figures.style import INK, MUTED, RULE, SMALL, STYLE, encode
-from reports.names import family_label
-from reports.numbers.by_classifier import ALL, by_classifier, rank_correlations
+from reports.names import family_label, fixed
+from reports.numbers.by_classifier import ALL, by_classifier, rank_correlations, references
 from reports.numbers.prefix import FEWEST_SHAPES
 from reports.numbers.study import Study
 
@@ -27,6 +28,10 @@ _CORRELATIONS = (
     "order, 0 where one order says nothing about the other. A dash stands where a classifier gives all trials the "
     "same score.",
 )
+_REFERENCES = (
+    "I\N{PRIME} in nats under each classifier, of real test digits and of images that no training has made. A score as "
+    "high as that of an untrained generator says nothing.",
+)
 _MARKERS = "os^Dv"
 
 
@@ -37,8 +42,13 @@ def classifiers_figures(study: Study, sources: Sources) -> Iterator[Figure]:
     table = by_classifier(study)
     yield Figure("classifiers", "The finding under each classifier", _CAPTION, table, encode(draw_by_classifier(table)))
     table = rank_correlations(study)
-    picture = encode(draw_correlations(table))
-    yield Figure("rank-correlations", "How alike the classifiers rank the trials", _CORRELATIONS, table, picture)
+    rows = tuple(_correlation_rows(table))
+    title = "How alike the classifiers rank the trials"
+    yield Figure("rank-correlations", title, _CORRELATIONS, table, encode(draw_rows(rows)), rows=rows)
+    table = references(study)
+    rows = tuple(_reference_rows(table))
+    title = "What the classifiers give to other images"
+    yield Figure("references", title, _REFERENCES, table, encode(draw_rows(rows)), rows=rows)
 
 
 @mpl.rc_context(STYLE)
@@ -54,7 +64,7 @@ def draw_by_classifier(table: pd.DataFrame) -> Drawing:
     handles, labels = panels[0].get_legend_handles_labels()
     drawing.legend(handles, labels, loc="upper left", ncols=len(labels), handletextpad=0.3)
     height = drawing.get_figheight()
-    drawing.subplots_adjust(left=0.11, right=0.985, bottom=0.5 / height, top=1 - 0.62 / height, wspace=0.3)
+    drawing.subplots_adjust(left=0.11, right=0.985, bottom=0.5 / height, top=1 - 0.62 / height, wspace=0.34)
     return drawing
 
 
@@ -82,26 +92,34 @@ def _measure(axes: Axes, rows: pd.DataFrame) -> None:
         axes.axhline(y - 0.5, color=RULE, linewidth=0.6, zorder=0)
 
 
+def _correlation_rows(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """`rank_correlations` as text: a row for each pair of classifiers, a column for each family."""
+    sizes = table.groupby("family", sort=False)["cells"].max()
+    names = ("all trials" if family == ALL else family_label(str(family)) for family in sizes.index)
+    yield ("classifiers", *(f"{name} ({n:,})" for name, n in zip(names, sizes, strict=True)))
+    for (one, other), own in table.groupby(["one", "other"], sort=False):
+        yield (f"{one} and {other}", *(fixed(value) for value in own["correlation"]))
+
+
+def _reference_rows(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """`references` as text: a row for each classifier."""
+    yield tuple(table.columns)
+    for name, accuracy, *nats in table.itertuples(index=False):
+        yield (name, "" if pd.isna(accuracy) else f"{100 * accuracy:.2f} %", *(fixed(value) for value in nats))
+
+
 @mpl.rc_context(STYLE)
-def draw_correlations(table: pd.DataFrame) -> Drawing:
-    """Draws `rank_correlations` as a table of words: a row for each pair of classifiers, a column for each family."""
-    pairs, families = (
-        list(dict.fromkeys(column)) for column in (table["one"] + " and " + table["other"], table["family"])
-    )
-    drawing = Drawing(figsize=(11, 0.32 * len(pairs) + 0.55))
+def draw_rows(rows: Sequence[Sequence[str]]) -> Drawing:
+    """Draws the rows of a table, the head first."""
+    drawing = Drawing(figsize=(11, 0.32 * len(rows) + 0.1))
     axes = drawing.subplots()
-    axes.set(xlim=(0, len(families) + 2), ylim=(len(pairs) - 0.5, -1.3))
+    axes.set(xlim=(0, len(rows[0]) + 1), ylim=(len(rows) - 0.5, -0.5))
     axes.set_axis_off()
-    for x, family in enumerate(families):
-        n = int(table.loc[table["family"] == family, "cells"].max())
-        name = "all trials" if family == ALL else family_label(family)
-        axes.text(x + 2, -0.8, f"{name} ({n:,})", ha="right", color=MUTED, fontsize=SMALL)
-    for row in table.to_dict("records"):
-        x, y = families.index(row["family"]), pairs.index(f"{row['one']} and {row['other']}")
-        words = "\N{EN DASH}" if np.isnan(row["correlation"]) else f"{row['correlation']:.2f}"
-        axes.text(x + 2, y, words, ha="right", va="center")
-    for y, pair in enumerate(pairs):
-        axes.text(0, y, pair, va="center")
-    axes.axhline(-0.55, color=RULE, linewidth=0.8)
+    for y, row in enumerate(rows):
+        look: Any = {"va": "center"} if y else {"va": "center", "color": MUTED, "fontsize": SMALL}
+        axes.text(0, y, row[0], **look)
+        for x, words in enumerate(row[1:], start=2):
+            axes.text(x, y, words, ha="right", **look)
+    axes.axhline(0.45, color=RULE, linewidth=0.8)
     drawing.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=0.98)
     return drawing

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import INK, MUTED, SMALL, STYLE, encode
+from reports.figures.style import INK, MUTED, OVER_LINES, SMALL, STYLE, encode
 from reports.numbers.comparisons import compare
 from reports.numbers.prefix import FEWEST_SHAPES
 from reports.numbers.study import Study
@@ -39,25 +39,27 @@ def draw_comparisons(table: pd.DataFrame) -> Drawing:
     """
     pairs = table[["one", "other"]].drop_duplicates().to_records(index=False).tolist()
     shown = [one for one in _MEASURES if (table.loc[table["measure"] == one[0], _ENDS].abs() > 0).any(axis=None)]
-    drawing = Drawing(figsize=(11, 1.1 + 0.5 * len(pairs)))
-    panels = np.atleast_1d(drawing.subplots(1, len(shown), sharey=True))
+    height = 1.1 + 0.5 * len(pairs)
+    drawing = Drawing(figsize=(11, height))
+    grid = drawing.add_gridspec(
+        1, len(_MEASURES), left=0.015, right=0.84, bottom=0.4 / height, top=1 - 0.35 / height, wspace=1.06
+    )
+    panels = [drawing.add_subplot(grid[0, n]) for n in range(len(shown))]
     for axes, (measure, words, neutral, limits) in zip(panels, shown, strict=True):
         rows = table[table["measure"] == measure]
+        low, high = limits or _limits(rows)
         axes.axvline(neutral, color=MUTED, linewidth=0.8)
         for row in rows.to_dict("records"):
-            _interval(axes, pairs.index((row["one"], row["other"])), row)
-        low, high = limits or _limits(rows)
+            y = pairs.index((row["one"], row["other"]))
+            _interval(axes, y, row)
+            name = f"{row['one']} vs. {row['other']}"
+            axes.text(low, y - 0.32, name, va="center", fontsize=SMALL, bbox=OVER_LINES)
         axes.set_xlim(low, high)
         axes.set_title(words)
         axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, prune=None if limits else "both"))
         axes.spines["left"].set_visible(False)
-        axes.tick_params(left=False)
-    names = [f"{one}\nvs. {other}" for one, other in pairs]
-    panels[0].set_yticks(range(len(pairs)), names)
-    panels[0].tick_params(axis="y", labelcolor=INK)
-    panels[0].set_ylim(len(pairs) - 0.5, -0.5)
-    height = drawing.get_figheight()
-    drawing.subplots_adjust(left=0.16, right=0.87, bottom=0.4 / height, top=1 - 0.35 / height, wspace=0.75)
+        axes.set_yticks([])
+        axes.set_ylim(len(pairs) - 0.5, -0.6)
     return drawing
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import INK, MUTED, SMALL, STYLE, dash, encode, symbol
+from reports.figures.style import COLOUR_BAR, INK, MUTED, SMALL, STYLE, dash, encode, symbol
 from reports.names import all_axes, axis_label, family_label, in_order, value_text
 from reports.numbers.effects import EXACT, main_effects, pair_means, rest_of, strongest_pair, variance_shares
 from reports.numbers.prefix import FEWEST_SHAPES
@@ -122,7 +122,7 @@ def draw_shares(tables: dict[str, pd.DataFrame]) -> Drawing:
                 color=MUTED,
                 fontsize=SMALL,
             )
-    drawing.subplots_adjust(left=0.12, right=0.985, bottom=0.13, top=0.92, wspace=0.62)
+    drawing.subplots_adjust(left=0.12, right=0.985, bottom=0.13, top=0.92, wspace=0.66)
     return drawing
 
 
@@ -176,7 +176,7 @@ def draw_pairs(tables: list[tuple[str, pd.DataFrame]], score: Score) -> Drawing:
             ink = INK if value > 0.6 * largest else LIGHT["surface"]
             panel.text(j, i, f"{value:.1f}", ha="center", va="center", color=ink, fontsize=SMALL)
     drawing.subplots_adjust(left=0.06, right=0.94, bottom=0.17, top=0.9, wspace=0.28)
-    bar = drawing.colorbar(shown, cax=drawing.add_axes((0.955, 0.17, 0.012, 0.73)))
+    bar = drawing.colorbar(shown, cax=drawing.add_axes((0.955, 0.17, 0.012, 0.73), label=COLOUR_BAR))
     bar.outline.set_visible(False)
     return drawing
 

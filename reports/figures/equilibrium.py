@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import INK, MUTED, STYLE, encode, score_label
+from reports.figures.style import HALF, INK, MUTED, STYLE, encode, score_label
 from reports.names import family_label, in_order
 from reports.numbers.equilibrium import equilibrium
 from reports.numbers.study import Study
@@ -28,7 +28,9 @@ def equilibrium_figure(study: Study, sources: Sources) -> Iterator[Figure]:
     table = equilibrium(study.prefix, study.margins)
     if len(table):
         picture = encode(draw_equilibrium(table, study.score))
-        yield Figure("equilibrium", "Distance from the equilibrium", caption_of(table), table, picture)
+        title = "Distance from the equilibrium"
+        is_half = len(set(table["study"])) == 1
+        yield Figure("equilibrium", title, caption_of(table), table, picture, is_half=is_half)
 
 
 def caption_of(table: pd.DataFrame) -> tuple[str, ...]:
@@ -48,7 +50,7 @@ def draw_equilibrium(table: pd.DataFrame, score: Score) -> Drawing:
     """Draws `equilibrium`: score against V in units of the margin, and V and energies against the margin."""
     grid, study = table[table["study"] == "grid"], table[table["study"] == "margins"]
     parts = [part for part in (grid, study) if len(part)]
-    drawing = Drawing(figsize=(11, 4.2))
+    drawing = Drawing(figsize=(11 if len(parts) > 1 else HALF, 4.2))
     panels = iter(np.atleast_1d(drawing.subplots(1, len(parts))))
     if len(grid):
         axes = next(panels)
@@ -78,5 +80,5 @@ def draw_equilibrium(table: pd.DataFrame, score: Score) -> Drawing:
         axes.set_xlabel("margin m of the margin study")
         axes.set_ylabel("loss and energies")
         axes.legend(loc="upper left")
-    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.13, top=0.97, wspace=0.16)
+    drawing.subplots_adjust(left=0.06 if len(parts) > 1 else 0.12, right=0.985, bottom=0.13, top=0.97, wspace=0.16)
     return drawing

@@ -23,6 +23,8 @@ class Figure:
         sheets: sample sheets that it shows, PNG by trial id.
         sheet_words: what stands under each sheet, by trial id. Where it is given, the page shows the sheets in place of
             the picture.
+        rows: the picture as text, the head first. Where they are given, the page shows them in place of the picture.
+        is_half: whether it has one panel, so that two of its kind stand side by side on a wide screen.
         warnings: what a reader must know before any score, a heading and a text each; the page gives them once.
         suffix: part of the names of its files that tells studies apart.
     """
@@ -35,6 +37,8 @@ class Figure:
     number: int | None = None
     sheets: Mapping[str, bytes] = field(default_factory=dict)
     sheet_words: Mapping[str, str] | None = None
+    rows: tuple[tuple[str, ...], ...] = ()
+    is_half: bool = False
     warnings: tuple[tuple[str, str], ...] = ()
     suffix: str = ""
 

@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 
 from reports.figures.figure import Figure, Sources
 from reports.figures.sample_sizes import sample_sizes, unfinished
-from reports.figures.style import EMPTY, INK, MUTED, RULE, SMALL, STYLE, encode, score_label, symbol
+from reports.figures.style import EMPTY, INK, MUTED, OVER_LINES, RULE, SMALL, STYLE, encode, score_label, symbol
 from reports.names import family_label, in_order
 from reports.numbers.histogram import LAYER_PANELS, OPTIMIZERS, RATES, layer_histograms, optimizer_histograms
 from reports.numbers.study import Study
@@ -103,6 +103,7 @@ def draw_layers(table: pd.DataFrame, score: Score, real_score: float | None) -> 
         for axes, panel in zip(row, LAYER_PANELS, strict=True):
             _histogram(axes, own[own["panel"] == panel], family, top)
             _above(axes, f"{family_label(family)}{_sizes(own[own['panel'] == panel])}")
+            axes.tick_params(labelleft=True, labelsize=SMALL)
         row[0].set_ylim(0, top)
         row[0].set_ylabel("percent per bin")
     for axes, letter, panel in zip(panels[0], "abc", LAYER_PANELS, strict=True):
@@ -112,7 +113,7 @@ def draw_layers(table: pd.DataFrame, score: Score, real_score: float | None) -> 
         axes.set_xlabel(score_label(score))
     _mark_real(panels[0, -1], table, real_score)
     _legend(drawing, families)
-    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.5 / height, top=1 - 0.8 / height, wspace=0.06, hspace=0.3)
+    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.5 / height, top=1 - 0.8 / height, wspace=0.12, hspace=0.3)
     return drawing
 
 
@@ -129,6 +130,7 @@ def draw_optimizers(table: pd.DataFrame, score: Score, real_score: float | None)
             _histogram(axes, own, "gan", top)
             _outline(axes, reference, LIGHT[hue("ebgan")], 1.2)
             _above(axes, f"GAN{_sizes(own)}")
+            axes.tick_params(labelleft=True, labelsize=SMALL)
         row[0].set_ylabel(f"lr {lr:g}", fontsize=9.5)
     panels[0, 0].set_ylim(0, top)
     for axes, (optim_d, optim_g) in zip(panels[0], OPTIMIZERS, strict=True):
@@ -137,7 +139,7 @@ def draw_optimizers(table: pd.DataFrame, score: Score, real_score: float | None)
         axes.set_xlabel(score_label(score))
     _mark_real(panels[0, -1], table, real_score)
     _legend(drawing, ["gan"], ebgans=len(ebgans) > 0)
-    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.065, top=0.885, wspace=0.06, hspace=0.22)
+    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.065, top=0.885, wspace=0.14, hspace=0.22)
     return drawing
 
 
@@ -176,8 +178,9 @@ def _histogram(axes: Axes, rows: pd.DataFrame, family: str, top: float) -> None:
         for part, words in ((ours, ""), (published, "paper "))
         for row in part[part["percent"] > top].to_dict("records")
     ]
-    place: Any = {"xytext": (14, -1), "textcoords": "offset points", "va": "top", "fontsize": SMALL}
-    axes.annotate("\n".join(cut), (0, 1), xycoords="axes fraction", color=INK, **place)
+    if cut:
+        place: Any = {"xytext": (13, -1), "textcoords": "offset points", "va": "top", "fontsize": SMALL}
+        axes.annotate("\n".join(cut), (0, 1), xycoords="axes fraction", color=INK, bbox=OVER_LINES, **place)
 
 
 def _outline(axes: Axes, rows: pd.DataFrame, colour: str, width: float) -> None:

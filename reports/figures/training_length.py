@@ -1,6 +1,6 @@
 """Draws the finding against the length of the training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import INK, MUTED, SMALL, STYLE, encode
+from reports.figures.style import INK, MUTED, SMALL, STYLE, dash, encode
 from reports.names import family_label
 from reports.numbers.study import Study
 from reports.numbers.training_length import by_step
@@ -30,17 +30,20 @@ def training_length_figure(study: Study, sources: Sources) -> Iterator[Figure]:
     table = by_step(study)
     if table.groupby("classifier")["step"].nunique().max() < 2 or table.empty:
         return
-    colours = {family_label(name): LIGHT[hue(name)] for name in study.trials["family"].unique()}
-    picture = encode(draw_by_step(table, colours))
+    looks = {
+        family_label(name): {"color": LIGHT[hue(name)], "linestyle": dash(name)}
+        for name in study.trials["family"].unique()
+    }
+    picture = encode(draw_by_step(table, looks))
     yield Figure("training-length", "The finding against the length of the training", _CAPTION, table, picture)
 
 
 @mpl.rc_context(STYLE)
-def draw_by_step(table: pd.DataFrame, colours: dict[str, str]) -> Drawing:
+def draw_by_step(table: pd.DataFrame, looks: Mapping[str, Mapping[str, Any]]) -> Drawing:
     """Draws `by_step`: a panel for each measure, a line for each family or pair and each classifier.
 
     Args:
-        colours: of families, by label.
+        looks: how lines of families are drawn, by label.
     """
     measures = list(dict.fromkeys(table["measure"]))
     drawing = Drawing(figsize=(11, 3.6))
@@ -49,7 +52,7 @@ def draw_by_step(table: pd.DataFrame, colours: dict[str, str]) -> Drawing:
     for axes, measure in zip(panels, measures, strict=True):
         own = table[table["measure"] == measure].fillna({"other": ""})
         for n, ((family, other), rows) in enumerate(own.groupby(["family", "other"], sort=False)):
-            look: Any = {"color": INK, "linestyle": _DASHES[n % 4]} if other else {"color": colours[family]}
+            look: Any = {"color": INK, "linestyle": _DASHES[n % 4]} if other else looks[family]
             for classifier, line in rows.groupby("classifier", sort=False):
                 is_first = classifier == first
                 label = (f"{family} vs. {other}" if other else family) if is_first else None

@@ -43,6 +43,21 @@ def by_classifier(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def references(study: Study) -> pd.DataFrame:
+    """What each classifier gives to real images and to what is not a trained model.
+
+    Returns:
+        Rows by classifier: classifier, accuracy, then nats of I' in a column for real images and for each reference of
+        the experiment (empty where it is not known for a classifier).
+    """
+    rows = [
+        {"classifier": one.name, "correct on the test set": one.accuracy, "real digits": one.real_score}
+        | {reference.label: reference.scores.get(one.network, np.nan) for reference in study.experiment.references}
+        for one in study.classifiers
+    ]
+    return pd.DataFrame(rows)
+
+
 def rank_correlations(study: Study) -> pd.DataFrame:
     """Spearman's rank correlation of the scores of every two classifiers, over all trials and in each family.
 

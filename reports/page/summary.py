@@ -22,13 +22,13 @@ def query_lines(url: str) -> list[str]:
 
 
 def summary(page: Path, sections: Sequence[Section], query: Sequence[str]) -> str:
-    """Where the page is, the shares of each family, and how to query the database."""
-    lines = [f"report: {page}"]
+    """How to query the database, what each study found with the shares of each family, and where the page is."""
+    lines = ["query it:", *(f"  {line}" for line in query), ""]
     for section in sections:
-        lines += ["", *_shares(section)]
+        lines += [*_shares(section), ""]
     if not sections:
-        lines += ["", "no trials are declared"]
-    return "\n".join([*lines, "", "query it:", *(f"  {line}" for line in query)])
+        lines += ["no trials are declared", ""]
+    return "\n".join([*lines, f"report: {page}"])
 
 
 def _shares(section: Section) -> Iterator[str]:

@@ -14,7 +14,7 @@ from sweep.driver.event_log import EventLog
 from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
 from sweep.planning.estimate import FINISH_S
-from sweep.planning.plan import Plan, cohort_flops
+from sweep.planning.plan import Plan
 from sweep.records import Record
 from sweep.storage import Storage, StorageError
 from sweep.storage.patience import answers_within
@@ -149,7 +149,7 @@ class Dispatcher:
     def started(self, number: int) -> None:
         """A worker begins with a cohort."""
         cohort = self._cohorts[number]
-        self._progress.started(number, title(cohort), cohort_flops(cohort))
+        self._progress.started(number, title(cohort), self._plan.seconds(cohort))
         self._display.update()
 
     def progressed(self, number: int, share: float, note: str | None = None) -> None:
@@ -308,10 +308,8 @@ class Dispatcher:
 
     def _seconds(self, cohort: Cohort) -> float:
         """Expected seconds of a cohort on one worker, at the rate so far if there is one."""
-        workers = self._plan.resources.workers
-        measured = self._progress.operations_per_second
-        rate = measured / workers if measured else self._plan.resources.flops
-        return cohort_flops(cohort) / rate
+        measured = self._progress.work_per_second
+        return self._plan.seconds(cohort) * (self._plan.resources.workers / measured if measured else 1.0)
 
     def _store(self) -> bool:
         cohort_id, records = self._unsaved[0]

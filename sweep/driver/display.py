@@ -13,9 +13,9 @@ from rich.table import Table
 
 from sweep.command.console import attempt
 from sweep.driver.progress import Progress
+from sweep.planning.estimate import left_text
 
 LINE_EVERY_S = 15.0
-SETTLED_S = 20.0  # before this, the rate is too uncertain for an estimate
 
 
 class Display:
@@ -60,8 +60,8 @@ class Display:
     def _rate(self) -> str:
         parts = [f"{self._progress.trials_per_minute:.1f} trials/min"]
         left = self._progress.seconds_left
-        if left is not None and self._progress.elapsed_s > SETTLED_S:
-            parts.append(f"{_clock(left)} left for the whole grid")
+        if left is not None:
+            parts.append(left_text(left))
         to_deadline = self._progress.seconds_to_deadline
         if to_deadline is not None:
             parts.append(f"stops in {_clock(to_deadline)}" if to_deadline > 0 else "finishing at the time limit")

@@ -12,10 +12,6 @@ from search_spaces.experiment import experiment
 from search_spaces.scored_steps import scored_steps
 from search_spaces.trial import Trial
 
-# Sustained rates for a first guess of the time; a running sweep measures its own rate.
-FLOPS_PER_CORE = 25e9
-FLOPS_PER_GPU = 15e12
-
 
 class CostModel(Protocol):
     """The cost of the trials of one experiment. Devices are "cpu" or "cuda"."""

@@ -5,6 +5,7 @@ Functions that take a database are the methods of `Storage` of the same names, w
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -21,6 +22,8 @@ from sweep.storage.engine import Database
 
 if TYPE_CHECKING:
     import pandas as pd
+
+TIMED = 2_000  # trials whose times are asked for
 
 
 def finished(connection: Connection, identity: ScoreIdentity, among: Collection[str] | None = None) -> set[str]:
@@ -133,6 +136,27 @@ def ran_with(database: Database, trial_id: str) -> tuple[dict[str, Any], list[di
     rows = reading.records(database, select(tables.results).where(r.trial_id.in_(together)).order_by(r.position))
     settings = reading.records(database, select(s.settings).where(s.sweep_id == found[0]["sweep_id"]))
     return settings[0]["settings"] if settings else {}, rows
+
+
+def timed(database: Database, device: str) -> list[dict[str, Any]]:
+    t = tables.trials.c
+    kinds = experiments().values()
+    settings = dict.fromkeys(name for kind in kinds for name in (*kind.shape_axes, *kind.training_columns))
+    query = select(t.trial_id, t.experiment, t.family, *(t[name] for name in settings), t.duration_s)
+    ended = t.state.in_(("COMPLETE", "DIVERGED")) & (t.device == device) & (t.duration_s > 0)
+    last = query.where(ended).order_by(t.finished_at.desc()).limit(TIMED)
+    rows = [row for row in reading.records(database, last) if row["duration_s"]]
+    s, known = tables.scores.c, tables.identities.c
+    scored = select(s.trial_id, s.step, known.n_samples).join_from(tables.scores, tables.identities)
+    n_scored, n_samples = Counter[str](), dict[str, int]()
+    for row in reading.records(database, scored.where(s.trial_id.in_([row["trial_id"] for row in rows])).distinct()):
+        n_scored[row["trial_id"]] += 1
+        n_samples[row["trial_id"]] = row["n_samples"]
+    return [
+        row | {"n_scored": n_scored[row["trial_id"]], "n_samples": n_samples[row["trial_id"]]}
+        for row in rows
+        if n_samples.get(row["trial_id"])
+    ]
 
 
 def steps(database: Database) -> "pd.DataFrame":

@@ -193,6 +193,15 @@ class Storage:
         """
         return results.ran_with(self._database, trial_id)
 
+    def timed(self, device: str) -> list[dict[str, Any]]:
+        """The last scored trials on a kind of device, as many as say how fast it is.
+
+        Returns:
+            For each its trial_id, experiment, family, shape, training, n_samples, n_scored (steps at which it was
+            scored) and duration_s, which is above 0.
+        """
+        return results.timed(self._database, device)
+
     def steps(self) -> "pd.DataFrame":
         """The ranking score of every trial by step and by score identity: trial_id, step, identity_id, score."""
         return results.steps(self._database)

@@ -183,7 +183,7 @@ def test_python_objects_are_refused_and_not_made(file: Path) -> None:
 def test_missing_space_is_answered_with_those_there_are(name: str) -> None:
     message = refusal(name)
     assert message.startswith(f"{name}: no such search space, allowed: a YAML file or one of example/mnist_ebgan, ")
-    assert message.endswith("paper/mnist_margin")
+    assert message.endswith(", quick/mnist_gan_norm")
 
 
 def test_a_folder_is_no_search_space(tmp_path: Path) -> None:

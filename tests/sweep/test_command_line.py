@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from metrics.classifier_card import CLASSIFIERS, classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
 from search_spaces.space import expand
 from search_spaces.space_file import load_space
-from sweep.__main__ import main
+from sweep.__main__ import DEFAULT_SPACES, main
 from sweep.planning.machine import this_machine
 from sweep.storage import Storage, StorageError
 
@@ -284,7 +285,8 @@ def test_in_a_terminal_it_asks(
     code = main(["run", "--db", f"sqlite:///{database}"])
     holder.close()
     assert code == 2
-    assert "holds tiny.\nAdd 7,168 trials of " in shown.getvalue()
+    n = len(expand(list(map(load_space, DEFAULT_SPACES))))
+    assert f"holds tiny.\nAdd {n} trials of quick/mnist_gan, " in shown.getvalue()
     assert ("a sweep is running on it" in shown.getvalue()) == added
     assert ("nothing was added" in shown.getvalue()) != added
 
@@ -322,8 +324,9 @@ def test_the_seed_changes_the_order_and_nothing_else(capsys: pytest.CaptureFixtu
 def test_plan_without_a_space_says_which_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--json"]) == 0
     output = capsys.readouterr()
-    assert json.loads(output.out)["by_family"] == {"gan": 6144, "ebgan": 512, "ebgan_pt": 512}
-    assert ("laptop" in output.err) != ("paper" in output.err)
+    by_family = {space.family: len(expand([space])) for space in map(load_space, DEFAULT_SPACES)}
+    assert json.loads(output.out)["by_family"] == by_family
+    assert output.err == "No SPACE is named: taking quick/mnist_gan, quick/mnist_ebgan, quick/mnist_ebgan_pt.\n"
 
 
 def test_each_space_is_finished_by_its_own_way_of_scoring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -342,6 +345,9 @@ def test_each_space_is_finished_by_its_own_way_of_scoring(tmp_path: Path, capsys
     for spaces, missing in (([many], 0), ([few], 2), ([other], 2), ([few, other], 4), ([many, other], 2)):
         assert main(["plan", *map(str, spaces), "--db", database, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["missing"] == missing, spaces
+        assert main(["plan", *map(str, spaces), "--db", database, "--time"]) == 0
+        told = r"about \d+ seconds? on this machine\n" if missing else ""
+        assert re.fullmatch(told, capsys.readouterr().out), spaces
 
 
 def test_a_name_that_the_database_has_for_another_grid_is_refused(

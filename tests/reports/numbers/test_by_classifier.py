@@ -8,7 +8,7 @@ from scipy.stats import mannwhitneyu, spearmanr
 from reports.figures.by_classifier import classifiers_figures
 from reports.figures.figure import Sources
 from reports.figures.training_length import training_length_figure
-from reports.numbers.by_classifier import by_classifier, rank_correlations
+from reports.numbers.by_classifier import by_classifier, rank_correlations, references
 from reports.numbers.study import Study, split_studies
 from reports.numbers.training_length import by_step
 
@@ -66,6 +66,15 @@ def test_rank_correlations_are_spearman_s() -> None:
     assert np.isnan(table["strided", "tanh", "gan"]) and not np.isnan(table["strided", "pooled", "gan"])
 
 
+def test_each_classifier_has_what_it_gives_to_images_of_no_training() -> None:
+    study, _ = made()
+    table = references(study).set_index("classifier")
+    assert list(table.index) == list(NETWORKS)
+    assert list(table["real digits"]) == [REAL_SCORE - n for n in range(3)]
+    assert table.loc["tanh", "untrained generators, highest of 48"] == 0.603
+    assert (table["one image, many times"] == 0).all()
+
+
 @pytest.mark.parametrize("n_failed", [0, 5])
 def test_every_step_and_classifier_has_its_finding(n_failed: int) -> None:
     study, scores = made(n_failed)
@@ -89,7 +98,7 @@ def test_a_step_at_which_a_trial_was_not_scored_is_left_out() -> None:
 def test_figures_are_drawn_where_there_is_something_to_compare() -> None:
     study, _ = made()
     drawn = [*classifiers_figures(study, Sources()), *training_length_figure(study, Sources())]
-    assert [figure.key for figure in drawn] == ["classifiers", "rank-correlations", "training-length"]
+    assert [figure.key for figure in drawn] == ["classifiers", "rank-correlations", "references", "training-length"]
     svg = drawn[0].picture.svg.decode()
     assert all(name in svg for name in (*NETWORKS, "probability of winning", "share above 2/3"))
     assert drawn[1].picture.svg.decode().count("\N{EN DASH}") == 2  # the tanh classifier gives all GANs the same score

@@ -18,7 +18,8 @@ from sweep.driver.display import Display
 from sweep.driver.event_log import EventLog
 from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
-from sweep.planning.plan import Plan, cohort_flops
+from sweep.planning.plan import Plan
+from sweep.planning.rates import Rates
 from sweep.planning.resources import Resources
 from sweep.records import Record
 from sweep.storage import Storage, StorageError, sqlite_file
@@ -50,7 +51,7 @@ def plan(storage: Storage) -> Plan:
     )
     grid = tuple(trial for cohort in cohorts for trial in cohort.trials)
     storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
-    return Plan((), grid, cohorts, Resources(workers=2, cores=1, gpus=0, memory=2**30, flops=1e9))
+    return Plan((), grid, cohorts, Resources(workers=2, cores=1, gpus=0, memory=2**30), Rates(1e9, 0.0, 0.0, "made"))
 
 
 def dispatcher(
@@ -61,8 +62,7 @@ def dispatcher(
     journal: EventLog = EventLog(None),  # noqa: B008 (has no state)
     checkpoints: CheckpointFolder | None = None,
 ) -> Dispatcher:
-    operations = sum(map(cohort_flops, plan.cohorts))
-    progress = Progress(storage.counts(), operations)
+    progress = Progress(storage.counts(), sum(map(plan.seconds, plan.cohorts)))
     display = Display(Console(file=io.StringIO()), progress)
     settings = Settings(deadline)
     return Dispatcher(plan, storage, sweep_id, IDENTITIES, progress, display, journal, settings, checkpoints)
@@ -105,7 +105,7 @@ class TestHandingOut:
     def test_a_cohort_that_would_not_end_in_time_does_not_start_nor_do_any_after_it(
         self, plan: Plan, storage: Storage
     ) -> None:
-        seconds = [cohort_flops(cohort) / plan.resources.flops for cohort in plan.cohorts]
+        seconds = [plan.seconds(cohort) for cohort in plan.cohorts]
         assert seconds[3] < seconds[2] / 4
         running = dispatcher(plan, storage, time.monotonic() + seconds[2] / 2)
         assert [running.next() for _ in range(4)] == [0, 1, "done", "done"]
@@ -119,17 +119,17 @@ class TestHandingOut:
     def test_the_measured_rate_counts_once_there_is_one(
         self, plan: Plan, storage: Storage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        seconds = cohort_flops(plan.cohorts[2]) / plan.resources.flops
+        seconds = plan.seconds(plan.cohorts[2])
         running = dispatcher(plan, storage, time.monotonic() + seconds / 2)
         assert [running.next() for _ in range(2)] == [0, 1]
         # Each of the two workers must be twice as fast as was thought, so both together four times.
-        monkeypatch.setattr(Progress, "operations_per_second", 3 * plan.resources.flops)
+        monkeypatch.setattr(Progress, "work_per_second", 3)
         assert running.next() == "done"
-        monkeypatch.setattr(Progress, "operations_per_second", 5 * plan.resources.flops)
+        monkeypatch.setattr(Progress, "work_per_second", 5)
         assert [running.next() for _ in range(2)] == [2, 3]
 
     def test_with_checkpoints_it_starts(self, plan: Plan, storage: Storage, tmp_path: Path) -> None:
-        seconds = cohort_flops(plan.cohorts[2]) / plan.resources.flops
+        seconds = plan.seconds(plan.cohorts[2])
         kept = CheckpointFolder(tmp_path / "kept")
         running = dispatcher(plan, storage, time.monotonic() + seconds / 2, checkpoints=kept)
         assert [running.next() for _ in range(5)] == [0, 1, 2, 3, "wait"]
@@ -405,7 +405,7 @@ class TestTelling:
         output = io.StringIO()
         storage.add_trials(storage.declare("more", {}, {}, "1"), trials(5, space="more"))
         counts = storage.counts({trial.trial_id for trial in plan.trials})
-        progress = Progress(counts, sum(map(cohort_flops, plan.cohorts)))
+        progress = Progress(counts, sum(map(plan.seconds, plan.cohorts)))
         display = Display(Console(file=output, width=200), progress)
         running = Dispatcher(plan, storage, 1, IDENTITIES, progress, display, EventLog(None), Settings())
         with display:
@@ -418,15 +418,15 @@ class TestTelling:
         assert "gan 0/5" not in line
         assert "trials/min" in line
 
-    def test_progress_is_measured_in_operations(self, plan: Plan, storage: Storage) -> None:
+    def test_progress_is_measured_in_expected_seconds(self, plan: Plan, storage: Storage) -> None:
         progress = Progress(storage.counts(), 1)
         display = Display(Console(file=io.StringIO()), progress)
         running = Dispatcher(plan, storage, 1, IDENTITIES, progress, display, EventLog(None), Settings())
-        assert progress.operations_per_second is None
+        assert progress.work_per_second is None
         running.next()
         running.started(0)
         running.progressed(0, 0.5)
         time.sleep(0.05)
-        rate = progress.operations_per_second
+        rate = progress.work_per_second
         assert rate is not None
-        assert 0 < rate < cohort_flops(plan.cohorts[0]) / 2 / 0.05
+        assert 0 < rate < plan.seconds(plan.cohorts[0]) / 2 / 0.05

@@ -55,7 +55,7 @@ def test_a_worker_holds_the_cohort_it_runs_and_no_other(tmp_path: Path, monkeypa
     file = tmp_path / "results.db"
     storage = Storage(f"sqlite:///{file}", create=True)
     storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
-    plan = Plan((), grid, cohorts, Resources(workers=1, cores=1, gpus=0, memory=2**30, flops=1e9))
+    plan = Plan((), grid, cohorts, Resources(workers=1, cores=1, gpus=0, memory=2**30))
     progress = Progress(storage.counts(), 1)
     display = Display(Console(file=io.StringIO()), progress)
     dispatcher = Dispatcher(plan, storage, 1, IDENTITIES, progress, display, EventLog(None), Settings())
