@@ -61,7 +61,7 @@ function whyNoPaper(grid, score, preset) {
   if (score !== grid.scores[0]) return `The paper has bars of ${grid.scores[0].sign} only.`;
   if (!preset || !grid.published[preset.key]) return "The paper has bars for the choices of its figures 2 and 3 only.";
   if (get("unit") === "count") return "The paper’s bars are percents.";
-  return chosenBins() ? "The paper’s bars are drawn with automatic bins, which are then its own." : "";
+  return chosenBins() ? "Choose automatic bins to see the paper’s bars: its bins are then used." : "";
 }
 
 function chartOf(grid, score, { edges, families, sampled }, published, bands) {
