@@ -15,7 +15,7 @@ from made_results import cell, full_results, full_steps, identities, results, sh
 
 from reports.explorer import data as explorer_data
 from reports.explorer import seen
-from reports.explorer.counts import full_counts
+from reports.explorer.counts import Counter
 from reports.explorer.data import sampled_rows, study_data
 from reports.explorer.html import NO_ATTEMPTS, NO_SHEETS, SCRIPTS, explore
 from reports.explorer.presets import matching, presets, published
@@ -287,7 +287,7 @@ class TestManyRows:
         assert list(values_of(grid.trials, SCORES["frechet"]).dropna()) == [9.0]
         known_ones = pd.Series(True, grid.trials.index)
         choices = presets(MNIST_GAN, grid.trials)
-        counts = full_counts(grid.trials, known_ones, list(SCORES.values()), choices, MNIST_GAN)
+        counts = Counter(MNIST_GAN, grid.trials, known_ones, choices).counts(grid.trials, list(SCORES.values()))
         assert sum(counts["frechet"]["all"]["counts"]["gan"]) == 1
         assert counts["score"]["all"]["counts"]["gan"][0] == 1
 
