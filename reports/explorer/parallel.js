@@ -1,5 +1,5 @@
-// Parallel coordinates: one line per trial of the histogram over the axes that vary and the score. A stroke along an axis sets its
-// filter. On a narrow screen the axes lie one below the other.
+// Parallel coordinates: one line per trial of the histogram over the axes that vary and the score. A stroke along an
+// axis sets its filter. On a narrow screen the axes lie one below the other.
 
 const READING = "Each line is a trial of the histogram. To set the filter of an axis, draw along it over the values that "
   + "you want to keep; a click takes the filter away. Lines are spread a little about the values.";
