@@ -26,9 +26,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--db",
-        metavar="URL",
+        metavar="DB",
         default=os.environ.get("SWEEP_DB") or DATABASE,
-        help=f"results database (default: the variable SWEEP_DB, else {DATABASE})",
+        help=f"results database, a path that ends in .db or a URL (default: the variable SWEEP_DB, else {DATABASE})",
     )
     parser.add_argument(
         "--out", metavar="DIR", type=Path, help="folder to write (default: report/ beside the database's file)"

@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
     plan = commands.add_parser("plan", help="show trials, cohorts, memory, time and disk before anything runs")
     _add_plan_options(plan)
-    plan.add_argument("--db", metavar="URL", help="skip trials finished in this database (default: that of run)")
+    plan.add_argument("--db", metavar="DB", help="skip trials finished in this database (default: that of run)")
     plan.add_argument("--json", action="store_true", help="print the plan as one JSON object")
     plan.add_argument("--time", action="store_true", help="print only how long the missing trials take, if any")
     plan.add_argument("--save", type=Path, metavar="FILE", help="write the missing trials to a CSV file")
@@ -165,8 +165,8 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_db(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("SWEEP_DB") or DEFAULT_URL
-    text = f"results database (default: the variable SWEEP_DB, or else {DEFAULT_URL})"
-    parser.add_argument("--db", default=default, metavar="URL", help=text)
+    text = f"results database, a path that ends in .db or a URL (default: the variable SWEEP_DB, or else {DEFAULT_URL})"
+    parser.add_argument("--db", default=default, metavar="DB", help=text)
 
 
 def _plan(options: argparse.Namespace) -> int:

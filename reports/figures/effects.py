@@ -91,6 +91,7 @@ def _flat(family: str, means: pd.DataFrame) -> pd.DataFrame:
 
 MOST = 12  # bars
 PAIRS = 3  # heat maps
+_ON_BRIGHT, _ON_DARK = "#000000", "#fefefe"  # words on a heat map, whose colours do not follow those of the page
 
 
 @mpl.rc_context(STYLE)
@@ -122,7 +123,7 @@ def draw_shares(tables: dict[str, pd.DataFrame]) -> Drawing:
                 color=MUTED,
                 fontsize=SMALL,
             )
-    drawing.subplots_adjust(left=0.12, right=0.985, bottom=0.13, top=0.92, wspace=0.66)
+    drawing.subplots_adjust(left=0.14, right=0.985, bottom=0.13, top=0.92, wspace=0.66)
     return drawing
 
 
@@ -173,7 +174,7 @@ def draw_pairs(tables: list[tuple[str, pd.DataFrame]], score: Score) -> Drawing:
         panel.set_ylabel(axis_label(str(means.index.name)))
         panel.set_title(f"{family_label(family)}: mean {symbol(score)}")
         for (i, j), value in np.ndenumerate(means.to_numpy()):
-            ink = INK if value > 0.6 * largest else LIGHT["surface"]
+            ink = _ON_BRIGHT if value > 0.6 * largest else _ON_DARK
             panel.text(j, i, f"{value:.1f}", ha="center", va="center", color=ink, fontsize=SMALL)
     drawing.subplots_adjust(left=0.06, right=0.94, bottom=0.17, top=0.9, wspace=0.28)
     bar = drawing.colorbar(shown, cax=drawing.add_axes((0.955, 0.17, 0.012, 0.73), label=COLOUR_BAR))
@@ -196,7 +197,7 @@ def _line(panel: Axes, rows: pd.DataFrame, places: dict[object, int], family: st
 
 def _name(row: dict[object, str]) -> str:
     if row["axis"] == REST:
-        return "interactions of 3+\nand chance"
+        return "the rest"
     return " \N{MULTIPLICATION SIGN} ".join(
         axis_label(name) for name in (row["axis"], row["other"]) if isinstance(name, str)
     )

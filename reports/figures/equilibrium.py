@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import HALF, INK, MUTED, STYLE, encode, score_label
+from reports.figures.style import HALF, INK, MUTED, STYLE, dash, encode, score_label
 from reports.names import family_label, in_order
 from reports.numbers.equilibrium import equilibrium
 from reports.numbers.study import Study
@@ -57,9 +57,10 @@ def draw_equilibrium(table: pd.DataFrame, score: Score) -> Drawing:
         for family in in_order(grid["family"]):
             rows = grid[grid["family"] == family]
             label = f"{family_label(family)}, {len(rows):,} trials"
-            axes.plot(rows["d_loss"] / rows["margin"], rows["score"], "o", color=LIGHT[hue(family)], label=label)
+            marker = "^" if dash(family) == "--" else "o"
+            axes.plot(rows["d_loss"] / rows["margin"], rows["score"], marker, color=LIGHT[hue(family)], label=label)
         for line in axes.lines:
-            line.set(markersize=5, alpha=0.7, markeredgewidth=0)
+            line.set(markersize=5, linestyle="none", markeredgewidth=0.5, markeredgecolor=LIGHT["surface"])
         axes.axvline(1, color=MUTED, linewidth=0.8)
         axes.set_xlabel("V / m at the end of training; 1 at the equilibrium")
         axes.set_ylabel(score_label(score))
@@ -73,6 +74,7 @@ def draw_equilibrium(table: pd.DataFrame, score: Score) -> Drawing:
         ends = [study["margin"].min(), study["margin"].max()]
         axes.plot(ends, ends, color=MUTED, linewidth=0.8, label="V = m")
         axes.set(xscale="log", yscale="log")
+        axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:g}")
             axis.set_minor_formatter(mpl.ticker.NullFormatter())

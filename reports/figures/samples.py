@@ -92,7 +92,7 @@ def draw_best(table: pd.DataFrame, sheets: Sheets, score: Score) -> Drawing:
     for axes, trial in zip(panels, table.to_dict("records"), strict=False):
         sheet = sheets.get(trial["trial_id"])
         if sheet is None:
-            axes.text(0.5, 0.5, "no sample sheet", ha="center", color=MUTED, transform=axes.transAxes)
+            axes.text(0.5, 0.5, "no sample sheet in the database", ha="center", color=MUTED, transform=axes.transAxes)
         else:
             axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="none")
         axes.set_title(f"{family_label(trial['family'])}  {symbol(score)} {trial['score']:.2f}", color=INK)

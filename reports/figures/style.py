@@ -87,7 +87,8 @@ def _parts(drawing: Drawing) -> Iterator[Part]:
     for legend in drawing.legends:
         for handle, words in zip(legend.legend_handles, legend.get_texts(), strict=True):
             ends = [artist.get_window_extent() for artist in (handle, words) if artist]
-            yield Part(("figure_1",), _box(drawing, ends), is_key=True)
+            left, top, width, height = _box(drawing, ends)
+            yield Part(("figure_1",), (left, top, 1.04 * width + 2, height), is_key=True)  # a browser has its own fonts
     columns: list[dict[str, Axes]] = []
     for n, axes in enumerate(drawing.axes, start=1):  # the backend numbers its groups in this order
         if not axes.axison:

@@ -21,7 +21,7 @@ from sweep.storage.sqlite_file import SqliteFile
 DEFAULT_URL = "sqlite:///runs/mnist/results.db"
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 MIGRATIONS = Path(__file__).parent / "migrations"
-_ALLOWED = "allowed: one such as sqlite:///results.db or postgresql+psycopg://user@host/results"
+_ALLOWED = "allowed: a path that ends in .db, or one such as postgresql+psycopg://user@host/results"
 CONNECT_TIMEOUT_S = 5
 BRIEF_S = 30.0  # see `Database.write`
 # With these settings libpq notices a lost host or network; values are seconds, the last one is milliseconds.
@@ -285,7 +285,7 @@ def _parse(url: str) -> URL:
     except UnicodeEncodeError:  # Python keeps bytes that are not UTF-8 as lone surrogates
         raise StorageError(f"{_start(url)}: not in UTF-8, which a database URL is written in; {_ALLOWED}") from None
     try:
-        parsed = make_url(url)
+        parsed = URL.create("sqlite", database=url) if url.endswith(".db") and ":" not in url else make_url(url)
         parsed.get_dialect()
     except ImportError:
         pass  # a driver that is not installed is named when the engine is made

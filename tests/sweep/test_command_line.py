@@ -422,7 +422,7 @@ def test_a_url_that_is_not_utf_8_is_one_line(
     own = {"plan": [space], "run": [space], "export": ["--to", "optuna", "new.log"]}.get(command, [])
     assert run_here([command, *own, "--db", os.fsdecode(b"sqlite:///x\xff.db")]) == 2
     line = one_line(capsys.readouterr().err)
-    assert line.startswith("error: sqlite...: not in UTF-8, which a database URL is written in; allowed: one such as ")
+    assert line.startswith("error: sqlite...: not in UTF-8, which a database URL is written in; allowed: ")
     assert list(tmp_path.iterdir()) == [Path(space)]
 
 
