@@ -115,6 +115,7 @@ class TestMarks:
         page.locator("[data-control=unmarked]").check()
         assert listed_trials(page) == [f"{1:016x}"] and "unmarked=on" in address(page)
         assert numbers(page)["GAN"].sum() == 1
+        assert page.locator(".said").inner_text() == "Shown: all 1 GAN trials that pass the filters."
         assert page.locator(".filters summary").inner_text() == "Filters: unmarked only"
         page.locator(".filters summary").click()
         page.get_by_role("button", name="Clear all filters").click()
