@@ -92,7 +92,8 @@ def load_classifier(name: str, device: torch.device | str = "cpu", directory: Pa
         )
     classifier = NETWORKS[name]()
     classifier.load_state_dict(load(content))
-    return classifier.requires_grad_(False).eval().to(device, memory_format=classifier.memory_format)
+    classifier.to(memory_format=classifier.memory_format)  # type: ignore[call-overload]  # its types do not know it
+    return classifier.requires_grad_(False).eval().to(device)
 
 
 def save_classifier(classifier: Classifier, name: str, directory: Path) -> str:
