@@ -172,6 +172,7 @@ def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None, ma
     from reports.explorer.html import explore, grids_of
     from reports.explorer.sheets import Sheets, best_and_gallery, write_sheets
     from reports.figures.figure import Sources
+    from reports.numbers.study import left_out
     from reports.page.output_folder import PAGE
     from reports.page.page import render_page
     from reports.page.summary import query_lines, summary
@@ -180,7 +181,8 @@ def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None, ma
 
     query = query_lines(storage.url.render_as_string(hide_password=True))
     sources = Sources(storage.sheets, storage.steps(), storage.identities())
-    sections = make_sections(storage.results_by_space(), sources)
+    results = storage.results_by_space()
+    sections, missing = make_sections(results, sources), left_out(results)
     studies = [section.study for section in sections]
     trial_ids = [
         trial_id
@@ -189,10 +191,10 @@ def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None, ma
     ]
     sheets = Sheets(write_sheets(stage, trial_ids, storage.sheets), trial_ids)
     explorer = explore(studies, storage.url.render_as_string(hide_password=True), sheets, storage.outcomes())
-    page = render_page(sections, storage.sweeps(), query, explorer, made)
+    page = render_page(sections, storage.sweeps(), query, explorer, made, missing)
     for name, content in as_files(sections, page, table_for_spreadsheet).items():
         (stage / name).write_bytes(content)
-    return summary(out.resolve() / PAGE, sections, query)
+    return summary(out.resolve() / PAGE, sections, query, missing)
 
 
 def fail(message: str) -> int:

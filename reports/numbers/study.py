@@ -115,7 +115,7 @@ def split_studies(
     """The studies among rows of the view `results`, the one with most finished trials first.
 
     A trial of several spaces has a row for each, see `Storage.results_by_space`. Trials of an experiment that is not
-    installed are left out, and the first study has a note that says so.
+    installed are left out, see `left_out`.
 
     Args:
         steps, identities: as `Storage.steps` and `Storage.identities` give them; without them, each study has one
@@ -123,17 +123,34 @@ def split_studies(
     """
     if steps is not None:
         steps = steps.assign(trial_id=steps["trial_id"].astype("category"))  # coded once, for all studies
-    kinds = results["experiment"] if "experiment" in results else pd.Series(FIRST, results.index, dtype=object)
     found: list[Study] = []
-    notes: list[str] = []
+    for kind, _, rows in _by_kind(results):
+        if kind is not None:
+            found.extend(_of_one_kind(kind, rows, steps, identities))
+    return sorted(found, key=lambda study: -int(study.declared["state"].isin(["COMPLETE", "DIVERGED"]).sum()))
+
+
+def left_out(results: pd.DataFrame) -> list[str]:
+    """A sentence for each experiment whose trials no study holds, because it is not installed."""
+    notes = []
+    for kind, name, rows in _by_kind(results):
+        if kind is None:
+            n = rows["trial_id"].nunique()
+            trials = f"{n:,} {'trial' if n == 1 else 'trials'} of the experiment {short(name)}"
+            notes.append(f"{trials} {'is' if n == 1 else 'are'} left out: it is not installed here.")
+    return notes
+
+
+def _by_kind(results: pd.DataFrame) -> Iterator[tuple[Experiment | None, str, pd.DataFrame]]:
+    """Each experiment, its name and its rows; None for one that is not installed."""
+    kinds = results["experiment"] if "experiment" in results else pd.Series(FIRST, results.index, dtype=object)
     for name, rows in results.groupby(kinds):
         try:
-            found.extend(_of_one_kind(experiment(str(name)), rows, steps, identities))
+            kind = experiment(str(name))
         except UnknownExperimentError:
-            trials = f"{len(rows):,} {'trial' if len(rows) == 1 else 'trials'} of the experiment {short(str(name))}"
-            notes.append(f"{trials} left out: that experiment is not installed here.")
-    found.sort(key=lambda study: -int(study.declared["state"].isin(["COMPLETE", "DIVERGED"]).sum()))
-    return [replace(study, notes=(*study.notes, *notes)) for study in found[:1]] + found[1:]
+            yield None, str(name), rows
+        else:
+            yield kind, str(name), rows
 
 
 def count_states(declared: pd.DataFrame) -> pd.DataFrame:

@@ -32,6 +32,7 @@ def render_page(
     query: Sequence[str],
     explorer: Explorer | None = None,
     made: str = "",
+    left_out: Sequence[str] = (),
 ) -> str:
     """HTML of the whole report.
 
@@ -40,6 +41,7 @@ def render_page(
         query: lines of Python that read the database, shown as they are.
         explorer: the interactive part; None leaves it out.
         made: when a report that follows a sweep was made; its page asks its server for newer ones (`reports.serve`).
+        left_out: what no section holds, one sentence each.
     """
     environment = Environment(
         loader=PackageLoader("reports.page"),
@@ -64,6 +66,7 @@ def render_page(
         warned=next((i for i, one in enumerate(sections) if _warnings(one)), None),
         policy=_policy(explorer, follow),
         made=made,
+        left_out=left_out,
         follow=follow,
         light=declarations(LIGHT),
         dark=list(declarations(DARK)),

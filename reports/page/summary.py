@@ -21,12 +21,18 @@ def query_lines(url: str) -> list[str]:
     ]
 
 
-def summary(page: Path, sections: Sequence[Section], query: Sequence[str]) -> str:
-    """How to query the database, what each study found with the shares of each family, and where the page is."""
+def summary(page: Path, sections: Sequence[Section], query: Sequence[str], left_out: Sequence[str] = ()) -> str:
+    """How to query the database, what each study found with the shares of each family, and where the page is.
+
+    Args:
+        left_out: what no section holds, one sentence each.
+    """
     lines = ["query it:", *(f"  {line}" for line in query), ""]
     for section in sections:
         lines += [*_shares(section), ""]
-    if not sections:
+    if left_out:
+        lines += [*left_out, ""]
+    elif not sections:
         lines += ["no trials are declared", ""]
     return "\n".join([*lines, f"report: {page}"])
 

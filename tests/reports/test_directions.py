@@ -11,6 +11,7 @@ import pytest
 from made_results import cell, results
 
 from reports import names
+from reports.__main__ import fill
 from reports.explorer.data import study_data
 from reports.explorer.html import NO_ATTEMPTS, NO_SHEETS, explore
 from reports.explorer.sheets import best_and_gallery
@@ -19,7 +20,7 @@ from reports.numbers.best_of_n import best_of_n
 from reports.numbers.effects import variance_shares
 from reports.numbers.learning_curves import learning_curves
 from reports.numbers.samples import best_trials
-from reports.numbers.study import Study, split_studies
+from reports.numbers.study import Study, left_out, split_studies
 from reports.numbers.survival import survival
 from reports.page.page import render_page
 from reports.page.summary import summary
@@ -27,6 +28,8 @@ from reports.report import make_sections
 from search_spaces import experiment
 from search_spaces.experiment import Score
 from search_spaces.experiments.mnist_gan import MNIST_GAN
+from search_spaces.space_file import load_space
+from sweep.storage import Storage
 
 ERROR = Score("error", "test error, %", higher_is_better=False, worst=100.0)
 OTHER = replace(MNIST_GAN, name="other", scores=(ERROR, *MNIST_GAN.scores[1:]))
@@ -189,10 +192,32 @@ def test_an_experiment_of_another_package_has_a_report(monkeypatch: pytest.Monke
     assert [word for word in OF_THE_FIRST if re.search(rf"\b{word}", told + lines, re.IGNORECASE)] == []
 
 
-def test_trials_of_an_experiment_that_is_not_installed_are_left_out_and_named() -> None:
-    (study,) = split_studies(results([cell(2.0), cell(3.0, experiment="unheard-of")]))
-    assert list(study.prefix["value"]) == [2.0]
-    assert study.notes == ("1 trial of the experiment unheard-of left out: that experiment is not installed here.",)
+def test_trials_of_an_experiment_that_is_not_installed_are_left_out_and_counted() -> None:
+    rows = [cell(3.0, experiment="unheard-of", space=space, trial_id="one trial") for space in ("a/b", "a/c")]
+    rows = results([cell(2.0), *rows, cell(experiment="else"), cell(experiment="else")])
+    (study,) = split_studies(rows)
+    assert list(study.prefix["value"]) == [2.0] and study.notes == ()
+    assert left_out(rows) == [
+        "2 trials of the experiment else are left out: it is not installed here.",
+        "1 trial of the experiment unheard-of is left out: it is not installed here.",
+    ]
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+@pytest.mark.usefixtures("undrawn")
+def test_the_page_and_the_terminal_say_what_is_left_out(is_alone: bool, tmp_path: Path) -> None:
+    storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
+    cells = list(load_space("laptop/mnist_ebgan").trials())[:3]
+    storage.add_trials(storage.declare("made", {}, {}, "1"), cells)
+    with storage._database.write() as connection:
+        known = "" if is_alone else f"WHERE trial_id != '{cells[0].trial_id}'"
+        connection.exec_driver_sql(f"UPDATE trials SET experiment = '<unheard>' {known}")
+    words = fill(tmp_path, storage, tmp_path, None)
+    n = len(cells) - (not is_alone)
+    assert f"{n} trials of the experiment <unheard> are left out: it is not installed here." in words.splitlines()
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert page.count(f"{n} trials of the experiment &lt;unheard&gt; are left out: it is not installed here.") == 1
+    assert "rials are declared" not in words + page
 
 
 @pytest.mark.slow
