@@ -135,7 +135,9 @@ def _add_reading_commands(commands: "argparse._SubParsersAction[CommandParser]")
     again.set_defaults(command=_rerun)
 
     exported = commands.add_parser("export", help="write the results to a new file")
-    exported.add_argument("--to", choices=FORMATS, required=True, help="format; optuna is a journal of Optuna studies")
+    exported.add_argument(
+        "--to", choices=FORMATS, required=True, help="format; optuna: a journal with a study per space and training"
+    )
     exported.add_argument("path", type=Path, metavar="PATH")
     _add_db(exported)
     exported.set_defaults(command=_export)
