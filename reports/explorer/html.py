@@ -59,9 +59,9 @@ def grids_of(studies: Sequence[Study]) -> Iterator[tuple[Study, str, pd.DataFram
     """What the reader can choose between: study, name, trials, and their finished prefix."""
     for study in studies:
         if len(study.trials):
-            yield study, f"{study.name} grid", study.trials, study.prefix
+            yield study, f"{study.label} grid", study.trials, study.prefix
         if len(study.margins):
-            yield study, f"{study.name} margins", study.margins, finished_prefix(study.margins)
+            yield study, f"{study.label} margins", study.margins, finished_prefix(study.margins)
 
 
 def render(data: dict[str, Any]) -> Explorer:

@@ -100,6 +100,12 @@ class Study:
         return shown.assign(value=values_of(shown, self.score))
 
     @property
+    def label(self) -> str:
+        """The study in print: its name, or the whole name of its search space if it has only one."""
+        spaces = self.declared["space"].unique()
+        return short(spaces[0]) if len(spaces) == 1 else self.name
+
+    @property
     def real_score(self) -> float | None:
         return self.identity.real_score if self.identity else None
 
@@ -189,7 +195,7 @@ def _names(rows: pd.DataFrame) -> pd.Series:
     alone = rows[rows["space"].isin([space for space, folder in names.items() if not folder])]
     sweeps = alone.groupby("space")["sweep_id"].min()
     for spaces in sweeps.groupby(sweeps).groups.values():
-        names |= dict.fromkeys(spaces, ", ".join(PurePosixPath(space).stem for space in spaces))
+        names |= dict.fromkeys(spaces, ", ".join(space.removesuffix(".yaml") for space in spaces))
     return rows["space"].map(names)
 
 

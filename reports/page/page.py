@@ -131,7 +131,7 @@ def _describe(number: int, section: Section, titles: Mapping[str, str], explorer
     return {
         "study": study,
         "anchor": anchor,
-        "heading": ", ".join(map(short, filter(None, given))) if all(given) else f"The {study.name} grid",
+        "heading": ", ".join(map(short, filter(None, given))) if all(given) else f"The {study.label} grid",
         "recipe": recipe(study),
         "finding": section.finding,
         "shares": _shares(section),

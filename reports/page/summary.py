@@ -41,7 +41,7 @@ def _shares(section: Section) -> Iterator[str]:
     if section.finding is not None:
         yield section.finding.title
         yield from [section.finding.decides] if section.finding.decides else []
-    yield f"grid {section.study.name}: {recipe(section.study)}"
+    yield f"grid {section.study.label}: {recipe(section.study)}"
     margins = section.study.margins
     if len(margins):
         yield f"margin study: {int((margins['outcome'] != WAITING).sum())} of {len(margins)} trials have ended"

@@ -13,11 +13,12 @@ from sweep.storage import Storage, StorageError
 
 @dataclass(frozen=True)
 class Rerun:
-    """A trial before and now: its state, its device, and its scores, which may be missing."""
+    """A trial before and now: its state, its device, and its scores, which may be missing; and whether it ran alone."""
 
     state: tuple[str, str]
     device: tuple[str | None, str | None]
     scores: dict[str, tuple[float | None, float | None]]
+    was_alone: bool
 
 
 def stored_trial(storage: Storage, trial_id: str) -> tuple[Trial, Mapping[str, Any]]:
@@ -75,7 +76,7 @@ def rerun(
         torch.set_num_threads(threads)
     now = next(record for record in records if record.trial_id == trial_id)
     scores = {name: (before[name], (now.final or {}).get(name)) for name in _ranked(trial)}
-    return Rerun((before["state"], now.state), (before["device"], now.device), scores)
+    return Rerun((before["state"], now.state), (before["device"], now.device), scores, not whole_cohort)
 
 
 def _ranked(trial: Trial) -> list[str]:
@@ -104,8 +105,9 @@ def rerun_text(found: Rerun) -> str:
     for name, (before, now) in found.scores.items():
         difference = "-" if before is None or now is None else f"{now - before:+.3g}"
         lines.append(f"{name:18}{_shown(before):>12}{_shown(now):>12}{difference:>14}")
-    lines.append("Trained alone, a trial differs in its last bits from one in a cohort, and training amplifies that.")
-    lines.append("With --cohort it is trained in its cohort again.")
+    if found.was_alone:
+        lines.append("Trained alone, a trial differs in its last bits from one in a cohort; training amplifies that.")
+        lines.append("With --cohort it is trained in its cohort again.")
     return "\n".join(lines)
 
 

@@ -186,7 +186,7 @@ def test_an_experiment_of_another_package_has_a_report(monkeypatch: pytest.Monke
     page = render_page([section], sweeps, [], explore([section.study], "sqlite:///some.db"))
     assert "300 steps of 64 images" in page and '<p class="eyebrow">Logistic regression on digits</p>' in page
     lines = summary(Path("index.html"), [section], [])
-    assert "grid some: 300 steps of 64 images" in lines
+    assert "grid some/digits: 300 steps of 64 images" in lines
     told = re.sub(r"<style>.*?</style>|<script>.*?</script>", "", page, flags=re.DOTALL)
     assert '"label":"test error, %"' in told  # the data of the explorer is still there
     assert [word for word in OF_THE_FIRST if re.search(rf"\b{word}", told + lines, re.IGNORECASE)] == []

@@ -204,7 +204,7 @@ def test_a_grid_is_called_by_the_titles_of_its_spaces_or_by_its_name(sweeps: pd.
     spaces = {"mine": {"title": "Small <nets>"}, "yours": {"title": "Others"}, "laptop/mnist_gan": {"family": "gan"}}
     sections = [Section(study, None, "shares", ()) for study in split_studies(rows)]
     page = render_page(sections, sweeps.assign(spaces=[spaces]), [])
-    assert "<h2>Small &lt;nets&gt;, Others</h2>" in page and "<h2>The laptop grid</h2>" in page
+    assert "<h2>Small &lt;nets&gt;, Others</h2>" in page and "<h2>The laptop/mnist_gan grid</h2>" in page
     del spaces["yours"]["title"]
     assert "<h2>The mine, yours grid</h2>" in render_page(sections, sweeps.assign(spaces=[spaces]), [])
 

@@ -72,6 +72,12 @@ def test_a_difference_is_shown(storage: Storage, tmp_path: Path) -> None:
     assert line.split()[-1] == "-1"
 
 
+@pytest.mark.parametrize("whole_cohort", [True, False])
+def test_a_trial_that_was_trained_alone_is_said_to_differ(storage: Storage, whole_cohort: bool) -> None:
+    text = rerun_text(rerun(storage, GRID[0].trial_id, "cpu", whole_cohort))
+    assert ("--cohort" in text) is ("Trained alone" in text) is not whole_cohort
+
+
 @pytest.mark.parametrize(("trial_id", "words"), [("0" * 16, "no trial 0000"), (GRID[1].trial_id, "is DIVERGED")])
 def test_what_has_no_score_is_refused(storage: Storage, trial_id: str, words: str) -> None:
     with pytest.raises(StorageError, match=words):

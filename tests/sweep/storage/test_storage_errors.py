@@ -104,7 +104,8 @@ def test_a_folder_that_cant_be_written_is_named(tmp_path: Path, below: str, reas
 
 
 def test_a_folder_is_no_database(tmp_path: Path) -> None:
-    assert refusal(f"sqlite:///{tmp_path}", True) == f"{tmp_path}: no such results database"
+    expected = f"{tmp_path}: a folder, allowed: a file, as in {tmp_path}/results.db"
+    assert [refusal(f"sqlite:///{tmp_path}", create) for create in (True, False)] == [expected, expected]
 
 
 def test_a_name_longer_than_the_system_allows(tmp_path: Path) -> None:
