@@ -28,6 +28,8 @@ class Classifier(nn.Module):
         features: maps of the last convolution.
     """
 
+    memory_format = torch.contiguous_format  # with max-pooling, a CPU is 2 to 4 times as fast on channels_last
+
     feature_mean: Tensor
     feature_covariance: Tensor
 
@@ -90,7 +92,7 @@ def load_classifier(name: str, device: torch.device | str = "cpu", directory: Pa
         )
     classifier = NETWORKS[name]()
     classifier.load_state_dict(load(content))
-    return classifier.requires_grad_(False).eval().to(device)
+    return classifier.requires_grad_(False).eval().to(device, memory_format=classifier.memory_format)
 
 
 def save_classifier(classifier: Classifier, name: str, directory: Path) -> str:

@@ -7,6 +7,7 @@ there are fewer of them.
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -35,6 +36,8 @@ class TanhClassifier(Classifier):
     The network of Torch7's demo for MNIST (train-on-mnist.lua), which was at hand when the paper was written.
     """
 
+    memory_format = torch.channels_last
+
     def __init__(self) -> None:
         super().__init__(features=64)
         self.first = nn.Conv2d(1, 32, kernel_size=5)
@@ -52,6 +55,8 @@ class TanhClassifier(Classifier):
 
 class PooledClassifier(Classifier):
     """conv 5x5 - ReLU - pool 2x2 - conv 5x5 - ReLU - pool 2x2 - linear - ReLU - linear, 1.70 million multiply-adds."""
+
+    memory_format = torch.channels_last
 
     def __init__(self) -> None:
         super().__init__(features=32)

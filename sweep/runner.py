@@ -214,8 +214,12 @@ def _rates(resources: Resources, where: Sequence[Machine], storage: Storage | No
     """How fast cohorts run, from a database if it has trials of this kind of device."""
     gpus = [name for machine in where for name, _ in machine.gpus]
     device = gpus[0] if resources.gpus else processor_name()
-    found = measured(recorded(resources.device), storage.timed(device), resources.units) if storage else None
-    return found or (CUDA if resources.gpus else calibrated())
+    if storage:
+        with storage.describing():
+            found = measured(recorded(resources.device), storage.timed(device), resources.units)
+        if found:
+            return found
+    return CUDA if resources.gpus else calibrated()
 
 
 def _first_cohorts(planned: Plan, limit: int | None) -> Plan:

@@ -8,7 +8,7 @@ import pandas as pd
 from reports.explorer.axes import axes, fixed
 from reports.explorer.bands import bands
 from reports.explorer.columns import coded, numbers, seconds
-from reports.explorer.counts import full_counts
+from reports.explorer.counts import Counter
 from reports.explorer.presets import presets, published
 from reports.explorer.scores import described, digits, drawable, measures
 from reports.explorer.seen import fits, other_views
@@ -48,8 +48,8 @@ def study_data(
     kind = study.experiment
     families, rows, choices = in_order(trials["family"].unique()), sampled_rows(trials), presets(kind, trials)
     in_prefix = pd.Series(trials.index.isin(prefix.index), trials.index)
-    whole = len(rows) == len(trials)
-    views = list(other_views(study, trials, prefix, rows, choices)) if fits(study, rows) else []
+    counter = None if len(rows) == len(trials) else Counter(kind, trials, in_prefix, choices)
+    views = list(other_views(study, trials, prefix, rows, choices, counter)) if fits(study, rows) else []
     elsewhere = {outcome for view in views for outcome in view["changed"]["outcome"]}
     return {
         "name": name,
@@ -61,7 +61,7 @@ def study_data(
         "presets": choices,
         "published": published(kind),
         "bands": bands(trials, prefix, choices, kind),
-        "counts": None if whole else full_counts(trials, in_prefix, drawable(kind), choices, kind),
+        "counts": counter and counter.counts(trials, drawable(kind)),
         "axes": axes(kind, trials, rows, elsewhere),
         "scores": described(kind),
         "measures": measures(kind),

@@ -46,6 +46,7 @@ function matched(grid, score) {
   return found;
 }
 
+const isFiltered = (grid) => Boolean(activeFilters(grid).length || bounds(get("range")) || isUnmarkedOnly());
 const isUnmarkedOnly = () => get("unmarked") === "on";
 
 // The preset that is in force, or undefined.

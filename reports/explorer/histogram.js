@@ -76,7 +76,7 @@ function familyRow(chart, x, series, place) {
   const chosen = chart.series.length === 1 || barParts(chart.bar)[0] === family.name;
   const cut = [[heights[0], ""], [paper[0], "paper "]].filter(([value]) => value > top)
     .map(([value, words]) => `${words}${fixed(value, 0)} ↑`).join(", ");
-  return draw("g", { class: chosen ? "row chosen" : "row" },
+  return draw("g", { class: chosen ? "panel chosen" : "panel" },
     draw("rect", { class: "ground", x: x(0), width: plotWidth(), y: roof - BASE.head, height: BASE.head + BASE.row }),
     ticks(top, 3).map((value) => [
       draw("line", { class: value ? "rule" : "zero", x1: x(0), x2: x(0) + plotWidth(), y1: y(value), y2: y(value) }),

@@ -1,8 +1,8 @@
-// Parallel coordinates: one line per drawn trial over the axes that vary and the score. A stroke along an axis sets its
-// filter. On a narrow screen the axes lie one below the other.
+// Parallel coordinates: one line per trial of the histogram over the axes that vary and the score. A stroke along an
+// axis sets its filter. On a narrow screen the axes lie one below the other.
 
-const READING = "Each line is a drawn trial. To set the filter of an axis, draw along it over the values that you want "
-  + "to keep; a click takes the filter away. Lines are spread a little about the values.";
+const READING = "Each line is a trial of the histogram. To set the filter of an axis, draw along it over the values "
+  + "that you want to keep; a click takes the filter away. Lines are spread a little about the values.";
 const BY_KEYBOARD = "The filters above choose the same from the keyboard.";
 const LINES = { height: 340, top: 40, bottom: 30, side: 48, spread: 0.35 };
 const STACKED = { gap: 58, top: 34, side: 18 }; // for axes one below the other

@@ -8,7 +8,7 @@ import pandas as pd
 
 from reports.explorer.bands import bands
 from reports.explorer.columns import numbers
-from reports.explorer.counts import full_counts
+from reports.explorer.counts import Counter
 from reports.numbers.study import Study
 
 MOST_NUMBERS = 300_000  # scores of other classifiers and steps in a page, about 2 MB
@@ -27,6 +27,7 @@ def other_views(
     prefix: pd.DataFrame,
     rows: pd.DataFrame,
     presets: list[dict[str, Any]],
+    counter: Counter | None,
 ) -> Iterator[dict[str, Any]]:
     """One view for each classifier and step but those of the study itself.
 
@@ -38,10 +39,9 @@ def other_views(
         trials: every trial, and `prefix` its finished prefix.
         rows: those of them that the page lists.
         presets: as `reports.explorer.presets.presets` gives them.
+        counter: of these trials; None where the page lists all of them.
     """
-    kind, whole = study.experiment, len(rows) == len(trials)
     slim = _slim(study, trials, prefix, presets)
-    in_prefix = pd.Series(trials.index.isin(prefix.index), trials.index)
     for number, classifier in enumerate(study.classifiers):
         for step in study.scored_steps:
             one = slim.seen(classifier, step)
@@ -54,8 +54,8 @@ def other_views(
                 "step": step,
                 "score": numbers(one.trials.loc[rows.index, study.score.name], DIGITS),
                 "changed": {"row": changed.tolist(), "outcome": outcome.iloc[changed].tolist()},
-                "bands": bands(one.trials, one.prefix, presets, kind) if whole else None,
-                "counts": None if whole else full_counts(one.trials, in_prefix, [study.score], presets, kind),
+                "bands": bands(one.trials, one.prefix, presets, study.experiment) if counter is None else None,
+                "counts": counter and counter.counts(one.trials, [study.score]),
             }
 
 

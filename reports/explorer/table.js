@@ -27,8 +27,8 @@ function columnsOf(grid) {
 }
 
 function thumbnail(grid, row) {
-  const absent = grid.rows.sheet[row] === 2 ? "not in this copy" : "";
-  return sheetImage(grid, row, { class: "strip", alt: "" }) ?? make("span", { class: "aside", title: LEFT_OUT }, absent);
+  if (grid.rows.sheet[row] === 2) return make("span", { class: "aside", title: LEFT_OUT }, "not in this copy");
+  return sheetImage(grid, row, { class: "strip", alt: "" }) ?? "";
 }
 
 // Rows in the chosen order; those without a value come last either way, equals in the order of the grid.

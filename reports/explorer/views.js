@@ -61,7 +61,7 @@ function whyNoPaper(grid, score, preset) {
   if (score !== grid.scores[0]) return `The paper has bars of ${grid.scores[0].sign} only.`;
   if (!preset || !grid.published[preset.key]) return "The paper has bars for the choices of its figures 2 and 3 only.";
   if (get("unit") === "count") return "The paper’s bars are percents.";
-  return chosenBins() ? "The paper’s bars are drawn with automatic bins, which are then its own." : "";
+  return chosenBins() ? "Choose automatic bins to see the paper’s bars: its bins are then used." : "";
 }
 
 function chartOf(grid, score, { edges, families, sampled }, published, bands) {
@@ -80,7 +80,8 @@ function drawnWords(grid, score, { families, sampled }) {
   const drawn = ({ drawn: n, declared }) => (n === declared ? `all ${count(n)}` : `${count(n)} of ${count(declared)}`);
   const parts = grid.families.flatMap(({ name, label }, code) =>
     (isShown(name) ? [`${drawn(families[code])} ${label}`] : []));
-  const words = parts.length ? `Shown: ${parts.join(", ")} trials.` : "No family is chosen.";
+  const passing = isFiltered(grid) ? " that pass the filters" : "";
+  const words = parts.length ? `Shown: ${parts.join(", ")} trials${passing}.` : "No family is chosen.";
   const later = " Only trials before the first unfinished shape of the random order are shown.";
   const isPart = families.some(({ drawn, declared }) => drawn < declared) && grid.inPrefix.includes(0);
   const lost = score.worst == null ? " Diverged trials have no such value and are left out." : "";

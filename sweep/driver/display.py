@@ -59,12 +59,13 @@ class Display:
 
     def _rate(self) -> str:
         parts = [f"{self._progress.trials_per_minute:.1f} trials/min"]
-        left = self._progress.seconds_left
+        left, to_deadline = self._progress.seconds_left, self._progress.seconds_to_deadline
+        if to_deadline is not None and to_deadline <= 0:  # what a stopped cohort has done counts no more
+            return f"{parts[0]}, finishing at the time limit"
         if left is not None:
             parts.append(left_text(left))
-        to_deadline = self._progress.seconds_to_deadline
         if to_deadline is not None:
-            parts.append(f"stops in {_clock(to_deadline)}" if to_deadline > 0 else "finishing at the time limit")
+            parts.append(f"stops in {_clock(to_deadline)}")
         return ", ".join(parts)
 
     def _render(self) -> Group:

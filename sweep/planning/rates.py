@@ -17,6 +17,7 @@ from sweep.text import counted
 
 LEAST_S = 10.0  # cohorts of less than so many expected seconds are no measure: starting takes a part of their time
 _LARGEST = 65536  # layers or channels: no search space may have more
+_FARTHEST = 1e6  # times as slow or as fast: other times are a stranger's
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ def measured(base: Rates, rows: Iterable[Mapping[str, Any]], units: float = 1.0)
         members = n_members[trial.order_text, seconds]
         if (cohort := base.seconds(trial, members, units)) >= LEAST_S:
             expected, spent, n = expected + cohort / members, spent + seconds, n + 1
-    return base.slower(spent / expected, f"{counted(n, 'finished trial')} of this database") if n else None
+    if not 1 / _FARTHEST < (spent / expected if n else 0.0) < _FARTHEST:
+        return None
+    return base.slower(spent / expected, f"{counted(n, 'finished trial')} of this database")
 
 
 def like_stored(row: Mapping[Any, Any]) -> Trial | None:

@@ -1,17 +1,21 @@
 """Whatever ends a sweep, the hook and the event log hear of it, and the database keeps why."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from made_trials import rows, write_space
+from made_trials import complete, put, rows, trials, write_space
 
 from data.mnist.dataset import ensure_mnist
-from sweep import run
+from search_spaces.space_file import load_space
+from sweep import run, runner
 from sweep.command.ending import ending
 from sweep.driver import supervisor
 from sweep.driver.supervisor import Outcome
+from sweep.planning.machine import Machine
+from sweep.planning.rates import CPU, CUDA, Rates
 from sweep.storage import Storage, StorageError
 
 
@@ -99,3 +103,26 @@ def test_failed_trials_are_no_results() -> None:
         "Results: x.db. Report: python -m reports --db x.db",
     ]
     assert ending({"gan": {"COMPLETE": 2}}, "x.db").splitlines()[0] == "All 2 trials are done."
+
+
+def test_a_plan_takes_the_best_rates_that_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the database for this kind of device, and otherwise what is known of the device."""
+    url = f"sqlite:///{tmp_path}/results.db"
+    storage = Storage(url, create=True)
+    grid = trials(2, steps=20_000)
+    storage.add_trials(storage.declare("other", {}, {}, "1"), grid)
+    put(storage, [replace(complete(one), duration_s=1000.0) for one in grid])
+    storage.close()
+    monkeypatch.setattr(runner, "calibrated", lambda: CPU)
+    spaces = [load_space(write_space(tmp_path / "tiny.yaml"))]
+    plain = Machine(cores=2, memory=2**33, gpus=())
+    with_gpu = Machine(cores=2, memory=2**33, gpus=(("some GPU", 2**35),))
+
+    def rates(processor: str, machine: Machine, db: str | None = url) -> Rates:
+        monkeypatch.setattr(runner, "processor_name", lambda: processor)
+        return runner.plan_sweep(spaces, db, runner.Options(), print, [machine]).rates
+
+    assert rates("some CPU", plain).source == "2 finished trials of this database"
+    assert rates("some CPU", plain).flops < CPU.flops / 10
+    assert rates("another CPU", plain) is rates("some CPU", plain, None) is CPU
+    assert rates("some CPU", with_gpu) is CUDA

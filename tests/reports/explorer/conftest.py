@@ -6,19 +6,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from explored import best, make_report, scorings, unfinished
+from explored import full_report_in
 
 from reports.page.output_folder import PAGE
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory, sweeps: pd.DataFrame) -> Path:
-    rows = unfinished()
-    done = rows[rows["state"] == "COMPLETE"]
-    times = {"started_at": pd.Timestamp("2026-01-02 03:04:05"), "ended_at": pd.Timestamp("2026-01-02 03:05:06")}
-    attempts = pd.DataFrame({"trial_id": done["trial_id"], "outcome": "COMPLETE", "reason": None} | times)
-    lost = pd.DataFrame([{"trial_id": best(), "outcome": "FAILED", "reason": "memory"} | times])
-    return make_report(tmp_path_factory.mktemp("explored"), rows, sweeps, pd.concat([lost, attempts]), **scorings())
+    return full_report_in(tmp_path_factory.mktemp("explored"), sweeps)
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +35,17 @@ def context(browser: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def visit(context: Any, folder: Path) -> Iterator[Callable[..., Any]]:
-    """Opens the page at a hash; in the end the console must have been silent and all requests local."""
+def visit(context: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """Opens the page at a hash, of the report in `folder` or another one.
+
+    In the end the console must have been silent and all requests local.
+    """
     said: list[str] = []
     asked: list[str] = []
     roots, pages = set(), []
 
-    def open_page(hash: str = "", at: Path = folder, width: int = 1200) -> Any:
+    def open_page(hash: str = "", at: Path | None = None, width: int = 1200) -> Any:
+        at = at or request.getfixturevalue("folder")
         page = context.new_page()
         pages.append(page)
         page.set_viewport_size({"width": width, "height": 900})

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_results import full_results, identities, sheet
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.explorer.html import NO_ATTEMPTS, explore
@@ -64,23 +65,42 @@ def make_report(
     rows: pd.DataFrame,
     sweeps: pd.DataFrame,
     attempts: pd.DataFrame = NO_ATTEMPTS,
+    drawn: bool = False,
     **scored: pd.DataFrame,
 ) -> Path:
-    """Writes a report, whose explorer knows the steps and identities of `scored`; its figures do without them."""
+    """Writes a report, whose explorer knows the steps and identities of `scored`; its figures do without them.
+
+    Args:
+        drawn: whether its figures have content, which takes most of a report's time.
+    """
     save = Figure.savefig
 
     def save_svg(figure: Figure, file: Any, **options: Any) -> None:
-        if options["format"] == "svg":  # the page refers to the other formats and does not load them
+        if not drawn:
+            file.write(b"<svg></svg>")
+        elif options["format"] == "svg":  # the page refers to the other formats and does not load them
             save(figure, file, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", save_svg)
+        if not drawn:
+            patch.setattr(Axes, "bar", lambda *_, **__: None)
         sections = make_sections(rows, Sources(all_sheets))
     sheets = Sheets(write_sheets(folder, rows.loc[rows["state"] == "COMPLETE", "trial_id"], all_sheets))
     page = render_page(sections, sweeps, [], explore(split_studies(rows, **scored), URL, sheets, attempts))
     for name, content in as_files(sections, page).items():
         (folder / name).write_bytes(content)
     return folder
+
+
+def full_report_in(folder: Path, sweeps: pd.DataFrame, drawn: bool = False) -> Path:
+    """The report of `unfinished`: every trial that is done has one attempt, and the best EBGAN an earlier one too."""
+    rows = unfinished()
+    done = rows[rows["state"] == "COMPLETE"]
+    times = {"started_at": pd.Timestamp("2026-01-02 03:04:05"), "ended_at": pd.Timestamp("2026-01-02 03:05:06")}
+    attempts = pd.DataFrame({"trial_id": done["trial_id"], "outcome": "COMPLETE", "reason": None} | times)
+    lost = pd.DataFrame([{"trial_id": best(), "outcome": "FAILED", "reason": "memory"} | times])
+    return make_report(folder, rows, sweeps, pd.concat([lost, attempts]), drawn, **scorings())
 
 
 def best(family: str = "ebgan") -> str:

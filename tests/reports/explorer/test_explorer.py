@@ -15,7 +15,7 @@ from made_results import cell, full_results, full_steps, identities, results, sh
 
 from reports.explorer import data as explorer_data
 from reports.explorer import seen
-from reports.explorer.counts import full_counts
+from reports.explorer.counts import Counter
 from reports.explorer.data import sampled_rows, study_data
 from reports.explorer.html import NO_ATTEMPTS, NO_SHEETS, SCRIPTS, explore
 from reports.explorer.presets import matching, presets, published
@@ -66,7 +66,9 @@ def test_only_axes_that_vary_in_some_family_are_axes(data: dict[str, Any]) -> No
     assert names == [
         *("n_layer_g", "n_layer_d", "size_g", "size_d", "dropout_d", "optim_g", "optim_d", "lr", "outcome")
     ]
+    assert [axis["printed"] for axis in data["axes"]][:2] == ["nLayerG", "nLayerD"]
     rates = next(axis for axis in data["axes"] if axis["name"] == "lr")
+    assert rates["printed"] == ""
     assert rates["varies_in"] == ["gan"]
     assert data["fixed"]["ebgan"] == {"space": "laptop/mnist_ebgan", "margin": "10", "pt_weight": "0", "seed": "0"}
     assert "margin" not in data["fixed"]["gan"]
@@ -196,9 +198,10 @@ class TestViews:
         assert axis["values"] == ["scored", "diverged", "unscored", "waiting"]
 
     def test_bands_and_counts_are_those_of_the_view(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        scored = {"steps": full_steps(), "identities": identities("first")}
-        rows = full_results().copy()
-        rows.loc[rows["position"] >= 5000, ["state", "score"]] = ["WAITING", np.nan]
+        steps = full_steps()
+        scored = {"steps": steps[steps["step"].isin([75, 300])], "identities": identities("first")}
+        rows = full_results()[full_results()["family"] == "ebgan"].copy()
+        rows.loc[rows["position"] >= rows["position"].median(), ["state", "score"]] = ["WAITING", np.nan]
         (grid,) = split_studies(rows, **scored)
         view = data_of(grid)["views"][0]
         seen = grid.seen(step=75)
@@ -206,10 +209,10 @@ class TestViews:
         for family, own in table.groupby("family"):
             assert view["bands"]["all"][family]["high"] == pytest.approx(own["high"], abs=1e-3)
         assert view["counts"] is None
-        monkeypatch.setattr(explorer_data, "MOST_ROWS", 500)
+        monkeypatch.setattr(explorer_data, "MOST_ROWS", 300)
         view = data_of(grid)["views"][0]
         counted = view["counts"]["score"]["all"]["in_paper_bins"]
-        assert len(view["score"]) == 500 and view["bands"] is None
+        assert len(view["score"]) == 300 and view["bands"] is None
         for family, own in table.groupby("family"):
             assert counted[family] == list(own["cells"])
 
@@ -287,7 +290,7 @@ class TestManyRows:
         assert list(values_of(grid.trials, SCORES["frechet"]).dropna()) == [9.0]
         known_ones = pd.Series(True, grid.trials.index)
         choices = presets(MNIST_GAN, grid.trials)
-        counts = full_counts(grid.trials, known_ones, list(SCORES.values()), choices, MNIST_GAN)
+        counts = Counter(MNIST_GAN, grid.trials, known_ones, choices).counts(grid.trials, list(SCORES.values()))
         assert sum(counts["frechet"]["all"]["counts"]["gan"]) == 1
         assert counts["score"]["all"]["counts"]["gan"][0] == 1
 

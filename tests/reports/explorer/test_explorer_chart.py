@@ -125,7 +125,6 @@ class TestBars:
         sync_api.expect(first).to_be_in_viewport()
         assert page.locator(".listed").bounding_box()["y"] > 0
 
-    @pytest.mark.usefixtures("undrawn")
     def test_few_trials_have_fewer_bars(self, visit: Open, tmp_path: Path, sweeps: pd.DataFrame) -> None:
         report = make_report(tmp_path, results(cell(n / 10, seed=n) for n in range(50)), sweeps)
         page = visit("#paper=off", at=report)
@@ -177,7 +176,6 @@ class TestBands:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("undrawn")
 def test_scores_on_an_edge_fall_where_numpy_puts_them(visit: Open, tmp_path: Path, sweeps: pd.DataFrame) -> None:
     edges = np.linspace(0, 0.9, 26)  # plain division errs both ways here
     scores = np.concatenate([edges, np.nextafter(edges[1:], 0)])

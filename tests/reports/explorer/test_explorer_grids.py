@@ -48,7 +48,6 @@ def test_hostile_values_are_text(visit: Open, tmp_path: Path, sweeps: pd.DataFra
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("undrawn")
 def test_nothing_scored_is_still_a_page(visit: Open, tmp_path: Path, sweeps: pd.DataFrame) -> None:
     page = visit(at=make_report(tmp_path, results([cell(), cell(lr=0.01), cell(family="ebgan")]), sweeps))
     assert "Shown: 0 of 2 GAN, 0 of 1 EBGAN trials." in page.locator(".said").inner_text()
@@ -63,7 +62,6 @@ def test_nothing_scored_is_still_a_page(visit: Open, tmp_path: Path, sweeps: pd.
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("undrawn")
 def test_a_second_grid_is_a_switch_away(visit: Open, tmp_path: Path, sweeps: pd.DataFrame) -> None:
     margins = [cell(float(m), family="ebgan", margin=m, size_g=8, space="laptop/mnist_margin") for m in (1, 2, 4)]
     paper = [cell(7.0, space="paper/mnist_gan", steps=9), cell(8.0, space="paper/mnist_gan", steps=9, lr=0.01)]
@@ -80,7 +78,6 @@ def test_a_second_grid_is_a_switch_away(visit: Open, tmp_path: Path, sweeps: pd.
     sync_api.expect(page.locator(".listed")).to_contain_text("3 trials")
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_an_experiment_without_a_paper_hears_nothing_of_one(
     visit: Open, tmp_path: Path, sweeps: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,7 +95,6 @@ def test_an_experiment_without_a_paper_hears_nothing_of_one(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("undrawn")
 def test_a_sample_is_called_one(
     visit: Open, tmp_path: Path, sweeps: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:

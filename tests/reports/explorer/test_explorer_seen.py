@@ -70,7 +70,6 @@ class TestSeen:
         told = [f"{share * score:.2f} after {step} updates" for share, step in ((0.1, 100), (0.2, 200), (0.6, 300))]
         assert page.locator(".growth").get_attribute("aria-label") == "Score during training: " + ", ".join(told)
 
-    @pytest.mark.usefixtures("undrawn")
     def test_outcomes_are_those_of_the_step(self, visit: Open, tmp_path: Path, sweeps: pd.DataFrame) -> None:
         rows = results([cell(1.0), cell(state="DIVERGED", lr=0.01), cell(2.0, lr=0.1)])
         steps = steps_of({1: {100: [0.5, 0.75, None], 300: [1.0, None, 2.0]}})
@@ -85,7 +84,6 @@ class TestSeen:
         page.locator("[data-axis=outcome][value=unscored]").check()
         assert listed(page).startswith("1 trial passes")
 
-    @pytest.mark.usefixtures("undrawn")
     def test_too_many_scores_are_left_out_and_said_to_be(
         self, visit: Open, tmp_path: Path, sweeps: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -100,7 +98,6 @@ class TestSeen:
         assert page.locator(".list td.number a").all_inner_texts() == ["2.000", "1.000"]
 
 
-@pytest.mark.usefixtures("undrawn")
 class TestMarks:
     @pytest.fixture
     def report(self, tmp_path: Path, sweeps: pd.DataFrame) -> Path:
@@ -115,6 +112,7 @@ class TestMarks:
         page.locator("[data-control=unmarked]").check()
         assert listed_trials(page) == [f"{1:016x}"] and "unmarked=on" in address(page)
         assert numbers(page)["GAN"].sum() == 1
+        assert page.locator(".said").inner_text() == "Shown: all 1 GAN trials that pass the filters."
         assert page.locator(".filters summary").inner_text() == "Filters: unmarked only"
         page.locator(".filters summary").click()
         page.get_by_role("button", name="Clear all filters").click()
@@ -125,6 +123,7 @@ class TestMarks:
         page.locator(".one h4").wait_for()
         assert "Marked: generator stuck. The images hardly changed" in page.locator(".one").inner_text()
 
+    @pytest.mark.slow
     def test_without_a_mark_there_is_no_word_of_them(self, visit: Open, folder: Path) -> None:
         page = visit()
         assert page.locator("[data-control=unmarked]").count() == 0
@@ -132,7 +131,6 @@ class TestMarks:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("undrawn")
 def test_tiny_scores_are_plain_zeros(visit: Open, tmp_path: Path, sweeps: pd.DataFrame) -> None:
     page = visit(at=make_report(tmp_path, results([cell(1.98e-29), cell(1.0, lr=0.1)]), sweeps))
     sync_api.expect(page.locator(".list td.number a").last).to_have_text("0.000")

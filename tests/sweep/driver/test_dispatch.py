@@ -418,6 +418,24 @@ class TestTelling:
         assert "gan 0/5" not in line
         assert "trials/min" in line
 
+    @pytest.mark.parametrize(
+        ("deadline", "told"),
+        [
+            (None, "about 60 seconds left for the whole grid"),
+            (90.49, "about 60 seconds left for the whole grid, stops in 0:01:30"),
+            (-1.0, "finishing at the time limit"),
+        ],
+    )
+    def test_time_left_is_told_until_the_time_limit(self, storage: Storage, deadline: float | None, told: str) -> None:
+        output = io.StringIO()
+        progress = Progress(storage.counts(), 10.0, None if deadline is None else time.monotonic() + deadline)
+        progress.started(0, "half", 10.0)
+        progress.progressed(0, 0.5)
+        progress._start -= 60
+        with Display(Console(file=output, width=200), progress):
+            pass
+        assert output.getvalue().endswith(f"0.0 trials/min, {told}\n")
+
     def test_progress_is_measured_in_expected_seconds(self, plan: Plan, storage: Storage) -> None:
         progress = Progress(storage.counts(), 1)
         display = Display(Console(file=io.StringIO()), progress)

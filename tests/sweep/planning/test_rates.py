@@ -86,6 +86,18 @@ def test_rates_of_short_trials_or_other_devices_do_not_count_and_scoring_does(tm
     assert measured(CPU, []) is None
 
 
+@pytest.mark.parametrize("seconds", [5e-324, 1e9])
+def test_times_that_can_not_be_do_not_count(tmp_path: Path, seconds: float) -> None:
+    storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
+    grid = trials(2, steps=20_000)
+    storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
+    put(storage, [replace(complete(one), duration_s=seconds) for one in grid])
+    rows = storage.timed("some CPU")
+    storage.close()
+    assert len(rows) == 2
+    assert measured(CPU, rows) is None
+
+
 def test_more_cores_do_the_operations_faster_and_nothing_else() -> None:
     rates = Rates(1e9, 0.0, 0.0, "made")
     assert rates.seconds(trials(1)[0], 4, units=2) == pytest.approx(rates.seconds(trials(1)[0], 2))
