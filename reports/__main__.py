@@ -71,9 +71,12 @@ def main() -> int:
     hide_password()
     arguments = parse_arguments()
     # Loaded after the arguments are read, so that --help and a mistyped option answer at once.
-    from sweep.command.console import warn
+    from search_spaces.experiment import broken_experiments
+    from sweep.command.console import one_line, warn
     from sweep.storage import Storage, StorageError
 
+    for line in broken_experiments():
+        warn(f"warning: {one_line(line)}")
     try:
         storage = Storage(arguments.db)
         try:

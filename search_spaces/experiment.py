@@ -5,10 +5,10 @@ other packages too.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
@@ -215,13 +215,37 @@ class UnknownExperimentError(Exception):
     """No experiment has this name; the message is one line."""
 
 
-@cache
 def experiments() -> Mapping[str, Experiment]:
     """All experiments by name: this project's own first, then those of other packages."""
+    return _found()[0]
+
+
+def broken_experiments() -> Sequence[str]:
+    """A line for each experiment of another package that can't be loaded; it is left out."""
+    return _found()[1]
+
+
+@cache
+def _found() -> tuple[Mapping[str, Experiment], Sequence[str]]:
     found = {name: resolve_name(place) for name, place in _OWN.items()}
+    broken = []
     for point in entry_points(group=GROUP):
-        if point.name not in found:
-            found[point.name] = point.load()
+        if point.name in found:
+            continue
+        try:
+            found[point.name] = _loaded(point)
+        except (Exception, SystemExit) as error:  # whatever a stranger's module does
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            package = f" of {point.dist.name}" if point.dist else ""
+            broken.append(f"experiment {point.name}{package} is left out, since {point.value} fails: {reason}")
+    return found, broken
+
+
+def _loaded(point: EntryPoint) -> Experiment:
+    found = point.load()
+    if not isinstance(found, Experiment):
+        raise TypeError(f"it is a {type(found).__name__}, allowed: an Experiment")
+    _ = found.axes, found.training_columns  # what is declared wrongly shows here
     return found
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from data.errors import DataError
 from metrics.classifier_card import ClassifierError
+from search_spaces.experiment import broken_experiments
 from search_spaces.space import SearchSpace, SpaceError
 from search_spaces.space_file import load_space
 from sweep.command.console import OutputError, answer, attempt, one_line, say, shown, warn
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         open_streams()
         signal.signal(signal.SIGINT, signal.default_int_handler)
     options = _parser().parse_args(arguments)
+    for line in broken_experiments():
+        warn(f"warning: {one_line(line)}")
     try:
         code: int = options.command(options)
     except _EXPECTED as error:
@@ -175,7 +178,9 @@ def _plan(options: argparse.Namespace) -> int:
     where = machines()
     spaces = _spaces(options)
     url = options.db or os.environ.get("SWEEP_DB") or DEFAULT_URL
-    db = url if options.db or exists(url) else None
+    db = url if exists(url) else None
+    if options.db and db is None:
+        warn(f"There is no database {options.db} yet: every trial is missing.")
     plan = plan_sweep(spaces, db, _options(options), warn, where)
     if options.save:
         save_plan(plan, options.save)

@@ -3,6 +3,7 @@
 Nothing here prints: what a person should know goes to functions of the caller.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
@@ -241,19 +242,11 @@ def _run_plan(
     start = time.monotonic()
     trial_ids = {trial.trial_id for trial in planned.trials}
     if not planned.cohorts:
+        if not _are_declared(planned.spaces, storage):
+            storage.finish(_declare(planned, storage, options))
         tell(ending(storage.counts(trial_ids), storage.name))
         return Outcome(failed=0)
-    sweep_id = storage.declare(
-        name=", ".join(space.name for space in planned.spaces),
-        spaces={space.name: space.as_dict() for space in planned.spaces},
-        settings={
-            "order_seed": options.order_seed,
-            "worker": asdict(planned.resources),
-            "machine": environment(this_machine()),
-        },
-        code_version=code_version(),
-    )
-    storage.add_trials(sweep_id, planned.trials)
+    sweep_id = _declare(planned, storage, options)
     log = EventLog(_beside(options.log, storage, f"sweep-{sweep_id}.jsonl"))
     log.write("planned", sweep=sweep_id, **planned.summary())
     url = storage.url.render_as_string(hide_password=False)
@@ -280,6 +273,28 @@ def _run_plan(
         if options.notify:
             notify(options.notify, outcome.state, storage, sweep_id)
     return outcome
+
+
+def _declare(planned: Plan, storage: Storage, options: Options) -> int:
+    """Record a sweep, its search spaces and their trials; return its number."""
+    sweep_id = storage.declare(
+        name=", ".join(space.name for space in planned.spaces),
+        spaces={space.name: space.as_dict() for space in planned.spaces},
+        settings={
+            "order_seed": options.order_seed,
+            "worker": asdict(planned.resources),
+            "machine": environment(this_machine()),
+        },
+        code_version=code_version(),
+    )
+    storage.add_trials(sweep_id, planned.trials)
+    return sweep_id
+
+
+def _are_declared(spaces: Sequence[SearchSpace], storage: Storage) -> bool:
+    """Whether a sweep of this database has declared all these search spaces as they are."""
+    recorded = [record for records, _ in storage.declared() if isinstance(records, dict) for record in records.values()]
+    return all(json.loads(json.dumps(space.as_dict())) in recorded for space in spaces)
 
 
 def _note_end(storage: Storage, sweep_id: int, outcome: "Outcome") -> None:

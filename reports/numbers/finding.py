@@ -265,8 +265,8 @@ def _decides(study: Study, is_finished: bool) -> str | None:
             if not difference > 0:  # nan where no value has enough trials
                 continue
             ends = (passed.idxmax(), passed.idxmin(), float(passed.max()), float(passed.min()))
-            means = known["value"].groupby(known[axis]).mean().to_dict()
-            weight = (difference, float(means[ends[0]] - means[ends[1]]))
+            means = known.groupby(axis)["value"].mean().to_dict()
+            weight = (difference, means[ends[0]] - means[ends[1]])
             if best is None or weight > best[0]:
                 best = (weight, family, axis, *ends)
     if best is None:

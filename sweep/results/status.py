@@ -22,6 +22,7 @@ def read_status(storage: Storage) -> dict[str, Any]:
     Returns:
         counts: trials by family and state.
         failed: failed trials by reason.
+        last_error: the last line of the error of the last that failed; None if none did.
         running: cohorts in flight, see `Storage.running`; `alive` tells whether their driver sends heartbeats.
         cells_per_minute: trials per minute of the drivers that run now, since they began; None before a trial ended.
         hours_left: lowest and highest estimate for all trials that wait or run; None if unknown.
@@ -46,6 +47,7 @@ def read_status(storage: Storage) -> dict[str, Any]:
     return {
         "counts": storage.counts(),
         "failed": {str(name): int(n) for name, n in last["reason"].fillna("error").value_counts().items()},
+        "last_error": _last_line(storage.last_error()) if len(last) else None,
         "running": running,
         "cells_per_minute": rate,
         "hours_left": hours,
@@ -63,7 +65,8 @@ def status_text(status: Mapping[str, Any]) -> str:
         shown = ", ".join(f"{n} {state.lower()}" for state, n in states.items() if n)
         lines.append(f"{family:10} {counted(sum(states.values()), 'trial'):>12}: {shown}")
     if status["failed"]:
-        lines.append("failed: " + ", ".join(f"{n} by {reason}" for reason, n in status["failed"].items()))
+        reasons = ", ".join(f"{n} by {reason}" for reason, n in status["failed"].items())
+        lines.append(f"failed: {reasons}" + (f"; the last: {status['last_error']}" if status["last_error"] else ""))
     for cohort in status["running"]:
         silent = "" if cohort["alive"] else f", silent for {timedelta(seconds=round(cohort['silent_s']))}"
         where = f"on {cohort['host']}, process {cohort['pid']}{silent}"
@@ -80,6 +83,10 @@ def status_text(status: Mapping[str, Any]) -> str:
     if status["left_out"]:
         lines.append(f"left out: {counted(status['left_out'], 'trial')} with values that no sweep wrote")
     return "\n".join(lines)
+
+
+def _last_line(text: str | None) -> str | None:
+    return text.strip().splitlines()[-1] if text and text.strip() else None
 
 
 def _spent(attempts: "pd.DataFrame") -> dict[str, float]:

@@ -268,10 +268,14 @@ class Database:
 def exists(url: str) -> bool:
     """Whether there may be a database at `url`: not if it names a missing SQLite file. No server is asked."""
     parsed = _parse(url)
-    try:
-        return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
-    except OSError:  # opening the database gives the error
-        return True
+    if parsed.get_backend_name() == "sqlite":
+        try:
+            Path(parsed.database or "").stat()
+        except FileNotFoundError:
+            return False
+        except OSError:  # opening the database gives the error
+            return True
+    return True
 
 
 def local_time() -> datetime:

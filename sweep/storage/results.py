@@ -138,6 +138,13 @@ def ran_with(database: Database, trial_id: str) -> tuple[dict[str, Any], list[di
     return settings[0]["settings"] if settings else {}, rows
 
 
+def last_error(database: Database) -> str | None:
+    a = tables.attempts.c
+    query = select(a.error).where(a.outcome == "FAILED", a.error.is_not(None)).order_by(a.attempt_id.desc()).limit(1)
+    rows = reading.records(database, query)
+    return str(rows[0]["error"]) if rows else None
+
+
 def timed(database: Database, device: str) -> list[dict[str, Any]]:
     t = tables.trials.c
     kinds = experiments().values()

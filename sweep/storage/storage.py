@@ -193,6 +193,10 @@ class Storage:
         """
         return results.ran_with(self._database, trial_id)
 
+    def last_error(self) -> str | None:
+        """What the last attempt that failed ended with, most often a traceback; None if none did."""
+        return results.last_error(self._database)
+
     def timed(self, device: str) -> list[dict[str, Any]]:
         """The last scored trials on a kind of device, as many as say how fast it is.
 

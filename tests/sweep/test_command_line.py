@@ -182,6 +182,15 @@ def test_unusable_databases(space: str, tmp_path: Path, capsys: pytest.CaptureFi
     assert (tmp_path / "file").read_text() == "in the way"
 
 
+def test_a_plan_needs_no_database(space: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "later" / "results.db"
+    assert main(["plan", space, "--db", str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert "4 to run" in out
+    assert err.splitlines() == [f"There is no database {file} yet: every trial is missing."]
+    assert not file.parent.exists()
+
+
 def test_status_counts_what_there_is(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--db", f"sqlite:///{database}", "--json"]) == 0
     counts = {"WAITING": 1, "RUNNING": 0, "COMPLETE": 1, "DIVERGED": 0, "FAILED": 1}
@@ -192,7 +201,7 @@ def test_status_counts_what_there_is(database: Path, capsys: pytest.CaptureFixtu
     assert main(["status", "--db", f"sqlite:///{database}"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.split() == ["gan", "3", "trials:", "1", "waiting,", "1", "complete,", "1", "failed"]
-    assert second == "failed: 1 by error"
+    assert second == "failed: 1 by error; the last: ValueError: it broke"
 
 
 def test_retry_says_how_many(database: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from made_trials import complete, put, rows, trials, write_space
 
 from data.mnist.dataset import ensure_mnist
+from search_spaces.space import expand
 from search_spaces.space_file import load_space
 from sweep import run, runner
 from sweep.command.ending import ending
@@ -93,6 +94,22 @@ def test_a_run_ends_with_words(tmp_path: Path, arguments: dict[str, Any], monkey
     assert second.startswith("0 of 4 trials are done. This run took about ")
     assert third == "The same command goes on with the rest."
     assert fourth == f"Results: {arguments['db']}. Report: python -m reports --db {arguments['db']}"
+
+
+def test_a_space_whose_trials_are_finished_is_declared_once(tmp_path: Path, arguments: dict[str, Any]) -> None:
+    file = tmp_path / "results.db"
+    one, other = (load_space(write_space(tmp_path / f"{name}.yaml")) for name in ("one", "other"))
+    storage = Storage(arguments["db"], create=True)
+    grid = expand([one])
+    storage.add_trials(storage.declare("one", {"one": one.as_dict()}, {}, "1"), grid)
+    put(storage, [complete(trial, trial.kind.identities(trial.scoring)[0]) for trial in grid])
+    storage.close()
+    for _ in range(2):
+        for space in (one, other):
+            assert runner.run_sweep([space], arguments["db"], runner.Options(), lambda line: None).state == "done"
+    declared = rows(file, "SELECT space, count(*) FROM declared GROUP BY space ORDER BY space")
+    assert declared == [("one", len(grid)), ("other", len(grid))]
+    assert rows(file, "SELECT name, state FROM sweeps WHERE finished_at IS NOT NULL") == [("other", "done")]
 
 
 def test_failed_trials_are_no_results() -> None:

@@ -106,6 +106,7 @@ def test_lost_and_repeated_work_and_failures_by_kind(storage: Storage, file: Pat
     assert found["interrupted"]["attempts"] == 1
     assert found["repeated"] == 2
     assert found["failed"] == {"error": 1}
+    assert "failed: 1 by error; the last: ValueError: it broke" in status_text(found).splitlines()
     assert "started more than once: 2 trials" in status_text(found)
     assert storage.retry("memory") == 0
     assert storage.retry("error") == 1
