@@ -11,7 +11,8 @@ class ScoredSteps(SharedSettings):
     """Settings of a scoring that may happen during the training too; neither is part of any identity.
 
     Attributes:
-        times: how often, evenly spaced, the last time at the end of the training.
+        times: how often, evenly spaced, the last time at the end of the training; a training of fewer steps is scored
+            after each of them.
         at: the steps themselves, rising, the last one the end of the training.
     """
 

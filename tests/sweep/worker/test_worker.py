@@ -91,7 +91,7 @@ def test_the_same_cohort_gives_the_same_scores_and_another_seed_others() -> None
 
 @pytest.mark.parametrize(
     ("steps", "times", "expected"),
-    [(8, 1, {8}), (8, 4, {2, 4, 6, 8}), (10, 4, {2, 5, 7, 10}), (2, 4, {1, 2}), (1, 100, {1})],
+    [(8, 1, {8}), (8, 4, {2, 4, 6, 8}), (10, 4, {2, 5, 7, 10}), (2, 4, {1, 2}), (3, 5, {1, 2, 3}), (1, 100, {1})],
 )
 def test_evaluation_steps_are_even_and_end_with_the_last(steps: int, times: int, expected: set[int]) -> None:
     assert scored_steps(GanTraining(steps=steps, batch_size=8), GanScoring(times=times)) == expected
