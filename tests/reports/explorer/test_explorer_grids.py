@@ -69,7 +69,7 @@ def test_a_second_grid_is_a_switch_away(visit: Open, tmp_path: Path, sweeps: pd.
     page = visit(at=make_report(tmp_path, rows, sweeps))
     assert listed(page).startswith("5 trials")
     choice = page.locator("[data-control=grid]")
-    assert choice.locator("option").all_inner_texts() == ["laptop grid", "laptop margins", "paper grid"]
+    assert choice.locator("option").all_inner_texts() == ["laptop grid", "laptop margins", "paper/mnist_gan grid"]
     choice.select_option("1")
     assert listed(page).startswith("3 trials") and option(page, "margin", "2").is_visible()
     choice.select_option("2")
