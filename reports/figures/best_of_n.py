@@ -1,14 +1,13 @@
 """Draws what a search with n trials would have found."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import HALF, MUTED, RULE, SMALL, STYLE, THIRD, dash, encode, finish, score_label
+from reports.figures.style import HALF, STYLE, THIRD, dash, encode, finish, mark_third, score_label
 from reports.names import family_label, in_order
 from reports.numbers.best_of_n import best_of_n
 from reports.numbers.study import Study
@@ -44,9 +43,6 @@ def draw_best_of_n(table: pd.DataFrame, score: Score, real_score: float | None) 
     axes.set_xlabel("n, random trials of the family")
     axes.set_ylabel(f"best {score_label(score)}")
     axes.set_ylim(bottom=0)
-    if real_score is not None:
-        axes.axhline(real_score / 3, color=RULE, linewidth=0.8, zorder=0)
-        place: Any = {"xytext": (3, 0), "textcoords": "offset points", "va": "center", "fontsize": SMALL}
-        axes.annotate("⅓", (1, real_score / 3), xycoords=("axes fraction", "data"), color=MUTED, **place)
+    mark_third(axes, real_score)
     finish(drawing, axes, table)
     return drawing

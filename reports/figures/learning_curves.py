@@ -1,7 +1,6 @@
 """Draws learning curves: each family's scores over training."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -9,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import MUTED, RULE, SMALL, STYLE, THIRD, encode, score_label
+from reports.figures.style import STYLE, THIRD, encode, mark_third, score_label
 from reports.names import family_label, in_order
 from reports.numbers.learning_curves import learning_curves
 from reports.numbers.scorings import of_identity
@@ -51,10 +50,7 @@ def draw_learning_curves(table: pd.DataFrame, score: Score, real_score: float | 
     panels[0].set_ylabel(score_label(score))
     panels[0].set_xlim(left=0)
     panels[0].set_ylim(bottom=0)
-    if real_score is not None and real_score / 3 < panels[0].get_ylim()[1]:
-        for axes in panels:
-            axes.axhline(real_score / 3, color=RULE, linewidth=0.8, zorder=0)
-            place: Any = {"xytext": (3, 0), "textcoords": "offset points", "va": "center", "fontsize": SMALL}
-            axes.annotate("⅓", (1, real_score / 3), xycoords=("axes fraction", "data"), color=MUTED, **place)
+    for axes in panels:
+        mark_third(axes, real_score)
     drawing.subplots_adjust(left=0.06, right=0.985, bottom=0.16, top=0.91, wspace=0.15)
     return drawing

@@ -132,6 +132,14 @@ def symbol(score: Score) -> str:
     return score.label.partition(",")[0]
 
 
+def mark_third(axes: Axes, real_score: float | None) -> None:
+    """Draws a line at a third of the real-data score where the axis of scores, y, reaches so far."""
+    if real_score is not None and real_score / 3 < axes.get_ylim()[1]:
+        axes.axhline(real_score / 3, color=RULE, linewidth=0.8, zorder=0)
+        place: Any = {"xytext": (3, 0), "textcoords": "offset points", "va": "center", "fontsize": SMALL}
+        axes.annotate("⅓", (1, real_score / 3), xycoords=("axes fraction", "data"), color=MUTED, **place)
+
+
 def finish(drawing: Drawing, axes: Axes, table: pd.DataFrame) -> None:
     """Adds legend and margins to a drawing of one panel; an empty one says so."""
     if table.empty:

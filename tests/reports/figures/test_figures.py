@@ -8,10 +8,12 @@ from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.text import Text
 
 from data.sample_sheet import read_sheet, strip
+from reports.figures.best_of_n import draw_best_of_n
 from reports.figures.comparisons import draw_comparisons
 from reports.figures.histogram import draw_layers, draw_optimizers
 from reports.figures.samples import draw_best, draw_margins
 from reports.figures.style import encode
+from reports.numbers.best_of_n import best_of_n
 from reports.numbers.comparisons import compare
 from reports.numbers.histogram import layer_histograms, optimizer_histograms
 from reports.numbers.samples import best_trials, margin_trials
@@ -40,6 +42,15 @@ def test_text_stays_text_and_panels_count_their_cells() -> None:
     svg = encode(draw_layers(layer_histograms(grid.prefix, grid.trials), SCORE, 15.0)).svg.decode()
     assert svg.count("GAN, 1 trial") == 3 and svg.count("EBGAN-PT, 1 trial") == 3
     assert "nLayerG, nLayerD ≤ 3" in svg and "real" in svg
+
+
+def test_a_third_of_the_real_score_may_lie_far_above_all_scores() -> None:
+    (grid,) = split_studies(results([cell(1.0), cell(2.0)]))
+    table = best_of_n(grid.prefix, SCORE)
+    for real, n in ((1e8, 0), (4.5, 1)):
+        drawing = draw_best_of_n(table, SCORE, real)
+        assert words(drawing).count("⅓") == n
+        assert encode(drawing).png.startswith(b"\x89PNG")
 
 
 def test_empty_panels_say_so() -> None:

@@ -74,7 +74,7 @@ def send(folder: Path, n: int) -> list[int]:
     grid = tuple(trials(n))
     storage = Storage(f"sqlite:///{folder}/results.db", create=True)
     storage.add_trials(storage.declare("many", {}, {}, "1"), grid)
-    plan = Plan((), grid, tuple(Cohort((trial,)) for trial in grid), Resources(2, 1, 0, 2**30, 1e9))
+    plan = Plan((), grid, tuple(Cohort((trial,)) for trial in grid), Resources(2, 1, 0, 2**30))
     progress = Progress(storage.counts(), 1)
     display = Display(Console(file=io.StringIO()), progress)
     watched = Watched(plan, storage, 1, IDENTITIES, progress, display, EventLog(None), Settings())

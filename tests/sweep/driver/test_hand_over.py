@@ -42,7 +42,7 @@ class Witness(tune.CohortTrainable):
         here = [thing.trial_id for thing in gc.get_objects() if isinstance(thing, Trial)]
         seen = json.dumps({"here": here, "in_store": ray.get(self._store.count.remote())})
         records = [Record(i, "FAILED", error=seen) for i in here]
-        return {"records": records, "share": 1.0, "note": None, "done": True}
+        return {"records": records, "share": 1.0, "note": None, "stopped": False, "done": True}
 
 
 @pytest.mark.slow

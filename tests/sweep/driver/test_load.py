@@ -98,7 +98,7 @@ def test_the_memory_of_a_driver_is_flat_over_thousands_of_cohorts(
     monkeypatch.setattr(sqlite_file, "CACHE_KIB", 1000)  # else SQLite keeps pages in memory, up to its limit
     n = 4000
     grid = tuple(trials(n))
-    plan = Plan((), grid, tuple(Cohort((t,)) for t in grid), Resources(2, 1, 0, 2**30, 1e9))
+    plan = Plan((), grid, tuple(Cohort((t,)) for t in grid), Resources(2, 1, 0, 2**30))
     storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
     storage._database.reader.dispose()  # new connections do not wait for the disk, which is not what is tested
     event.listen(storage._database.reader, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))

@@ -63,7 +63,8 @@ def tight(cohort: Cohort, share: float) -> dict[str, Any]:
 
     mnist_gan.new_training = counted
     records = run_cohort(cohort)
-    return {"sizes": sizes, "scores": {r.trial_id: r.scores for r in records}, "errors": [r.error for r in records]}
+    scores = {r.trial_id: {one.classifier: steps for one, steps in r.scores.items()} for r in records}
+    return {"sizes": sizes, "scores": scores, "errors": [r.error for r in records]}
 
 
 def process_bytes(field: str) -> int:
