@@ -43,7 +43,7 @@ class Idle(tune.CohortTrainable):
     """Ends its cohorts at once."""
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        cohort: Cohort = tune.ray.get(self._store.get.remote(new_config["cohort"]))
+        cohort, _ = tune.ray.get(self._store.get.remote(new_config["cohort"]))
         self._work = ended(cohort)
         return True
 

@@ -43,7 +43,7 @@ def end(driver: tuple[Storage, int], lease: Lease, trials: Sequence[Trial]) -> N
     if lease.cohort_id is not None:
         storage, sweep_id = driver
         storage.heartbeat(sweep_id, {lease.cohort_id: 0.5})
-        storage.record(lease.cohort_id, [failed(t) for t in trials if t.trial_id in lease.taken], None)
+        storage.record(lease.cohort_id, [failed(t) for t in trials if t.trial_id in lease.taken])
 
 
 @pytest.mark.slow
