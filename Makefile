@@ -2,10 +2,15 @@
 PYTHON ?= python3
 MINUTES ?=
 DB ?=
-GRID ?= $(shell $(BIN)/python -c 'from sweep.planning.machine import this_machine as m; print("paper" if m().gpus else "laptop")')
+GRID ?=
 START := $(shell date +%s)
 REPORT_SECONDS := 20
 BIN := .venv/bin
+SWEEP := $(BIN)/python -m sweep
+SPACES := $$grid/mnist_gan $$grid/mnist_ebgan $$grid/mnist_ebgan_pt
+LIMIT = $(if $(MINUTES),--minutes $(MINUTES) --since $$(( $(START) - $(REPORT_SECONDS) )))
+# The grid that follows the quick ones.
+LARGER := from sweep.planning.machine import this_machine as m; print("paper" if m().gpus else "laptop")
 ifneq ($(DB),)
 export SWEEP_DB := $(DB)
 endif
@@ -19,12 +24,20 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-sweep-mnist: .venv/main  ## run the MNIST grids and make the report (GRID=paper for another, MINUTES=60 for longer)
-	@grid=$(GRID); minutes=$(MINUTES); [ -n "$$minutes" ] || [ $$grid = paper ] || minutes=10; \
-	    echo "Running the $$grid grids$${minutes:+ for $$minutes minutes (say MINUTES=60 for longer)}."; \
-	    $(BIN)/python -m sweep run $$grid/mnist_gan $$grid/mnist_ebgan $$grid/mnist_ebgan_pt \
-	    $${minutes:+--minutes $$minutes} --since $$(( $(START) - $(REPORT_SECONDS) )); code=$$?; \
-	    [ $$code -gt 1 ] && exit $$code; $(BIN)/python -m reports && exit $$code
+sweep-mnist: .venv/main  ## run the quick grids, on a GPU then the paper's, and make the report (GRID=laptop, MINUTES=60)
+	@larger=$$($(BIN)/python -c '$(LARGER)') || exit; \
+	grids="$(or $(GRID),quick $$([ $$larger = paper ] && echo paper))"; \
+	for grid in $$grids; do \
+	    echo "Running the $$grid grids$(if $(MINUTES), for $(MINUTES) minutes)."; \
+	    $(SWEEP) run $(SPACES) $(LIMIT); code=$$?; [ $$code -gt 1 ] && exit $$code; \
+	    $(BIN)/python -m reports || exit; [ $$code = 0 ] || exit $$code; \
+	    left=$$($(SWEEP) plan $(SPACES) --time) || exit; [ -z "$$left" ] || break; \
+	done; \
+	if [ -z "$$left" ]; then \
+	    case $$grid in quick) grid=$$larger;; laptop) grid=paper;; *) exit 0;; esac; \
+	    left=$$($(SWEEP) plan $(SPACES) --time) || exit; \
+	fi; \
+	[ -z "$$left" ] || echo "Next: make sweep-mnist GRID=$$grid$(if $(DB), DB=$(DB)), $$left."
 
 report: .venv/main  ## make the report again from the database
 	@$(BIN)/python -m reports

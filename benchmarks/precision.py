@@ -119,7 +119,7 @@ def scores(cells: Sequence[Trial], device: str, console: Console) -> list[float]
         for record in run_cohort(cohort, device):
             if record.state == "FAILED":
                 raise RuntimeError(f"trial {record.trial_id} failed: {record.error}")
-            found[record.trial_id] = record.scores["score"] if record.scores else float("nan")
+            found[record.trial_id] = record.final["score"] if record.final else float("nan")
         console.print(f"{cells[0].training.precision}: {len(found)} of {len(cells)} cells", end="\r")
     return [found[cell.trial_id] for cell in cells]
 

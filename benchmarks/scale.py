@@ -35,7 +35,7 @@ LIMITS = {"plan_s": 20.0, "plan_bytes": 1e9, "database_s": 120.0, "resume_s": 20
 
 T = TypeVar("T")
 
-_RESOURCES = Resources(workers=8, cores=2, gpus=1.0, memory=72 * 2**30, flops=15e12)
+_RESOURCES = Resources(workers=8, cores=2, gpus=1.0, memory=72 * 2**30)
 _TRAINING = GanTraining(steps=4690, batch_size=128)
 _SCORING = GanScoring()
 _IDENTITY = ScoreIdentity(FORMULA, "0" * 64, _SCORING.n_samples, _SCORING.z_seed)
@@ -93,6 +93,7 @@ def synthetic_space(grid: str, cells: int) -> SearchSpace:
         "lr": (0.1, 0.01, 0.001, 0.0001, 0.00001),
         "margin": (None,),
         "pt_weight": (None,),
+        "norm_d": ("separate",),
         "seed": tuple(range(cells // 1000)),
     }
     if grid == "shapes":

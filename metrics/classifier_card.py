@@ -1,12 +1,11 @@
-"""The model card of the shipped classifier: what it is, how good it is and how to make it again."""
+"""The model cards of the shipped classifiers: what each is, how good it is and how to make it again."""
 
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-CARD_NAME = "classifier.json"
-WEIGHTS_NAME = "classifier.safetensors"
-SHIPPED = Path(__file__).parent
+CLASSIFIERS = ("strided", "tanh", "pooled")  # in the order of their rank: the first one's scores are shown first
+SHIPPED = Path(__file__).parent / "classifiers"
 
 
 class ClassifierError(RuntimeError):
@@ -40,15 +39,23 @@ class ClassifierCard:
     command: str
 
 
-def classifier_card(directory: Path = SHIPPED) -> ClassifierCard:
-    """Read the card next to the weights, without loading PyTorch.
+def card_file(name: str, directory: Path = SHIPPED) -> Path:
+    return directory / f"{name}.json"
+
+
+def weights_file(name: str, directory: Path = SHIPPED) -> Path:
+    return directory / f"{name}.safetensors"
+
+
+def classifier_card(name: str, directory: Path = SHIPPED) -> ClassifierCard:
+    """Read the card next to the weights; loads no PyTorch.
 
     Raises:
         ClassifierError: there is no card, or its keys are not those of `ClassifierCard`.
     """
-    path = directory / CARD_NAME
+    path = card_file(name, directory)
     if not path.is_file():
-        raise ClassifierError(f"{path} is missing: make it with `python -m metrics train-classifier`")
+        raise ClassifierError(f"{path} is missing: make it with `python -m metrics train-classifier {name}`")
     record = json.loads(path.read_text(encoding="utf-8"))
     expected = {field.name for field in fields(ClassifierCard)}
     if set(record) != expected:
@@ -56,7 +63,7 @@ def classifier_card(directory: Path = SHIPPED) -> ClassifierCard:
     return ClassifierCard(**record)
 
 
-def write_card(card: ClassifierCard, directory: Path) -> None:
+def write_card(card: ClassifierCard, name: str, directory: Path) -> None:
     """Write the card next to the weights."""
     text = json.dumps(asdict(card), indent=2) + "\n"
-    (directory / CARD_NAME).write_text(text, encoding="utf-8")
+    card_file(name, directory).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Training of the classifier: the network with its batch normalisation, and the loop that fits it.
+"""Training of the classifiers: the networks as they are trained, and the loop that fits them.
 
 The digits are augmented by small random shifts, rotations and scalings; weights are averaged over steps.
 """
@@ -13,11 +13,12 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from metrics.classifier import CLASSES, IMAGE_SIDE, MAP_SIDE, WIDTHS, Classifier
+from metrics.classifier import CLASSES, IMAGE_SIDE, Classifier
+from metrics.classifier_networks import NETWORKS, StridedClassifier
 from metrics.frechet import feature_moments
 
 BATCH = 128
-PEAK_LEARNING_RATE = 4e-3
+PEAK_LEARNING_RATES = {"strided": 4e-3, "tanh": 2e-3, "pooled": 2e-3}
 WEIGHT_DECAY = 1e-2
 DROPOUT = 0.3
 AVERAGING_DECAY = 0.998  # a window of about one epoch
@@ -26,18 +27,18 @@ MAX_ROTATION = math.radians(10.0)
 MAX_SCALING = 0.1  # relative
 
 
-class TrainingNetwork(nn.Module):
-    """The classifier as it is trained: batch normalisation after the convolutions, dropout before the end."""
+class NormedNetwork(nn.Module):
+    """The strided classifier as it is trained: batch normalisation after the convolutions, dropout before the end."""
 
     def __init__(self) -> None:
         super().__init__()
-        first, second = WIDTHS
+        first, second = 16, 32
         self.first = nn.Conv2d(1, first, kernel_size=5, stride=2, padding=2, bias=False)
         self.first_norm = nn.BatchNorm2d(first)
         self.second = nn.Conv2d(first, second, kernel_size=5, stride=2, padding=2, bias=False)
         self.second_norm = nn.BatchNorm2d(second)
         self.dropout = nn.Dropout(DROPOUT)
-        self.head = nn.Linear(second * MAP_SIDE**2, CLASSES)
+        self.head = nn.Linear(second * 8**2, CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [n, 10] of images [n, 1, 32, 32]."""
@@ -48,14 +49,37 @@ class TrainingNetwork(nn.Module):
     def folded(self) -> Classifier:
         """The same function without batch normalisation and dropout, in evaluation mode."""
         network = copy.deepcopy(self).eval()
-        classifier = Classifier().requires_grad_(False).eval()
+        classifier = StridedClassifier().requires_grad_(False).eval()
         classifier.first = fuse_conv_bn_eval(network.first, network.first_norm).requires_grad_(False)
         classifier.second = fuse_conv_bn_eval(network.second, network.second_norm).requires_grad_(False)
         classifier.head = network.head.requires_grad_(False)
         return classifier
 
 
+class DropoutNetwork(nn.Module):
+    """A classifier as it is trained, with dropout after the convolutions."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.dropout = nn.Dropout(DROPOUT)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [n, 10] of images [n, 1, 32, 32]."""
+        return self.classifier.classify(self.dropout(self.classifier.maps(images)))
+
+    def folded(self) -> Classifier:
+        """The classifier alone, in evaluation mode."""
+        return copy.deepcopy(self.classifier).requires_grad_(False).eval()
+
+
+def training_network(name: str) -> NormedNetwork | DropoutNetwork:
+    """The network that gives the classifier of this name."""
+    return NormedNetwork() if name == "strided" else DropoutNetwork(NETWORKS[name]())
+
+
 def train_classifier(
+    name: str,
     images: Tensor,
     labels: Tensor,
     epochs: int,
@@ -65,6 +89,7 @@ def train_classifier(
     """Fit a classifier with plain cross-entropy, AdamW and a one-cycle schedule.
 
     Args:
+        name: of `metrics.classifier_networks.NETWORKS`.
         images: [n, 32, 32] in [-1, 1].
         labels: [n], int64, 0 to 9.
         epochs: passes over the images; the last state is returned, none is chosen by its accuracy.
@@ -72,11 +97,11 @@ def train_classifier(
         report: called after each epoch with its number from 1 and its mean training loss in nats.
     """
     torch.manual_seed(seed)
-    network = TrainingNetwork()
+    network = training_network(name)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGING_DECAY), use_buffers=True)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK_LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK_LEARNING_RATES[name], weight_decay=WEIGHT_DECAY)
     steps = epochs * math.ceil(len(images) / BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_LEARNING_RATE, total_steps=steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_LEARNING_RATES[name], total_steps=steps)
     for epoch in range(1, epochs + 1):
         total = 0.0
         for chosen in torch.randperm(len(images)).split(BATCH):

@@ -23,6 +23,12 @@ def _axes() -> dict[str, str]:
     return {name: axis.meaning.label for one in experiments().values() for name, axis in one.axes.items()}
 
 
+@cache
+def _implied() -> dict[str, Any]:
+    """Axes with a value that is meant where nothing is said, and that value."""
+    return {name: value for one in experiments().values() for name, value in one.implied.items()}
+
+
 def family_label(family: str) -> str:
     """The family's name in print; the name of an unknown one is shortened."""
     return _families().get(family) or short(family)
@@ -52,11 +58,41 @@ def in_order(families: Iterable[str]) -> list[str]:
 
 
 def configuration(trial: Mapping[Any, Any]) -> str:
-    """The settings of one trial in words, without those that its family does not have and without its seed."""
+    """The settings of one trial in words, without its seed, and without those that its family lacks."""
     shown = {axis: trial[axis] for axis in all_axes() if axis in trial and axis != "seed" and pd.notna(trial[axis])}
+    for axis, value in _implied().items():
+        if shown.get(axis) == value:
+            shown.pop(axis)
     if not shown.get("pt_weight"):
         shown.pop("pt_weight", None)  # 0 says that there is no such term
     return ", ".join(f"{axis_label(axis)} {value_text(value)}" for axis, value in shown.items())
+
+
+# Settings in a sentence: with {} for the value, or for a switch what it switches.
+_SPOKEN = {
+    "n_layer_g": "{} layers in the generator",
+    "n_layer_d": "{} layers in the discriminator",
+    "size_g": "{} channels in the generator",
+    "size_d": "{} channels in the discriminator",
+    "dropout_d": "dropout in the discriminator",
+    "optim_g": "{} for the generator",
+    "optim_d": "{} for the discriminator",
+    "lr": "learning rate {}",
+    "margin": "margin {}",
+    "norm_d": "{} batch statistics in the discriminator",
+}
+
+
+def setting_words(axis: str, value: Any, again: bool = False) -> str:
+    """A setting as part of a sentence, such as "without dropout in the discriminator".
+
+    Args:
+        again: whether the sentence has named the axis before.
+    """
+    if str(value) in ("True", "False"):
+        what = "it" if again else _SPOKEN.get(axis, axis_label(axis))
+        return f"{'with' if str(value) == 'True' else 'without'} {what}"
+    return "with " + _SPOKEN.get(axis, f"{axis_label(axis)} {{}}").format(value_text(value))
 
 
 def fixed(value: float | None, digits: int = 2) -> str:

@@ -1,6 +1,7 @@
 """The colours of figures and page, light and dark; colour-blind readers can tell the families apart.
 
-GAN is blue and EBGAN green as in the paper; the hues are those of Okabe and Ito (2008), lifted for dark ground.
+GAN is blue and EBGAN green as in the paper; the hues are those of Okabe and Ito (2008), lifted for
+dark ground; the orange is darkened for light ground, to a contrast of 3:1.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ LIGHT = {
     "surface": "#ffffff",
     "gan": "#0072b2",
     "ebgan": "#009e73",
-    "ebgan-pt": "#e69f00",
+    "ebgan-pt": "#b87700",
     "other": "#cc79a7",
 }
 DARK = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from reports.figures.figure import Figure, Sources
+from reports.numbers.finding import Finding, finding
 from reports.numbers.shares import shares_above
 from reports.numbers.study import Study, split_studies
 from reports.page.output_folder import PAGE
@@ -17,19 +18,21 @@ Convert = Callable[[pd.DataFrame], pd.DataFrame]
 
 @dataclass(frozen=True)
 class Section:
-    """What the report says about one study; `shares` is None while nothing can be compared with real images."""
+    """What the report says about one study; `shares` and `finding` are None while there is nothing to compare with."""
 
     study: Study
     shares: pd.DataFrame | None
     shares_name: str
     figures: tuple[Figure, ...]
+    finding: Finding | None = None
 
 
 def make_sections(results: pd.DataFrame, sources: Sources | None = None) -> list[Section]:
     """One section per study in the rows of the view `results`."""
-    studies = split_studies(results)
+    sources = sources or Sources()
+    studies = split_studies(results, sources.steps, sources.identities)
     suffixes = _suffixes([study.name for study in studies])
-    return [_section(study, suffix, sources or Sources()) for study, suffix in zip(studies, suffixes, strict=True)]
+    return [_section(study, suffix, sources) for study, suffix in zip(studies, suffixes, strict=True)]
 
 
 def as_files(
@@ -62,7 +65,7 @@ def _section(study: Study, suffix: str, sources: Sources) -> Section:
         shares = shares_above(study.prefix, study.trials, study.real_score)
     makers = REPORTS.get(study.experiment.name, GENERAL)
     figures = tuple(replace(figure, suffix=suffix) for make in makers for figure in make(study, sources))
-    return Section(study, shares, f"shares{suffix}", figures)
+    return Section(study, shares, f"shares{suffix}", figures, finding(study))
 
 
 def _suffixes(names: Sequence[str]) -> list[str]:

@@ -19,9 +19,12 @@ Depth = Annotated[int, Bounds(ge=2, le=20)]
 Width = Annotated[int, Bounds(ge=1, le=65536)]
 Rate = Annotated[float, Bounds(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Bounds(ge=0, lt=1)]
+Step = Annotated[int, Bounds(ge=1, lt=2**31)]
+Times = Annotated[int, Bounds(ge=1, le=100)]
 Seed = Annotated[int, Bounds(ge=0, lt=2**31)]
 Optimizer = Literal["adam", "sgd"]
 Precision = Literal["float32", "tf32"]
+Norm = Literal["separate", "joint"]
 
 _UNKNOWN: Any = object()
 
@@ -35,12 +38,14 @@ class Axis:
         shape: whether trials that differ in it can't be stacked in one cohort.
         families: which have it; () means all.
         absent: its value for families that do not have it, where that is not None.
+        implied: value that is left out of identities, because older trials had it without saying so; None for none.
     """
 
     label: str
     shape: bool = False
     families: tuple[str, ...] = ()
     absent: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    implied: Any = None
 
 
 @dataclass(frozen=True)
@@ -124,8 +129,8 @@ class SharedSettings:
 
     @cached_property
     def columns(self) -> dict[str, Any]:
-        """The settings as the database holds them."""
-        return {name: value for _, name, value in _spread(self)}
+        """The settings as the database holds them, without those that are None."""
+        return {name: value for _, name, value in _spread(self) if value is not None}
 
     @cached_property
     def identity_text(self) -> str:
@@ -139,6 +144,10 @@ class SharedSettings:
     def order_text(self) -> str:
         """The settings that the random order of a grid depends on."""
         return ", ".join(f"{name}={value!r}" for one, name, value in _spread(self) if one.meaning.in_order)
+
+    def problem(self, training: Any) -> tuple[str, str] | None:
+        """The key of a setting that does not fit the others or those of the training, and what is allowed."""
+        return None
 
 
 def from_columns(settings: type, row: Mapping[str, Any]) -> Any:

@@ -63,7 +63,7 @@ class SearchSpace:
         """
         try:
             alike = record["family"] == self.family and record["training"].items() <= self.training.columns.items()
-            return alike and all(set(record["axes"][name]) & set(values) for name, values in self.axes.items())
+            return alike and all(self._recorded(record, name) & set(values) for name, values in self.axes.items())
         except (AttributeError, KeyError, TypeError):
             return False
 
@@ -81,11 +81,17 @@ class SearchSpace:
             if kind != (self.experiment, self.family):
                 return f"experiment {kind[0]}, family {kind[1]}"
             if record["training"].items() <= self.training.columns.items():
-                lost = (name for name, values in self.axes.items() if set(record["axes"][name]) - set(values))
-                return next((f"axes.{name} {reprlib.repr(record['axes'][name])}" for name in lost), None)
+                lost = (name for name, values in self.axes.items() if self._recorded(record, name) - set(values))
+                return next((f"axes.{name} {reprlib.repr(list(self._recorded(record, name)))}" for name in lost), None)
         except (AttributeError, KeyError, TypeError):
             pass
         return None
+
+    def _recorded(self, record: Any, name: str) -> set[Any]:
+        """The values of an axis in the record of another grid of this family, which may be older than the axis."""
+        has_it = name in self.kind.implied and name in self.kind.axes_of(self.family)
+        missing = [self.kind.implied[name] if has_it else self.kind.absent(name, self.family)]
+        return set(record["axes"].get(name, missing) if name in self.kind.implied else record["axes"][name])
 
 
 def check_names(spaces: Sequence[SearchSpace], records: Iterable[Any] = ()) -> None:

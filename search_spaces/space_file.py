@@ -72,10 +72,18 @@ def _shared(settings: type) -> dict[str, Any]:
     """Keys of training or scoring; a tuple is written as a list of that length."""
     keys: dict[str, Any] = {}
     for one in fields_of(settings):
-        n = len(one.columns)
-        hint = one.hint if n == 1 else Annotated[list.__class_getitem__(one.part), Bounds(min_length=n, max_length=n)]
-        keys[one.name] = (hint, ... if one.default is MISSING else one.default)
+        keys[one.name] = (_listed(one), ... if one.default is MISSING else one.default)
     return keys
+
+
+def _listed(one: Field) -> Any:
+    """The type of a setting in a file, where a list stands for a tuple."""
+    hint = one.hint
+    if one.part is not one.hint:
+        n = len(one.columns)
+        bounds = Bounds(min_length=n, max_length=n) if n > 1 else Bounds(min_length=1)
+        hint = Annotated[list.__class_getitem__(one.part), bounds]
+    return hint | None if one.default is None else hint
 
 
 def _needed(settings: type) -> bool:
@@ -116,7 +124,7 @@ def _space(where: str, content: Mapping[Any, Any], name: str) -> SearchSpace:
         declared = models.file.model_validate(content)
     except ValidationError as error:
         raise SpaceError(f"{where}: {_first_problem(error, models)}") from None
-    return SearchSpace(
+    space = SearchSpace(
         name=declared.name or name,
         title=declared.title or declared.name or name,
         experiment=kind.name,
@@ -125,6 +133,10 @@ def _space(where: str, content: Mapping[Any, Any], name: str) -> SearchSpace:
         training=_settings(kind.training, declared.training),
         scoring=_settings(kind.scoring, declared.scoring),
     )
+    if problem := space.scoring.problem(space.training):
+        key, allowed = problem
+        raise SpaceError(f"{where}: scoring.{key}: got {_short(content['scoring'][key])}, allowed: {allowed}")
+    return space
 
 
 def _settings(settings: type, declared: Any) -> Any:
@@ -199,7 +211,7 @@ def _complete_axes(where: str, declared: Any, kind: Experiment) -> dict[str, tup
             complete[name] = (kind.absent(name, declared.family),)
             continue
         if values is None:
-            fixed = axis.default if fixed is None else fixed
+            fixed = kind.implied.get(name, axis.default) if fixed is None else fixed
             if fixed is MISSING:
                 raise SpaceError(f"{where}: axes.{name}: missing, allowed: a list of values (or one value under fixed)")
             values = [fixed]

@@ -44,8 +44,7 @@ class Trial:
     @cached_property
     def trial_id(self) -> str:
         """16 hexadecimal digits from everything that the trained weights depend on."""
-        kind = self.kind
-        text = kind.identity_form % (self.family, *kind.axis_values(self.settings), self.training.identity_text)
+        text = self.kind.identity_text(self.family, self.settings, self.training)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -85,7 +84,7 @@ def trial_of(row: Mapping[str, Any], scoring: Any) -> Trial:
         KeyError: the row lacks a column of the experiment.
     """
     kind = experiment(row["experiment"])
-    settings = kind.settings(**{axis: row[axis] for axis in kind.axes})
+    settings = kind.settings(**{axis: kind.implied_in(row["family"], axis, row[axis]) for axis in kind.axes})
     return Trial(row["space"], kind.name, row["family"], settings, from_columns(kind.training, row), scoring)
 
 

@@ -21,14 +21,16 @@ from pathlib import Path
 
 from data.errors import DataError
 from metrics.classifier_card import ClassifierError
+from search_spaces.experiment import broken_experiments
 from search_spaces.space import SearchSpace, SpaceError
 from search_spaces.space_file import load_space
 from sweep.command.console import OutputError, answer, attempt, one_line, say, shown, warn
 from sweep.command.parser import CommandParser
 from sweep.command.terminal import open_streams
 from sweep.command.version import project_version
+from sweep.driver.cluster import is_named
 from sweep.errors import RayError, StorageError
-from sweep.planning.machine import Machine, this_machine
+from sweep.planning.machine import this_machine
 from sweep.planning.resources import PlanError
 from sweep.results.export import FORMATS, ExportError, export, save_plan
 from sweep.results.rerun import rerun, rerun_text, stored_trial
@@ -36,12 +38,11 @@ from sweep.results.status import read_status, status_text
 from sweep.runner import MAX_ATTEMPTS, Options, machines, plan_sweep, run_sweep
 from sweep.storage import DEFAULT_URL, Storage, exists
 from sweep.storage.tables import REASONS
-from sweep.text import counted
+from sweep.text import counted, duration
 from sweep.worker.checkpoint_folder import EVERY_S
 
-FAMILIES = ("mnist_gan", "mnist_ebgan", "mnist_ebgan_pt")
-LAPTOP_MINUTES = 10.0
-CODES = {"done": 0, "done with failures": 1, "failed": 1, "stopped": 130}  # exit codes
+DEFAULT_SPACES = ("quick/mnist_gan", "quick/mnist_ebgan", "quick/mnist_ebgan_pt")
+CODES = {"done": 0, "time limit": 0, "done with failures": 1, "failed": 1, "stopped": 130}  # exit codes
 MOST_MINUTES = 5_000_000.0  # almost ten years
 _EXPECTED = (SpaceError, PlanError, StorageError, DataError, ClassifierError, ExportError, RayError, OutputError)
 
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         open_streams()
         signal.signal(signal.SIGINT, signal.default_int_handler)
     options = _parser().parse_args(arguments)
+    for line in broken_experiments():
+        warn(f"warning: {one_line(line)}")
     try:
         code: int = options.command(options)
     except _EXPECTED as error:
@@ -69,15 +72,16 @@ def _parser() -> argparse.ArgumentParser:
 
     plan = commands.add_parser("plan", help="show trials, cohorts, memory, time and disk before anything runs")
     _add_plan_options(plan)
-    plan.add_argument("--db", metavar="URL", help="skip trials finished in this database (default: that of run)")
+    plan.add_argument("--db", metavar="DB", help="skip trials finished in this database (default: that of run)")
     plan.add_argument("--json", action="store_true", help="print the plan as one JSON object")
+    plan.add_argument("--time", action="store_true", help="print only how long the missing trials take, if any")
     plan.add_argument("--save", type=Path, metavar="FILE", help="write the missing trials to a CSV file")
     plan.set_defaults(command=_plan)
 
     run = commands.add_parser("run", help="run the missing trials")
     _add_plan_options(run)
     _add_db(run)
-    run.add_argument("--minutes", type=_positive, help="stop after this time; a later run does the rest")
+    run.add_argument("--minutes", type=_positive, help="stop after this time; the next run goes on")
     run.add_argument("--since", type=_moment, metavar="SECONDS", help="Unix time from which --minutes count")
     run.add_argument(
         "--max-attempts",
@@ -134,7 +138,9 @@ def _add_reading_commands(commands: "argparse._SubParsersAction[CommandParser]")
     again.set_defaults(command=_rerun)
 
     exported = commands.add_parser("export", help="write the results to a new file")
-    exported.add_argument("--to", choices=FORMATS, required=True, help="format; optuna is a journal of Optuna studies")
+    exported.add_argument(
+        "--to", choices=FORMATS, required=True, help="format; optuna: a journal with a study per space and training"
+    )
     exported.add_argument("path", type=Path, metavar="PATH")
     _add_db(exported)
     exported.set_defaults(command=_export)
@@ -146,7 +152,12 @@ def _add_reading_commands(commands: "argparse._SubParsersAction[CommandParser]")
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("spaces", nargs="*", metavar="SPACE", help="a YAML file, or a name such as paper/mnist_gan")
+    parser.add_argument(
+        "spaces",
+        nargs="*",
+        metavar="SPACE",
+        help="a YAML file, or a name such as paper/mnist_gan (default: the quick grids)",
+    )
     parser.add_argument(
         "--workers", type=_count, help="cohorts that run at once (default: one per GPU, or one per core without GPUs)"
     )
@@ -159,25 +170,30 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_db(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("SWEEP_DB") or DEFAULT_URL
-    text = f"results database (default: the variable SWEEP_DB, or else {DEFAULT_URL})"
-    parser.add_argument("--db", default=default, metavar="URL", help=text)
+    text = f"results database, a path that ends in .db or a URL (default: the variable SWEEP_DB, or else {DEFAULT_URL})"
+    parser.add_argument("--db", default=default, metavar="DB", help=text)
 
 
 def _plan(options: argparse.Namespace) -> int:
     where = machines()
-    spaces = _spaces(options, where)
+    spaces = _spaces(options)
     url = options.db or os.environ.get("SWEEP_DB") or DEFAULT_URL
-    db = url if options.db or exists(url) else None
+    db = url if exists(url) else None
+    if options.db and db is None:
+        warn(f"There is no database {options.db} yet: every trial is missing.")
     plan = plan_sweep(spaces, db, _options(options), warn, where)
     if options.save:
         save_plan(plan, options.save)
-    answer(json.dumps(plan.summary()) if options.json else plan.text())
+    if not options.time:
+        answer(json.dumps(plan.summary()) if options.json else plan.text())
+    elif plan.cohorts:
+        answer(f"{duration(plan.total_seconds)} on this {'cluster' if is_named() else 'machine'}")
     return 0
 
 
 def _run(options: argparse.Namespace) -> int:
     where = machines()
-    spaces = _spaces(options, where)
+    spaces = _spaces(options)
 
     def check(storage: Storage, n_trials: int) -> None:
         if not options.spaces:
@@ -188,7 +204,7 @@ def _run(options: argparse.Namespace) -> int:
         warn(f"Stopped: the same error came three times in a row.\n{outcome.repeated_error}")
     if outcome.state == "stopped":
         say("Stopped. Finished cohorts are stored; the same command goes on with the rest.")
-    return CODES[outcome.state]
+    return CODES[outcome.state] or int(outcome.failed > 0)
 
 
 def _options(options: argparse.Namespace) -> Options:
@@ -198,7 +214,7 @@ def _options(options: argparse.Namespace) -> Options:
 
 
 def _confirm_other_spaces(storage: Storage, spaces: Sequence[SearchSpace], n_trials: int) -> None:
-    """Ask before a run that names no search space adds thousands of trials to a database that holds other spaces.
+    """Ask before a run that names no search space adds its trials to a database that holds other spaces.
 
     Raises:
         PlanError: there is no terminal to ask at, or the answer is no.
@@ -266,18 +282,11 @@ def _dashboard(options: argparse.Namespace) -> int:
     return 0
 
 
-def _spaces(options: argparse.Namespace, where: Sequence[Machine]) -> list[SearchSpace]:
-    """The named search spaces; by default the paper's grids on a GPU, or else the laptop grids for a few minutes."""
-    names, machine = options.spaces, max(where, key=lambda machine: len(machine.gpus))
-    if not names:
-        folder = "paper" if machine.gpus else "laptop"
-        names = [f"{folder}/{family}" for family in FAMILIES]
-        found = f"{machine.gpus[0][0]} found" if machine.gpus else "No CUDA device found"
-        warn(f"{found}: taking the {folder} grids.")
-        if not machine.gpus and "minutes" in options and options.minutes is None:
-            options.minutes = LAPTOP_MINUTES
-            warn(f"This run stops after {LAPTOP_MINUTES:g} minutes (say --minutes, or MINUTES= to make).")
-    return [load_space(name) for name in names]
+def _spaces(options: argparse.Namespace) -> list[SearchSpace]:
+    """The named search spaces; the quick grids if none is named."""
+    if not options.spaces:
+        warn(f"No SPACE is named: taking {', '.join(DEFAULT_SPACES)}.")
+    return [load_space(name) for name in options.spaces or DEFAULT_SPACES]
 
 
 def _number(convert: Callable[[str], float], fits: Callable[[float], bool], allowed: str) -> Callable[[str], float]:

@@ -15,13 +15,13 @@ class Record:
 
     Attributes:
         duration_s: wall time of the cohort divided by its number of members.
-        step: updates done before it was scored.
-        scores: columns of the table `scores`; None for a trial without scores. NaN where a score is undefined.
+        step: updates done before it was scored for the last time.
+        scores: columns of the table `scores` by identity and step, the identity that ranks trials first. NaN where a
+            score is undefined. A diverged trial has no scores of its last step.
         sheet: sample sheet as PNG.
         error: traceback of a failed trial.
         reason: why a trial failed: its code raised an error, memory was too small for it alone, or its worker died
             several times.
-        intermediate: scores during training, by step.
     """
 
     trial_id: str
@@ -29,9 +29,17 @@ class Record:
     duration_s: float | None = None
     device: str | None = None
     step: int = 0
-    identity: ScoreIdentity | None = None
-    scores: Mapping[str, float] | None = None
+    scores: Mapping[ScoreIdentity, Mapping[int, Mapping[str, float]]] = field(default_factory=dict)
     sheet: bytes | None = None
     error: str | None = None
     reason: Reason | None = None
-    intermediate: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> ScoreIdentity | None:
+        """The identity that ranks trials."""
+        return next(iter(self.scores), None)
+
+    @property
+    def final(self) -> Mapping[str, float] | None:
+        """The scores of the last step under the identity that ranks trials; None if there are none."""
+        return next(iter(self.scores.values()), {}).get(self.step)

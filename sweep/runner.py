@@ -3,6 +3,7 @@
 Nothing here prints: what a person should know goes to functions of the caller.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.space import SearchSpace, check_names, expand
 from search_spaces.space_file import load_space
 from search_spaces.trial import Trial
+from sweep.command.ending import ending
 from sweep.driver.cluster import check_address, is_named
 from sweep.driver.event_log import EventLog
 from sweep.driver.hook import notify
+from sweep.planning.calibration import calibrated
 from sweep.planning.finished import finished_trials
-from sweep.planning.machine import Machine, this_machine
+from sweep.planning.machine import Machine, processor_name, this_machine
 from sweep.planning.plan import Plan, make_plan
+from sweep.planning.rates import CUDA, Rates, measured, recorded
 from sweep.planning.resources import Resources, as_first_planned, share_out
 from sweep.provenance import code_version, environment
 from sweep.storage import DEFAULT_URL, Storage, StorageError
@@ -46,7 +50,7 @@ class Options:
         gpus_per_worker: CUDA devices of a worker, may be a fraction.
         limit: only the first cohorts of what is missing, so many of them.
         order_seed: seed of the random order of trials.
-        minutes: time after which the sweep stops; later ones go on.
+        minutes: time after which the sweep stops, about a minute later at most; the next one goes on.
         since: Unix time from which the minutes count, in seconds; by default from the start.
         max_attempts: attempts for a cohort whose worker dies.
         checkpoints: folder of the checkpoints of long cohorts; by default beside an SQLite database.
@@ -100,7 +104,7 @@ def run(
         options: of `Options`.
 
     Returns:
-        How it ended; `Outcome.state` is "done", "done with failures" or "stopped".
+        How it ended; `Outcome.state` is "done", "done with failures", "time limit" or "stopped".
 
     Raises:
         SpaceError, PlanError, StorageError, DataError, RayError: the message is one line.
@@ -135,11 +139,13 @@ def plan_sweep(
     where: Sequence[Machine] | None = None,
 ) -> Plan:
     """As `plan`, of loaded search spaces, on these machines."""
+    where = machines() if where is None else where
     resources, trials = _whole_grid(spaces, options, where)
     if db is None:
-        return _first_cohorts(make_plan(spaces, trials, resources), options.limit)
+        planned = make_plan(spaces, trials, resources)
+        return replace(_first_cohorts(planned, options.limit), rates=_rates(resources, where, None))
     with closing(Storage(db)) as storage:
-        return _missing(spaces, trials, resources, storage, options, tell)
+        return _missing(spaces, trials, resources, where, storage, options, tell)
 
 
 def run_sweep(
@@ -158,6 +164,7 @@ def run_sweep(
         check: may refuse the database, by an error, before anything is changed; it also gets the number of trials.
     """
     # What is wrong with the grid, the cluster or the data shows before a database is made.
+    where = machines() if where is None else where
     resources, trials = _whole_grid(spaces, options, where)
     for kind in {space.experiment: space.kind for space in spaces}.values():
         kind.fetch(tell)
@@ -165,7 +172,7 @@ def run_sweep(
         check(storage, len(trials))
         storage.claim()
         storage.release()
-        planned = _missing(spaces, trials, resources, storage, replace(options, limit=None), tell)
+        planned = _missing(spaces, trials, resources, where, storage, replace(options, limit=None), tell)
         checkpoints = _checkpoint_folder(options, storage)
         if checkpoints:
             missing = {trial_id for cohort in planned.cohorts for trial_id in cohort.trial_ids}
@@ -176,10 +183,9 @@ def run_sweep(
 
 
 def _whole_grid(
-    spaces: Sequence[SearchSpace], options: Options, where: Sequence[Machine] | None
+    spaces: Sequence[SearchSpace], options: Options, where: Sequence[Machine]
 ) -> tuple[Resources, Sequence[Trial]]:
-    found = machines() if where is None else where
-    resources = share_out(found, options.workers, options.gpus_per_worker)
+    resources = share_out(where, options.workers, options.gpus_per_worker)
     return resources, expand(spaces, options.order_seed)
 
 
@@ -187,6 +193,7 @@ def _missing(
     spaces: Sequence[SearchSpace],
     trials: Sequence[Trial],
     resources: Resources,
+    where: Sequence[Machine],
     storage: Storage,
     options: Options,
     tell: Tell,
@@ -198,7 +205,22 @@ def _missing(
     resources, note = as_first_planned(resources, spaces, declared)
     if note:
         tell(note)
-    return _first_cohorts(make_plan(spaces, trials, resources, finished), options.limit)
+    planned = make_plan(spaces, trials, resources, finished)
+    if planned.cohorts:  # a calibration takes seconds
+        planned = replace(planned, rates=_rates(resources, where, storage))
+    return _first_cohorts(planned, options.limit)
+
+
+def _rates(resources: Resources, where: Sequence[Machine], storage: Storage | None) -> Rates:
+    """How fast cohorts run, from a database if it has trials of this kind of device."""
+    gpus = [name for machine in where for name, _ in machine.gpus]
+    device = gpus[0] if resources.gpus else processor_name()
+    if storage:
+        with storage.describing():
+            found = measured(recorded(resources.device), storage.timed(device), resources.units)
+        if found:
+            return found
+    return CUDA if resources.gpus else calibrated()
 
 
 def _first_cohorts(planned: Plan, limit: int | None) -> Plan:
@@ -217,19 +239,14 @@ def _run_plan(
     from sweep.driver.dispatcher import Settings
     from sweep.driver.supervisor import ChildConfig, Outcome, supervise
 
+    start = time.monotonic()
+    trial_ids = {trial.trial_id for trial in planned.trials}
     if not planned.cohorts:
+        if not _are_declared(planned.spaces, storage):
+            storage.finish(_declare(planned, storage, options))
+        tell(ending(storage.counts(trial_ids), storage.name))
         return Outcome(failed=0)
-    sweep_id = storage.declare(
-        name=", ".join(space.name for space in planned.spaces),
-        spaces={space.name: space.as_dict() for space in planned.spaces},
-        settings={
-            "order_seed": options.order_seed,
-            "worker": asdict(planned.resources),
-            "machine": environment(this_machine()),
-        },
-        code_version=code_version(),
-    )
-    storage.add_trials(sweep_id, planned.trials)
+    sweep_id = _declare(planned, storage, options)
     log = EventLog(_beside(options.log, storage, f"sweep-{sweep_id}.jsonl"))
     log.write("planned", sweep=sweep_id, **planned.summary())
     url = storage.url.render_as_string(hide_password=False)
@@ -241,6 +258,8 @@ def _run_plan(
         outcome = supervise(config, storage, log, tell, progress or (lambda numbers: None))
         if outcome.is_complete:
             storage.finish(sweep_id, outcome.state)
+        if not outcome.interrupted:
+            tell(ending(storage.counts(trial_ids), storage.name, time.monotonic() - start, outcome.time_limit))
     except KeyboardInterrupt:
         outcome = Outcome(failed=0, interrupted=True)
         raise
@@ -248,12 +267,34 @@ def _run_plan(
         outcome = Outcome(failed=0, failure=str(error))
         raise
     finally:
-        log.write("over", failed=outcome.failed, interrupted=outcome.interrupted)
+        log.write("over", state=outcome.state, failed=outcome.failed, interrupted=outcome.interrupted)
         if not outcome.is_complete:
             _note_end(storage, sweep_id, outcome)
         if options.notify:
             notify(options.notify, outcome.state, storage, sweep_id)
     return outcome
+
+
+def _declare(planned: Plan, storage: Storage, options: Options) -> int:
+    """Record a sweep, its search spaces and their trials; return its number."""
+    sweep_id = storage.declare(
+        name=", ".join(space.name for space in planned.spaces),
+        spaces={space.name: space.as_dict() for space in planned.spaces},
+        settings={
+            "order_seed": options.order_seed,
+            "worker": asdict(planned.resources),
+            "machine": environment(this_machine()),
+        },
+        code_version=code_version(),
+    )
+    storage.add_trials(sweep_id, planned.trials)
+    return sweep_id
+
+
+def _are_declared(spaces: Sequence[SearchSpace], storage: Storage) -> bool:
+    """Whether a sweep of this database has declared all these search spaces as they are."""
+    recorded = [record for records, _ in storage.declared() if isinstance(records, dict) for record in records.values()]
+    return all(json.loads(json.dumps(space.as_dict())) in recorded for space in spaces)
 
 
 def _note_end(storage: Storage, sweep_id: int, outcome: "Outcome") -> None:
@@ -262,7 +303,7 @@ def _note_end(storage: Storage, sweep_id: int, outcome: "Outcome") -> None:
 
     # A stop does not wait for a database that fails, and that failure has been reported.
     with suppress(StorageError), answers_within(storage, lambda: STOPPING_S):
-        storage.finish(sweep_id, outcome.state, outcome.failure or outcome.repeated_error, complete=False)
+        storage.finish(sweep_id, outcome.state, outcome.reason, complete=False)
 
 
 def _checkpoint_folder(options: Options, storage: Storage) -> CheckpointFolder | None:

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("search_spaces", "data", "models", "metrics", "sweep", "reports", "benchmarks")
 MODULES = """
 analysis card collector course curves database devices dispatch factors findings first_part floor fragment fresh
-grids journal lanes marks notice output panel plate replay scoring sheet stages statistics studies
+grids journal lanes notice output panel plate replay scoring sheet stages statistics studies
 cohort_way loop_way tune_way vmap_way
 """
 NAMES = """

@@ -53,7 +53,13 @@ class Discriminator(nn.Module):
 
 
 def make_networks(cell: Trial, images: Tensor) -> tuple[Generator, Discriminator]:
-    """The networks of a cell, with the initial weights of its seed, on the device of the images."""
+    """The networks of a cell, with the initial weights of its seed, on the device of the images.
+
+    Raises:
+        ValueError: its discriminator takes real and generated images as one batch, which no baseline does.
+    """
+    if cell.settings.norm_d == "joint":
+        raise ValueError("norm_d: got joint, allowed for baselines: separate")
     g, d = generator_widths(cell), discriminator_widths(cell)
     generator = Generator(g).to(images.device, images.dtype)
     discriminator = Discriminator(d).to(images.device, images.dtype)

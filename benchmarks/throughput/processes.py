@@ -89,6 +89,7 @@ class Bench:
         """Seconds that a worker spends on scoring one member in a whole training, intermediate scores included."""
         from benchmarks.baselines.cohort import CohortBaseline
         from search_spaces.experiments.mnist_gan import GanScoring
+        from search_spaces.scored_steps import scored_steps
         from sweep.worker.recipes.mnist_gan import evaluate
 
         torch = self._torch
@@ -98,7 +99,7 @@ class Bench:
         evaluate(training, GanScoring(n_samples=20, z_seed=scoring.z_seed), self._device)
 
         def whole() -> None:
-            for _ in range(scoring.times):
+            for _ in scored_steps(cells[0].training, scoring):
                 evaluation = evaluate(training, scoring, self._device)
             evaluation.sheets()
 

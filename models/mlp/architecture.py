@@ -37,7 +37,12 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Member:
-    """Settings of one member. `margin` and `pt_weight` belong to EBGANs and are None and 0 for GANs."""
+    """Settings of one member. `margin` and `pt_weight` belong to EBGANs and are None and 0 for GANs.
+
+    Attributes:
+        joint_norm: whether the discriminator is given real and generated images as one batch, so that its batch norm
+            takes the statistics of both together.
+    """
 
     lr: float
     optim_g: Optimizer
@@ -46,6 +51,7 @@ class Member:
     seed: int
     margin: float | None = None
     pt_weight: float = 0.0
+    joint_norm: bool = False
 
 
 @dataclass(frozen=True)

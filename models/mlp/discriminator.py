@@ -17,10 +17,17 @@ INIT_STD = 0.002
 
 
 def make_discriminator(
-    weights: Sequence[Tensor], dropout: Sequence[bool], device: torch.device, dtype: torch.dtype
+    weights: Sequence[Tensor],
+    dropout: Sequence[bool],
+    device: torch.device,
+    dtype: torch.dtype,
+    joint_norm: Sequence[bool] = (),
 ) -> Network:
-    """K discriminators from the initial weights of every layer, [K, in, out]; `dropout` says which members have it."""
-    return Network(weights, False, device, dtype, dropout)
+    """K discriminators from the initial weights of every layer, [K, in, out].
+
+    `dropout` and `joint_norm` say which members have them, see `models.mlp.network.Network`.
+    """
+    return Network(weights, False, device, dtype, dropout, joint_norm)
 
 
 class DiscriminatorPass(ABC):

@@ -1,7 +1,7 @@
 """Layers that carry a member axis: K networks of one shape computed as one.
 
-`Activations` are [H, N, K, C] in fixed memory: H batches that are normalised separately, such as real and generated
-images, of N images each, for K members with C channels. Parameters are [K, ...]. Members never mix.
+`Activations` are [H, N, K, C] in fixed memory: H batches, such as real and generated images, of N images each, for K
+members with C channels. Parameters are [K, ...]. Members never mix.
 
 Gradients are written out, not left to autograd, and activations stay where they are: a step of small networks would
 lose much of its time to the overhead of operators and to memory that no cache holds yet. Tests compare them with the
@@ -71,6 +71,11 @@ class Activations:
         """Some of the batches, in the same memory."""
         return Activations(self.tensor[batches])
 
+    def as_one_batch(self, members: slice) -> Tensor:
+        """A copy of all batches of some members as one, with the channels side by side, [H * N, members * C]."""
+        own = self.tensor[:, :, members].clone(memory_format=torch.contiguous_format)
+        return own.view(own.shape[0] * own.shape[1], -1)
+
 
 class Linear:
     """K linear layers, [H, N, K, in] -> [H, N, K, out].
@@ -100,28 +105,73 @@ class Linear:
         multiply(d_out.matrices, self._weight.transposed, d_x.matrices)
 
 
-class BatchStats:
-    """Mean and 1 / standard deviation of the channels in each of H batches, [K * C] each."""
+def runs_of(on: Sequence[bool]) -> list[slice]:
+    """The runs of neighbouring members for which something is on."""
+    runs = []
+    for is_on, run in groupby(range(len(on)), key=on.__getitem__):
+        members = list(run)
+        if is_on:
+            runs.append(slice(members[0], members[-1] + 1))
+    return runs
 
-    def __init__(self, x: Activations) -> None:
+
+class BatchStats:
+    """Mean and 1 / standard deviation of the channels, [K * C] each, in each of H batches.
+
+    For the runs of members whose batches are normalised as one, also those of that one batch, [members * C] each.
+    """
+
+    def __init__(self, x: Activations, joint: Sequence[slice] = ()) -> None:
         self.of_batch = [(torch.empty_like(batch[0]), torch.empty_like(batch[0])) for batch in x.batches]
+        firsts = [x.tensor[0, 0, members].flatten() for members in joint]
+        self.of_all = [(torch.empty_like(first), torch.empty_like(first)) for first in firsts]
 
 
 class BatchNorm:
-    """K batch norms with the statistics of each batch (over N alone), [H, N, K, C] -> the same shape."""
+    """K batch norms, [H, N, K, C] -> the same shape.
 
-    def __init__(self, scale: Parameter, shift: Parameter) -> None:
-        self.scale, self.shift = scale, shift
+    Args:
+        joint: runs of members whose H batches are normalised as one. All others have the statistics of each batch.
+    """
+
+    def __init__(self, scale: Parameter, shift: Parameter, joint: Sequence[slice] = ()) -> None:
+        self.scale, self.shift, self.joint = scale, shift, joint
 
     def forward(self, x: Activations, out: Activations, stats: BatchStats) -> None:
         scale, shift = self.scale.value.flatten(), self.shift.value.flatten()
         for batch, normed, (mean, inverse_std) in zip(x.batches, out.batches, stats.of_batch, strict=True):
             aten.batch_norm(batch, scale, shift, normed, mean, inverse_std)
+        for members, (mean, inverse_std) in zip(self.joint, stats.of_all, strict=True):
+            batch = x.as_one_batch(members)
+            scale, shift = self.scale.value[members].flatten(), self.shift.value[members].flatten()
+            normed = torch.empty_like(batch)
+            aten.batch_norm(batch, scale, shift, normed, mean, inverse_std)
+            own = out.tensor[:, :, members]
+            own.copy_(normed.view(own.shape))
 
     def backward(
+        self, x: Activations, stats: BatchStats, batches: slice, d_out: Activations, affine_grads: bool
+    ) -> None:
+        """Overwrite the gradient of the output by that of the input; with `affine_grads`, store scale's and shift's.
+
+        Args:
+            batches: those of the H batches that `x` and `d_out` hold; all of them if any member is joint.
+        """
+        joint = [d_out.as_one_batch(members) for members in self.joint]
+        self._backward_each(x, stats.of_batch[batches], d_out, affine_grads)
+        for members, grad, (mean, inverse_std) in zip(self.joint, joint, stats.of_all, strict=True):
+            scale, batch = self.scale.value[members].flatten(), x.as_one_batch(members)
+            d_x, *gradients = aten.batch_norm_backward(grad, batch, scale, mean, inverse_std, affine_grads)
+            own = d_out.tensor[:, :, members]
+            own.copy_(d_x.view(own.shape))
+            for parameter, gradient in zip((self.scale, self.shift), gradients, strict=True):
+                if gradient is not None:
+                    parameter.gradient[members] = gradient.view_as(parameter.gradient[members])
+
+    def _backward_each(
         self, x: Activations, stats: Sequence[tuple[Tensor, Tensor]], d_out: Activations, affine_grads: bool
     ) -> None:
-        """Overwrite the gradient of the output by that of the input; with `affine_grads`, store scale's and shift's."""
+        """The gradients of batches that are normalised apart, for all members."""
         scale = self.scale.value.flatten()
         for h, (batch, grad, (mean, inverse_std)) in enumerate(zip(x.batches, d_out.batches, stats, strict=True)):
             d_x, *gradients = aten.batch_norm_backward(grad, batch, scale, mean, inverse_std, affine_grads)
@@ -137,11 +187,7 @@ class Dropout:
 
     def __init__(self, on: Sequence[bool]) -> None:
         """`on` says for each member whether it has dropout."""
-        self._parts: list[slice] = []
-        for is_on, run in groupby(range(len(on)), key=on.__getitem__):
-            members = list(run)
-            if is_on:
-                self._parts.append(slice(members[0], members[-1] + 1))
+        self._parts = runs_of(on)
 
     def apply(self, x: Activations, mask: Tensor) -> None:
         """Multiply in place by a mask [H, N, K, C]."""

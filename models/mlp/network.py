@@ -7,7 +7,7 @@ from torch import Tensor
 
 from models.flat_parameters import Parameter, Parameters
 from models.mlp import aten
-from models.mlp.layers import Activations, BatchNorm, BatchStats, Dropout, Linear
+from models.mlp.layers import Activations, BatchNorm, BatchStats, Dropout, Linear, runs_of
 
 
 class Network:
@@ -19,6 +19,7 @@ class Network:
         norm_first: whether batch norm follows the first layer too (in a discriminator it does not: DCGAN).
         device, dtype: of the parameters.
         dropout: which members have dropout after the hidden layers, by default none.
+        joint_norm: for which members batch norm takes the statistics of all batches together, by default for none.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Network:
         device: torch.device,
         dtype: torch.dtype,
         dropout: Sequence[bool] = (),
+        joint_norm: Sequence[bool] = (),
     ) -> None:
         normed = [norm_first or i > 0 for i in range(len(weights) - 1)] + [False]
         shapes: list[tuple[int, ...]] = []
@@ -35,6 +37,7 @@ class Network:
             shapes += [_stored(initial).shape[1:], *[initial.shape[2:]] * (2 if norm else 1)]
         self.parameters = Parameters(shapes, len(weights[0]), device, dtype)
         self.dropout = Dropout(dropout)
+        joint = runs_of(joint_norm)
         self.linears: list[Linear] = []
         self.norms: list[BatchNorm | None] = []
         parameters = iter(self.parameters)
@@ -44,7 +47,7 @@ class Network:
             if _stored(initial) is not initial:
                 weight = Parameter(*(t.transpose(1, 2) for t in weight))
             self.linears.append(Linear(weight, None if norm else next(parameters)))
-            self.norms.append(BatchNorm(next(parameters), next(parameters)) if norm else None)
+            self.norms.append(BatchNorm(next(parameters), next(parameters), joint) if norm else None)
             if (last := self.norms[-1]) is not None:
                 last.scale.value.fill_(1)
 
@@ -105,7 +108,10 @@ class Pass:
             self._linear_outputs.append(linear_output)
             previous = norm is not None, channels
         self.code, self.output = self._activations[-2:]
-        self._stats = [BatchStats(linear_output) for linear_output in self._linear_outputs]
+        self._stats = [
+            BatchStats(linear_output, norm.joint if norm else ())
+            for linear_output, norm in zip(self._linear_outputs, network.norms, strict=True)
+        ]
         if keeps:
             self._saved = [activation.part(backward_batches) for activation in self._activations]
             self._saved_linear_outputs = [output.part(backward_batches) for output in self._linear_outputs]
@@ -151,8 +157,8 @@ class Pass:
                     self._network.dropout.apply(grad, masks[i])
                 aten.relu_backward_(grad.tensor, self._saved[i + 1].tensor)
             if norm is not None:
-                stats = self._stats[i].of_batch[self._backward_batches]
-                norm.backward(self._saved_linear_outputs[i], stats, grad, self._param_grads)
+                batches = self._backward_batches
+                norm.backward(self._saved_linear_outputs[i], self._stats[i], batches, grad, self._param_grads)
             if self._param_grads:
                 linear.backward(self._saved[i], grad)
             if i > 0:

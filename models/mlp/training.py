@@ -22,6 +22,8 @@ from models.mlp.generator import GeneratorPass, make_generator
 from models.mlp.layers import Activations
 from models.optim import StackedOptimizer
 
+N_WATCHED = 16  # images of each member whose movement is measured
+
 
 @dataclass(frozen=True)
 class StepBuffers:
@@ -29,16 +31,17 @@ class StepBuffers:
 
         for the update of       discriminators                 generators
                          ┌───────────────┬───────────────┬───────────────┐
-        images           │   [0] real    │  [1] fakes    │  [2] fakes    │
+        images           │   [0] real    │  [1] fakes    │  [2] fakes    │ ([3] real)
                          └───────────────┴───────────────┴───────────────┘
         real_and_fake    |<----------------------------->|                  read by the discriminators' pass
         fakes                            |<----------------------------->|  written by the generators' pass
-        g_fakes                                          |<------------->|  read by the discriminators' other pass
+        g_images                                         |<------------->|  read by the discriminators' other pass
         z                                |      [0]      |      [1]      |  read by the generators' pass
         dropout_masks    |    [:, 0]     |    [:, 1]     |    [:, 2]     |
 
     Attributes:
-        images: [3, N, K, pixels].
+        images: [3, N, K, pixels]. If any member has joint norm, [4, ...]: the real images again, which the generators'
+            update then has next to its fakes.
         z: [2, N, K, z_dim].
         dropout_masks: multipliers of each hidden layer and distinct seed, [layers, 3, N, S, size_d]; [0, ...] if no
             member has dropout.
@@ -56,7 +59,9 @@ class StepBuffers:
         layers = architecture.n_layer_d - 1 if any(m.dropout_d for m in members) else 0
         seeds = len({m.seed for m in members})
         return cls(
-            images=like.new_empty(3, batch_size, len(members), architecture.pixels),
+            images=like.new_empty(
+                4 if any(m.joint_norm for m in members) else 3, batch_size, len(members), architecture.pixels
+            ),
             z=like.new_empty(2, batch_size, len(members), architecture.z_dim),
             dropout_masks=like.new_empty(layers, 3, batch_size, seeds, architecture.size_d),
         )
@@ -67,10 +72,10 @@ class StepBuffers:
 
     @property
     def fakes(self) -> Activations:
-        return Activations(self.images[1:])
+        return Activations(self.images[1:3])
 
     @property
-    def g_fakes(self) -> Activations:
+    def g_images(self) -> Activations:
         return Activations(self.images[2:])
 
 
@@ -102,21 +107,22 @@ class CohortTraining:
         g_init = initial_weights(architecture.generator_widths(), seeds, "generator", G_INIT_STD)
         d_init = initial_weights(architecture.discriminator_widths(), seeds, "discriminator", D_INIT_STD)
         self.generator = make_generator(g_init, device, dtype)
-        self.discriminator = make_discriminator(d_init, [m.dropout_d for m in members], device, dtype)
+        dropout, joint_norm = ([m.dropout_d for m in members], [m.joint_norm for m in members])
+        self.discriminator = make_discriminator(d_init, dropout, device, dtype, joint_norm)
 
         # `_d_pass` and `_g_pass` both run the discriminators: in their own update, and in that of the generators.
         self._is_energy = architecture.discriminator == "autoencoder"
         discriminator_pass = AutoencoderDiscriminator if self._is_energy else LogitDiscriminator
         self._buffers = StepBuffers.allocate(architecture, config.batch_size, members, like=images)
         self._d_pass = discriminator_pass(self.discriminator, self._buffers.real_and_fake, param_grads=True)
-        self._g_pass = discriminator_pass(self.discriminator, self._buffers.g_fakes, input_grad=True)
+        self._g_pass = discriminator_pass(self.discriminator, self._buffers.g_images, input_grad=True)
         self._generator_pass = GeneratorPass(
             self.generator,
             Activations(self._buffers.z),
             self._buffers.fakes,
             param_grads=True,
             backward_batches=slice(1, 2),
-            d_images=self._g_pass.d_images,
+            d_images=self._g_pass.d_images.part(slice(1)),
         )
 
         betas = (config.beta1, config.beta2)
@@ -133,12 +139,14 @@ class CohortTraining:
             [k for k, m in enumerate(members) if m.pt_weight > 0], device=device, dtype=torch.long
         )
         self._pt_weight = column([m.pt_weight for m in members])[self._pt_members]
+        self._images_before = images.new_full((N_WATCHED, len(members), architecture.pixels), torch.nan)
 
     @torch.no_grad()
     def step(self) -> None:
         """One update of every discriminator, then, with new z, one of every generator."""
         n, sizes, buffers = self.config.batch_size, self.architecture, self._buffers
         buffers.images[0] = self._draws.to_members(self._images[self._draws.batch(n)])
+        buffers.images[3:] = buffers.images[0]
         buffers.z.copy_(self._draws.to_members(self._draws.z((2, n, sizes.z_dim))))
         if layers := len(buffers.dropout_masks):
             masks = self._draws.dropout_mask((layers, 3, n, sizes.size_d), self.config.dropout_rate)
@@ -180,6 +188,18 @@ class CohortTraining:
         return {"d_loss": self._d_loss(output), "energy_real": real, "energy_fake": fake}
 
     @torch.no_grad()
+    def movement(self, images: Tensor) -> Tensor:
+        """Mean absolute change of a pixel since the last call, [K]; NaN at the first call.
+
+        Args:
+            images: [N, K, pixels] from noise that is the same in every call; the first `N_WATCHED` are compared.
+        """
+        watched = images[:N_WATCHED]
+        change = (watched - self._images_before).abs().mean((0, 2))
+        self._images_before.copy_(watched)
+        return change
+
+    @torch.no_grad()
     def diverged(self) -> Tensor:
         """Which members hold a NaN or an infinity in any weight, [K] bool."""
         blocks = [network.parameters.values for network in (self.generator, self.discriminator)]
@@ -206,8 +226,9 @@ class CohortTraining:
         self.steps_done = steps_done
 
     def _fixed(self) -> dict[str, Tensor]:
-        """Weights and the optimisers' moments, in the memory where steps change them."""
+        """Weights, the optimisers' moments and the images that were watched last, in the memory where they change."""
         found = {"generator": self.generator.parameters.values, "discriminator": self.discriminator.parameters.values}
+        found["images_before"] = self._images_before
         for name, optimizer in (("optim_g", self._optim_g), ("optim_d", self._optim_d)):
             found |= {f"{name}.{i}": tensor for i, tensor in enumerate(optimizer.state())}
         return found
@@ -217,7 +238,8 @@ class CohortTraining:
         masks = self._draws.to_members(self._buffers.dropout_masks)
         self._generator_pass.forward()
         self._update_discriminators([mask[:2] for mask in masks])
-        self._update_generators([mask[2:] for mask in masks])
+        n_real = len(self._buffers.images) - 3  # real images beside the generators' fakes; they have their masks again
+        self._update_generators([torch.cat((mask[2:], mask[:1])) if n_real else mask[2:] for mask in masks])
 
     def _update_discriminators(self, masks: Sequence[Tensor]) -> None:
         (d_output,) = _gradients(self._d_loss, self._d_pass.forward(masks))
@@ -242,7 +264,10 @@ class CohortTraining:
         return losses.gan_d_loss(real, fake)
 
     def _g_loss(self, output: Tensor, code: Tensor | None = None) -> Tensor:
-        """Loss of each generator from outputs [1, N, K]; given the code, the sum of all with their pull-away terms."""
+        """Loss of each generator from outputs [H, N, K], of which the first batch is that for its images.
+
+        Given the code, it is the sum of all with their pull-away terms.
+        """
         loss = losses.ebgan_g_loss(output[0]) if self._is_energy else losses.gan_g_loss(output[0])
         if code is None:
             return loss

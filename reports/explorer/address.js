@@ -1,8 +1,8 @@
 // The address: all that is chosen stands in its hash, so that a view can be shared, restored and gone back to.
 
 const DEFAULTS = {
-  grid: "0", families: "", score: "score", bins: "25", unit: "percent", paper: "on", range: "", bar: "",
-  view: "trials", sort: "", page: "1", trial: "",
+  grid: "0", classifier: "", step: "", families: "", score: "score", bins: "", unit: "percent", paper: "on",
+  unmarked: "", range: "", bar: "", view: "trials", sort: "", page: "1", trial: "",
 };
 const encode = (text) => encodeURIComponent(text).replaceAll("%20", "+");
 let chosen = read(location.hash);

@@ -1,6 +1,6 @@
 """The axes of the explorer: those that vary, with their values as codes, and those that are fixed."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pandas as pd
@@ -13,21 +13,26 @@ MOST_VALUES = 12  # a numeric axis with more values is filtered by a range
 _OUTCOMES = [SCORED, DIVERGED, FAILED, UNSCORED, WAITING]
 
 
-def axes(experiment: Experiment, trials: pd.DataFrame, rows: pd.DataFrame) -> list[dict[str, Any]]:
+def axes(
+    experiment: Experiment, trials: pd.DataFrame, rows: pd.DataFrame, elsewhere: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """The axes on which some family varies, and the outcome.
 
-    Each has name, label, `varies_in` (families) and the rows' values: `values` (text, in order) and `codes`, or plain
-    `numbers` where there are many; -1 and None stand for no value.
+    Each has name, `printed` (its name in print, if that is another one), `varies_in` (families) and the rows' values:
+    `values` (text, in order) and `codes`, or plain `numbers` where there are many; -1 and None stand for no value.
 
     Args:
         trials: every trial; they say what there is.
         rows: those of them that the page lists.
+        elsewhere: outcomes that trials have under other classifiers or at other steps.
     """
-    found = [_axis(trials, rows, name, label) for name, label in _labels(experiment) if varying(trials, name)]
-    outcomes = [name for name in _OUTCOMES if (trials["outcome"] == name).any()]
+    found = [
+        _axis(trials, rows, name, axis.meaning.label) for name, axis in experiment.axes.items() if varying(trials, name)
+    ]
+    outcomes = [name for name in _OUTCOMES if (trials["outcome"] == name).any() or name in elsewhere]
     codes = pd.Categorical(rows["outcome"], outcomes).codes.tolist()
     every = in_order(trials["family"].unique())
-    return [*found, {"name": "outcome", "label": "outcome", "varies_in": every, "values": outcomes, "codes": codes}]
+    return [*found, {"name": "outcome", "printed": "", "varies_in": every, "values": outcomes, "codes": codes}]
 
 
 def varying(trials: pd.DataFrame, name: str) -> list[str]:
@@ -37,16 +42,12 @@ def varying(trials: pd.DataFrame, name: str) -> list[str]:
 
 
 def fixed(experiment: Experiment, trials: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """The values that all trials of each family share, as text by label: their space and the axes that do not vary."""
+    """The values that all trials of each family share, as text by name: their space and the axes that do not vary."""
     return {str(family): dict(_shared(experiment, trials, own)) for family, own in trials.groupby("family")}
 
 
-def _labels(experiment: Experiment) -> Iterator[tuple[str, str]]:
-    return ((name, axis.meaning.label) for name, axis in experiment.axes.items())
-
-
 def _axis(trials: pd.DataFrame, rows: pd.DataFrame, name: str, label: str) -> dict[str, Any]:
-    axis = {"name": name, "label": label, "varies_in": varying(trials, name)}
+    axis = {"name": name, "printed": label if label != name else "", "varies_in": varying(trials, name)}
     values = sorted(trials[name].dropna().unique().tolist(), key=lambda value: (isinstance(value, str), value))
     if len(values) > MOST_VALUES and pd.api.types.is_numeric_dtype(trials[name]):
         return axis | {"numbers": [None if pd.isna(value) else value for value in rows[name].tolist()]}
@@ -56,6 +57,6 @@ def _axis(trials: pd.DataFrame, rows: pd.DataFrame, name: str, label: str) -> di
 
 def _shared(experiment: Experiment, trials: pd.DataFrame, own: pd.DataFrame) -> Iterator[tuple[str, str]]:
     yield "space", short(str(own["space"].iloc[0]))
-    for name, label in _labels(experiment):
+    for name in experiment.axes:
         if not varying(trials, name) and pd.notna(own[name].iloc[0]):
-            yield label, value_text(own[name].iloc[0])
+            yield name, value_text(own[name].iloc[0])

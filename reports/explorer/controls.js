@@ -7,17 +7,25 @@ function buildControls(grid) {
     make("fieldset", { class: "chips" }, make("legend", {}, "Families"), grid.families.map(familyChip)),
     select("score", "Score", grid.scores.map(({ name, label }) => [name, label]),
       (score) => choose({ score, range: null, bar: null, page: null })),
-    select("bins", "Bins", BINS.map((n) => [String(n), String(n)]), (bins) => choose({ bins, bar: null, page: null })),
-    select("unit", "Height", [["percent", "percent"], ["count", "count"]], (unit) => choose({ unit })),
+    classifierChoice(grid),
+    stepSlider(grid),
+    select("bins", "Bins", [["", "automatic"], ...BINS.map((n) => [String(n), String(n)])],
+      (bins) => choose({ bins, bar: null, page: null })),
+    select("unit", "Height", [["percent", "percent"], ["count", "count"]],
+      (unit) => choose({ unit, bar: null, page: null })),
     presetChoice(grid),
     panelChoice(grid),
     isPublished(grid) && make("label", { class: "chip" }, make("input", { type: "checkbox", "data-control": "paper",
-      change: (event) => choose({ paper: event.target.checked ? null : "off" }) }),
+      change: (event) => choose({ paper: event.target.checked ? null : "off", bar: null, page: null }) }),
       make("span", {}, "the paper’s bars")),
-  ].filter(Boolean));
+    grid.rows.marks.some(Boolean) && make("label", { class: "chip", title: marksWords(grid) },
+      make("input", { type: "checkbox", "data-control": "unmarked",
+        change: (event) => choose({ unmarked: event.target.checked ? "on" : null, bar: null, page: null }) }),
+      make("span", {}, "unmarked trials only")),
+  ]);
   rebuild(find(".axes"),
     make("p", { class: "aside" },
-      "A filter with nothing marked lets everything through. It leaves alone a family that does not vary on its axis."),
+      "No box ticked = no filter. Families that don’t vary this setting are not filtered."),
     grid.axes.map(axisFilter),
     make("fieldset", { class: "span" }, make("legend", {}, "the chosen score"), rangeInputs("range", "score")),
     make("button", { type: "button", click: () => choose(filterChanges(grid, {})) }, "Clear all filters"));
@@ -49,6 +57,28 @@ function chooseFamilies() {
 // Whether a paper has bars to compare these trials with; the presets are the choices of its figures.
 const isPublished = (grid) => Object.keys(grid.published).length > 0;
 
+const marksWords = (grid) =>
+  `A mark says that a trial may not be what its score suggests: ${grid.marks.map(({ label }) => label).join(", ")}.`;
+
+// Only where trials were scored by several classifiers, and the page holds their scores.
+function classifierChoice(grid) {
+  if (grid.scored_by.length < 2 || !grid.views.length) return null;
+  return select("classifier", "Classifier", grid.scored_by.map(({ name }) => [name, name]), (name) =>
+    choose({ classifier: name === grid.scored_by[0].name ? null : name, range: null, bar: null, page: null }));
+}
+
+// Only where trials were scored in training, and the page holds these scores.
+function stepSlider(grid) {
+  if (grid.steps.length < 2 || !grid.views.length) return null;
+  const input = (event) => {
+    const step = grid.steps[Number(event.target.value)];
+    choose({ step: step === lastStep(grid) ? null : String(step), range: null, bar: null, page: null });
+  };
+  return make("label", { class: "select slider" }, make("span", {}, "Training length"),
+    make("input", { type: "range", min: 0, max: grid.steps.length - 1, step: 1, "data-control": "step", input }),
+    make("output", {}));
+}
+
 function presetChoice(grid) {
   if (!isPublished(grid)) return null;
   const figure2 = grid.presets.filter(({ figure }) => figure === 2);
@@ -67,10 +97,11 @@ function panelChoice(grid) {
 }
 
 function axisFilter(axis) {
-  const content = axis.numbers ? rangeInputs(filterKey(axis), axis.label) : axis.values.map((value) =>
+  const content = axis.numbers ? rangeInputs(filterKey(axis), axis.name) : axis.values.map((value) =>
     make("label", { class: "chip" }, make("input", { type: "checkbox", "data-axis": axis.name, value,
       change: () => chooseValues(axis) }), make("span", {}, value)));
-  return make("fieldset", { class: axis.numbers ? "span" : "chips" }, make("legend", {}, axis.label), content);
+  const legend = make("legend", {}, axis.name, axis.printed && ` (${axis.printed})`);
+  return make("fieldset", { class: axis.numbers ? "span" : "chips" }, legend, content);
 }
 
 function chooseValues(axis) {
@@ -92,11 +123,17 @@ function chooseRange(key) {
 }
 
 // Sets every control to what is chosen.
-function setControls(grid, preset, paperWords) {
-  for (const key of ["grid", "score", "bins", "unit"]) {
+function setControls(grid, preset, paperWords, nBins) {
+  const classifier = grid.scored_by[chosenClassifier(grid)]?.name;
+  const values = {
+    grid: get("grid"), score: chosenScore(grid).name, classifier, bins: chosenBins() ?? "", unit: get("unit"),
+  };
+  for (const [key, value] of Object.entries(values)) {
     const control = find(`[data-control=${key}]`);
-    if (control) control.value = key === "score" ? chosenScore(grid).name : get(key);
+    if (control) control.value = value;
   }
+  find("[data-control=bins] option").textContent = chosenBins() ? "automatic" : `automatic, ${nBins}`;
+  setSlider(grid);
   for (const box of home.querySelectorAll("[data-family]")) box.checked = isShown(box.dataset.family);
   for (const button of home.querySelectorAll("[data-preset]")) {
     button.setAttribute("aria-pressed", String(button.dataset.preset === preset?.key));
@@ -115,8 +152,20 @@ function setControls(grid, preset, paperWords) {
     paper.disabled = Boolean(paperWords);
     paper.parentNode.title = paperWords;
   }
-  const active = activeFilters(grid).map(({ axis }) => axis.label).concat(bounds(get("range")) ? ["score"] : []);
+  const unmarked = find("[data-control=unmarked]");
+  if (unmarked) unmarked.checked = isUnmarkedOnly();
+  const active = activeFilters(grid).map(({ axis }) => axis.name).concat(bounds(get("range")) ? ["score"] : [])
+    .concat(isUnmarkedOnly() ? ["unmarked only"] : []);
   find(".filters summary").textContent = active.length ? `Filters: ${active.join(", ")}` : "Filters: none";
+}
+
+function setSlider(grid) {
+  const slider = find("[data-control=step]");
+  if (!slider) return;
+  slider.value = grid.steps.indexOf(chosenStep(grid));
+  const words = `after ${updates(grid, chosenStep(grid))}`;
+  slider.setAttribute("aria-valuetext", words);
+  slider.parentNode.querySelector("output").textContent = words;
 }
 
 function isShown(family) {

@@ -1,6 +1,5 @@
 """The data of the explorer: a study as a dictionary of plain columns, which the page holds as JSON."""
 
-from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -8,10 +7,14 @@ import pandas as pd
 
 from reports.explorer.axes import axes, fixed
 from reports.explorer.bands import bands
-from reports.explorer.counts import full_counts
+from reports.explorer.columns import coded, numbers, seconds
+from reports.explorer.counts import Counter
 from reports.explorer.presets import presets, published
 from reports.explorer.scores import described, digits, drawable, measures
+from reports.explorer.seen import fits, other_views
+from reports.explorer.sheets import Sheets
 from reports.names import family_label, in_order, value_text
+from reports.numbers.marks import marks_of
 from reports.numbers.study import Study
 from reports.numbers.values import SCORED
 from reports.palette import hue
@@ -20,7 +23,6 @@ from search_spaces.experiment import Experiment
 MOST_ROWS = 10_000
 SAMPLE_SEED = 0
 ATTEMPT_COLUMNS = ["trial_id", "outcome", "reason", "started_at", "ended_at"]
-_START = pd.Timestamp("2020-01-01")  # times are whole seconds since then
 
 
 def sampled_rows(trials: pd.DataFrame) -> pd.DataFrame:
@@ -32,13 +34,7 @@ def sampled_rows(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def study_data(
-    study: Study,
-    trials: pd.DataFrame,
-    prefix: pd.DataFrame,
-    name: str,
-    attempts: pd.DataFrame,
-    steps: pd.DataFrame,
-    sheets: Collection[str],
+    study: Study, trials: pd.DataFrame, prefix: pd.DataFrame, name: str, attempts: pd.DataFrame, sheets: Sheets
 ) -> dict[str, Any]:
     """Everything the explorer shows of some trials of a study.
 
@@ -47,13 +43,14 @@ def study_data(
         prefix: their finished prefix.
         name: what the reader chooses these trials by.
         attempts: those that ended, with `ATTEMPT_COLUMNS`; may be empty.
-        steps: as in `reports.numbers.learning_curves`; may be empty.
-        sheets: ids of trials whose sample sheet lies in sheets/.
+        sheets: which sample sheets the page can show.
     """
     kind = study.experiment
     families, rows, choices = in_order(trials["family"].unique()), sampled_rows(trials), presets(kind, trials)
     in_prefix = pd.Series(trials.index.isin(prefix.index), trials.index)
-    whole = len(rows) == len(trials)
+    counter = None if len(rows) == len(trials) else Counter(kind, trials, in_prefix, choices)
+    views = list(other_views(study, trials, prefix, rows, choices, counter)) if fits(study, rows) else []
+    elsewhere = {outcome for view in views for outcome in view["changed"]["outcome"]}
     return {
         "name": name,
         "real_score": study.real_score,
@@ -63,71 +60,42 @@ def study_data(
         "training": {key: value_text(value) for key, value in study.training.items()},
         "presets": choices,
         "published": published(kind),
-        "bands": bands(trials, prefix, choices),
-        "counts": None if whole else full_counts(trials, in_prefix, drawable(kind), choices),
-        "axes": axes(kind, trials, rows),
+        "bands": bands(trials, prefix, choices, kind),
+        "counts": counter and counter.counts(trials, drawable(kind)),
+        "axes": axes(kind, trials, rows, elsewhere),
         "scores": described(kind),
         "measures": measures(kind),
+        "marks": [{"label": mark.label, "meaning": mark.meaning} for mark in kind.marks],
+        "scored_by": [{"name": one.name, "real_score": one.real_score} for one in study.classifiers],
+        "steps": list(study.scored_steps),
+        "views": views,
         "rows": _rows(kind, rows, in_prefix, families, sheets),
         "attempts": _attempts(attempts, rows),
-        "steps": _steps(steps[steps["step"] < study.training["steps"]], rows),
     }
 
 
 def _rows(
-    kind: Experiment, rows: pd.DataFrame, in_prefix: pd.Series, families: list[str], sheets: Collection[str]
+    kind: Experiment, rows: pd.DataFrame, in_prefix: pd.Series, families: list[str], sheets: Sheets
 ) -> dict[str, list[Any] | dict[str, Any]]:
     scored = rows["outcome"] == SCORED
+    marks = marks_of(rows, kind)
     return {
         "trial_id": rows["trial_id"].astype(str).tolist(),
         "family": pd.Categorical(rows["family"], families).codes.tolist(),
-        "known": in_prefix.loc[rows.index].astype(int).tolist(),
-        "sheet": rows["trial_id"].isin(set(sheets)).astype(int).tolist(),
-        **{score.name: _numbers(rows[score.name].where(scored), digits(kind, score)) for score in kind.scores},
-        "duration_s": _numbers(rows["duration_s"], 4),
+        "in_prefix": in_prefix.loc[rows.index].astype(int).tolist(),
+        "sheet": sheets.codes(rows),
+        "marks": sum((marks[label] * 2**bit for bit, label in enumerate(marks)), pd.Series(0, rows.index)).tolist(),
+        **{score.name: numbers(rows[score.name].where(scored), digits(kind, score)) for score in kind.scores},
+        "duration_s": numbers(rows["duration_s"], 4),
         "position": rows["position"].tolist(),
-        "device": _coded(rows["device"]),
-        "started": _seconds(rows["started_at"]),
-        "finished": _seconds(rows["finished_at"]),
+        "device": coded(rows["device"]),
+        "started": seconds(rows["started_at"]),
+        "finished": seconds(rows["finished_at"]),
     }
 
 
 def _attempts(attempts: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Any]:
-    own, row = _of_rows(attempts, rows)
-    times = {"started": _seconds(own["started_at"]), "ended": _seconds(own["ended_at"])}
-    return {"row": row, "outcome": _coded(own["outcome"]), "reason": _coded(own["reason"]), **times}
-
-
-def _steps(steps: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Any]:
-    """Intermediate scores; the last score is in the trial's own row."""
-    own, row = _of_rows(steps.sort_values(["trial_id", "step"]), rows)
-    return {"row": row, "step": own["step"].tolist(), "score": _numbers(own["score"], 4)}
-
-
-def _of_rows(frame: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:
-    """The rows of a frame that belong to listed trials, and the number of each one's trial in the list."""
-    place = pd.Series(range(len(rows)), rows["trial_id"]).reindex(frame["trial_id"]).to_numpy(float)
-    found = ~np.isnan(place)
-    return frame[found], place[found].astype(int).tolist()
-
-
-def _coded(column: pd.Series) -> dict[str, Any]:
-    codes, values = pd.factorize(column)
-    return {"values": [str(value) for value in values], "codes": codes.tolist()}
-
-
-def _numbers(column: pd.Series, digits: int) -> list[float | None]:
-    """Numbers rounded to significant digits, whole ones without a fraction; None where there is no finite number."""
-    return [_number(value, digits) for value in column.astype(float).tolist()]
-
-
-def _number(value: float, digits: int) -> float | None:
-    if not np.isfinite(value):
-        return None
-    rounded = float(f"{value:.{digits}g}")
-    return int(rounded) if rounded.is_integer() else rounded
-
-
-def _seconds(times: pd.Series) -> list[int | None]:
-    moments = pd.to_datetime(times, format="ISO8601")
-    return [None if pd.isna(moment) else int((moment - _START).total_seconds()) for moment in moments]
+    place = pd.Series(range(len(rows)), rows["trial_id"]).reindex(attempts["trial_id"]).to_numpy(float)
+    own, row = attempts[~np.isnan(place)], place[~np.isnan(place)].astype(int).tolist()
+    times = {"started": seconds(own["started_at"]), "ended": seconds(own["ended_at"])}
+    return {"row": row, "outcome": coded(own["outcome"]), "reason": coded(own["reason"]), **times}

@@ -19,7 +19,7 @@ function dress(element, attributes, children) {
     else if (value === true) element.setAttribute(key, "");
     else if (value !== false && value != null) element.setAttribute(key, value);
   }
-  element.append(...children.flat().filter((child) => child != null && child !== false));
+  element.append(...children.flat(2).filter((child) => child || child === 0));
   return element;
 }
 
@@ -27,7 +27,7 @@ function dress(element, attributes, children) {
 function rebuild(container, ...children) {
   const active = document.activeElement;
   const key = container.contains(active) ? active.dataset.key : undefined;
-  container.replaceChildren(...children.flat().filter((child) => child != null && child !== false));
+  container.replaceChildren(...children.flat().filter(Boolean));
   if (key !== undefined) [...container.querySelectorAll("[data-key]")].find((e) => e.dataset.key === key)?.focus();
 }
 

@@ -36,6 +36,7 @@ function matched(grid, score) {
     const applies = grid.families.map((family) => axis.only.has(family.name));
     for (let row = 0; row < grid.n; row++) if (applies[grid.family[row]] && !passes(row)) found[row] = 0;
   }
+  if (isUnmarkedOnly()) grid.rows.marks.forEach((marks, row) => { if (marks) found[row] = 0; });
   const ends = bounds(get("range"));
   if (ends) {
     for (let row = 0; row < grid.n; row++) {
@@ -45,9 +46,12 @@ function matched(grid, score) {
   return found;
 }
 
+const isFiltered = (grid) => Boolean(activeFilters(grid).length || bounds(get("range")) || isUnmarkedOnly());
+const isUnmarkedOnly = () => get("unmarked") === "on";
+
 // The preset that is in force, or undefined.
 function currentPreset(grid) {
-  if (bounds(get("range"))) return undefined;
+  if (bounds(get("range")) || isUnmarkedOnly()) return undefined;
   const now = new Map(activeFilters(grid).map(({ axis }) => [axis.name, [...list(filterKey(axis))].sort().join()]));
   return grid.presets.find(({ filters }) => {
     const names = Object.keys(filters);
@@ -57,7 +61,7 @@ function currentPreset(grid) {
 
 // What the address has to change for these filters and no others.
 function filterChanges(grid, filters) {
-  const changes = { range: null, bar: null, page: null };
+  const changes = { range: null, unmarked: null, bar: null, page: null };
   for (const axis of grid.axes) changes[filterKey(axis)] = filters[axis.name] ?? null;
   return changes;
 }

@@ -10,12 +10,18 @@ function openGrid(data) {
     ...data, axes, outcomes,
     n: rows.trial_id.length,
     family: Uint8Array.from(rows.family),
-    known: Uint8Array.from(rows.known),
+    inPrefix: Uint8Array.from(rows.in_prefix),
     place: new Map(rows.trial_id.map((id, row) => [id, row])),
+    measured: data.scores,
   };
-  grid.outcome = (row) => outcomes.values[outcomes.codes[row]];
-  grid.measured = data.scores;
+  grid.whole = grid; // of which `seenAs` gives views
+  return finish(grid);
+}
+
+function finish(grid) {
+  grid.outcome = (row) => grid.outcomes.values[grid.outcomes.codes[row]];
   grid.scores = scoresOf(grid);
+  grid.ranks = null;
   return grid;
 }
 
@@ -36,6 +42,19 @@ function scoresOf(grid) {
   }
   return columns;
 }
+
+// The place of a row's first score among all of the grid, from 1; equal scores share a place.
+function rankOf(grid, row) {
+  const [{ name, higher }] = grid.measured;
+  const values = grid.rows[name];
+  if (!grid.ranks) {
+    const order = values.filter((value) => value != null).sort((a, b) => (higher ? b - a : a - b));
+    grid.ranks = new Map(order.map((value, i) => [value, i + 1]).reverse());
+  }
+  return grid.ranks.get(values[row]);
+}
+
+const marksOf = (grid, row) => grid.marks.filter((_, bit) => grid.rows.marks[row] & (2 ** bit));
 
 // A score's label without its unit, and the unit with a space before it.
 const signOf = (label) => label.split(",")[0];
@@ -64,5 +83,5 @@ const colour = (family) => `var(--${family.hue})`;
 function settingsOf(grid, row) {
   const family = familyOf(grid, row);
   const varied = grid.axes.filter((axis) => axis !== grid.outcomes && axisText(axis, row) !== NONE);
-  return [...varied.map((axis) => [axis.label, axisText(axis, row)]), ...Object.entries(grid.fixed[family.name])];
+  return [...varied.map((axis) => [axis.name, axisText(axis, row)]), ...Object.entries(grid.fixed[family.name])];
 }

@@ -1,20 +1,33 @@
-// Draws the histogram: this sweep's bars rise, the paper's hang; each of ours is a button with its numbers.
+// Draws the histogram, a row for each family: bars of this sweep, the paper as an outline; each bar is a button.
 
-const BASE = { left: 46, right: 14, top: 26, bottom: 42 };
+const BASE = { left: 46, right: 14, top: 36, head: 26, row: 96, bottom: 44 };
+const LEAST_BAR = 8; // pixels that a bar is wide, so that it can be pressed
 
-// The chart for what is chosen: {edges, unit, score, series, paper: {edges, series} or null, real, bar}
+const plotWidth = () => Math.max(280, find(".chart").clientWidth) - BASE.left - BASE.right;
+
+// The end of the horizontal axis: above the score of real data, unless bars would become too narrow.
+function axisEnd(largest, real) {
+  const wide = Math.max(largest, 1.05 * (real ?? 0));
+  return (plotWidth() * largest) / wide < LEAST_BAR * BINS[0] ? largest : wide;
+}
+
+// How many bins up to the largest value have room for bars that can be pressed.
+const mostBins = (real) => (largest) => Math.floor((plotWidth() * largest) / axisEnd(largest, real) / LEAST_BAR);
+
+// The chart for what is chosen: {edges, unit, score, series, paper: {edges, byFamily} or null, real, bar}
 function drawHistogram(chart) {
   const svg = find(".chart svg");
-  const width = Math.max(280, find(".chart").clientWidth);
-  const height = chart.paper ? 420 : 320;
-  const plot = scales(chart, width, height);
+  const width = plotWidth() + BASE.left + BASE.right;
+  const height = BASE.top + chart.series.length * (BASE.head + BASE.row) + BASE.bottom;
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.setAttribute("width", width);
   svg.setAttribute("height", height);
   const keys = "Arrow keys go from bar to bar, Enter lists a bar's trials.";
   svg.setAttribute("aria-label", `Histogram of ${chart.score.label}. ${keys}`);
-  const bars = chart.series.flatMap((series, place) => ownBars(chart, plot, series, place));
-  rebuild(svg, axesOf(chart, plot), marksOf(chart, plot), hanging(chart, plot), bars);
+  const end = axisEnd(chart.edges.at(-1), chart.real);
+  const x = (value) => BASE.left + (plotWidth() * value) / end;
+  rebuild(svg, axisOf(chart, x, end, height), realLines(chart, x, end, height),
+    chart.series.map((series, place) => familyRow(chart, x, series, place)));
   const stops = [...svg.querySelectorAll("[data-key]")];
   const first = stops.find((bar) => bar.dataset.key === chart.bar)
     ?? stops.find((bar) => bar === document.activeElement) ?? stops[0];
@@ -22,82 +35,84 @@ function drawHistogram(chart) {
   hideTip();
 }
 
-function scales(chart, width, height) {
-  const tallest = (all) => Math.max(0, ...all.flatMap((series) => series.heights));
-  const up = 1.12 * tallest(chart.series) || 1;
-  const down = chart.paper ? 1.05 * tallest(chart.paper.series) : 0;
-  const largest = Math.max(chart.edges.at(-1), chart.paper?.edges.at(-1) ?? 0, 1.05 * (chart.real ?? 0));
-  const x = (value) => BASE.left + ((width - BASE.left - BASE.right) * value) / largest;
-  const y = (value) => BASE.top + ((height - BASE.top - BASE.bottom) * (up - value)) / (up + down);
-  return { x, y, up, down, largest, width, height };
-}
-
-function axesOf(chart, { x, y, up, down, largest, width, height }) {
-  const rule = (value) => [
-    draw("line", { class: value ? "rule" : "zero", x1: x(0), x2: x(largest), y1: y(value), y2: y(value) }),
-    draw("text", { class: "tick end", x: x(0) - 6, y: y(value) + 4 }, short(Math.abs(value))),
-  ];
-  const step = ticks(up + down, 10)[1];
-  const levels = [...ticks(up, up / step), ...ticks(down, down / step).slice(1).map((value) => -value)];
-  const places = ticks(largest, width < 500 ? 4 : 8);
+function axisOf({ score, unit }, x, end, height) {
   return [
-    levels.filter((value) => value <= up && value >= -down).flatMap(rule),
-    places.map((value) => draw("text", { class: "tick middle", x: x(value), y: height - 24 }, short(value))),
-    draw("text", { class: "tick middle", x: (x(0) + x(largest)) / 2, y: height - 6 }, chart.score.label),
+    ...ticks(end, plotWidth() < 440 ? 4 : 8).map((value) =>
+      draw("text", { class: "tick middle", x: x(value), y: height - 26 }, short(value))),
+    draw("text", { class: "tick middle", x: (x(0) + x(end)) / 2, y: height - 8 }, score.label),
     draw("text", { class: "tick", x: 0, y: 12 },
-      chart.unit === "count" ? "trials in each bin" : "percent of a family’s drawn trials"),
-  ].flat();
+      unit === "count" ? "trials in each bin" : "percent of the family’s trials in each bin"),
+  ];
 }
 
 // The score of real data and its thirds.
-function marksOf({ real }, { x, y, up, width }) {
+function realLines({ real }, x, end, height) {
   if (!real) return [];
-  const places = [["⅓", real / 3], ["⅔", (2 * real) / 3], [width < 500 ? "real" : "real data", real]];
-  return places.flatMap(([words, value], i) => [
-    draw("line", { class: i === 2 ? "real" : "rule", x1: x(value), x2: x(value), y1: y(0), y2: y(up) }),
-    draw("text", { class: `tick${i === 2 ? " end" : ""}`, x: x(value) + (i === 2 ? -4 : 3), y: y(up) + 10 }, words),
+  const narrow = plotWidth() < 440;
+  const places = [["⅓", real / 3], ["⅔", (2 * real) / 3], [narrow ? "real" : "real data", real]];
+  return places.filter(([, value]) => value <= end).flatMap(([words, value], i) => [
+    draw("line", { class: i === 2 ? "real" : "rule",
+      x1: x(value), x2: x(value), y1: BASE.top, y2: height - BASE.bottom }),
+    draw("text", { class: "tick middle halo", x: x(value), y: BASE.top - 4 }, words),
   ]);
 }
 
-// Left end and width of a family's bar in a bin, which the shown families share.
-function slot(edges, bin, place, n, x) {
-  const [left, right] = [x(edges[bin]), x(edges[bin + 1])];
-  const width = (0.86 * (right - left)) / n;
-  return { x: left + 0.07 * (right - left) + place * width, width };
+// The end of a row's vertical axis: above every bar, or above all but the lowest bin's where that dwarfs the others.
+function rowTop(heights, paper, unit) {
+  const [lowest, others] = [true, false].map((isFirst) =>
+    Math.max(0, ...[heights, paper].flatMap((all) => all.filter((_, bin) => (bin === 0) === isFirst))));
+  const seen = Math.max(others, unit === "count" ? 1 : 4);
+  return lowest > 2 * seen ? 1.3 * seen : 1.15 * Math.max(lowest, seen);
 }
 
-function hanging({ paper }, { x, y, down }) {
-  if (!paper) return [];
-  const bars = paper.series.flatMap(({ family, heights }, place) =>
-    heights.map((value, bin) => value > 0 && draw("rect", {
-      class: "paper", fill: colour(family), ...slot(paper.edges, bin, place, paper.series.length, x),
-      y: y(0), height: y(-value) - y(0),
-    })));
-  const words = draw("text", { class: "tick end", x: x(paper.edges.at(-1)), y: y(-down) - 4 }, "hanging: the paper’s");
-  return [...bars.filter(Boolean), words];
+function familyRow(chart, x, series, place) {
+  const { family, heights, band } = series;
+  const paper = chart.paper?.byFamily[family.name] ?? [];
+  const top = rowTop(heights, paper, chart.unit);
+  const roof = BASE.top + place * (BASE.head + BASE.row) + BASE.head;
+  const floor = roof + BASE.row;
+  const y = (value) => floor - (BASE.row * Math.min(value, top)) / top;
+  const at = (edges, bin) => ({ x: x(edges[bin]), width: x(edges[bin + 1]) - x(edges[bin]) });
+  const chosen = chart.series.length === 1 || barParts(chart.bar)[0] === family.name;
+  const cut = [[heights[0], ""], [paper[0], "paper "]].filter(([value]) => value > top)
+    .map(([value, words]) => `${words}${fixed(value, 0)} ↑`).join(", ");
+  return draw("g", { class: chosen ? "panel chosen" : "panel" },
+    draw("rect", { class: "ground", x: x(0), width: plotWidth(), y: roof - BASE.head, height: BASE.head + BASE.row }),
+    ticks(top, 3).map((value) => [
+      draw("line", { class: value ? "rule" : "zero", x1: x(0), x2: x(0) + plotWidth(), y1: y(value), y2: y(value) }),
+      draw("text", { class: "tick end", x: x(0) - 6, y: y(value) + 4 }, short(value)),
+    ]).flat(),
+    draw("rect", { fill: colour(family), x: x(0), width: 10, y: roof - 15, height: 10 }),
+    draw("text", { class: "name", x: x(0) + 15, y: roof - 6 },
+      `${family.label}, ${plural(series.total, "trial", "trials")}`),
+    cut && draw("text", { class: "tick halo", x: x(chart.edges[1]) + 4, y: roof + 9 }, cut),
+    band && band.low.map((low, bin) => draw("rect", { class: "band", ...at(chart.edges, bin),
+      y: y(band.high[bin]), height: y(low) - y(band.high[bin]) })),
+    heights.map((value, bin) => series.counts[bin] && ownBar(chart, series, bin,
+      { place, roof, floor, top: y(value), ...at(chart.edges, bin) })),
+    outline(chart.paper, paper, x, y));
 }
 
-function ownBars(chart, plot, series, place) {
-  const { x, y, up } = plot;
-  return series.heights.map((value, bin) => {
-    if (!series.counts[bin]) return null;
-    const key = `${series.family.name}:${bin}`;
-    const at = slot(chart.edges, bin, place, chart.series.length, x);
-    const words = barWords(chart, series, bin);
-    const bar = draw("g", {
-      class: "bar", role: "button", tabindex: "-1", "data-key": key, "data-bin": bin, "data-place": place,
-      "aria-label": words, "aria-pressed": String(key === chart.bar),
-      focus: () => showTip(words, at.x + at.width / 2, y(value)), blur: hideTip,
-      pointerenter: () => showTip(words, at.x + at.width / 2, y(value)), pointerleave: hideTip,
-      click: () => pressBar(key), keydown: (event) => barKey(event, key),
-    },
-    draw("rect", { class: "reach", ...at, y: y(up), height: y(0) - y(up) }),
-    draw("rect", { class: "body", fill: colour(series.family), ...at,
-      y: y(value), height: Math.max(1, y(0) - y(value)) }),
-    series.band && draw("line", { class: "band", x1: at.x + at.width / 2, x2: at.x + at.width / 2,
-      y1: y(Math.min(up, series.band.high[bin])), y2: y(series.band.low[bin]) }));
-    return bar;
-  }).filter(Boolean);
+function outline(paper, heights, x, y) {
+  if (!heights.length) return null;
+  const steps = heights.map((value, bin) => `V${y(value)}H${x(paper.edges[bin + 1])}`);
+  return draw("path", { class: "paper", d: `M${x(0)},${y(0)}${steps.join("")}V${y(0)}` });
+}
+
+function ownBar(chart, series, bin, { place, roof, floor, top, x, width }) {
+  const key = `${series.family.name}:${bin}`;
+  const words = barWords(chart, series, bin);
+  const tell = () => showTip(words, x + width / 2, roof);
+  const height = Math.max(2, floor - top);
+  return draw("g", {
+    class: "bar", role: "button", tabindex: "-1", "data-key": key, "data-bin": bin, "data-place": place,
+    "aria-label": words, "aria-pressed": String(key === chart.bar),
+    focus: tell, blur: hideTip, pointerenter: tell, pointerleave: hideTip,
+    click: () => pressBar(key), keydown: (event) => barKey(event, key),
+  },
+  draw("rect", { class: "reach", x, width, y: roof, height: floor - roof }),
+  draw("rect", { class: "body", fill: colour(series.family), x: x + 0.06 * width, width: 0.88 * width,
+    y: floor - height, height }));
 }
 
 function barWords(chart, { family, counts, total, band }, bin) {
@@ -109,33 +124,50 @@ function barWords(chart, { family, counts, total, band }, bin) {
 }
 
 function pressBar(key) {
-  choose({ bar: get("bar") === key ? null : key, page: null, view: null });
+  const isNew = get("bar") !== key;
+  choose({ bar: isNew ? key : null, page: null, view: null });
+  if (isNew) bringIntoView(find(".listed"));
+}
+
+// Moves the page until an element stands in its upper part; what is above it stays in sight where it can.
+function bringIntoView(element) {
+  const under = element.getBoundingClientRect().top - 0.55 * window.innerHeight;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (under > 0) window.scrollBy({ top: under, behavior: still ? "instant" : "smooth" });
 }
 
 function barKey(event, key) {
-  const bars = [...find(".chart svg").querySelectorAll(".bar")];
   const own = event.currentTarget;
-  const reading = (bar) => Number(bar.dataset.bin) * 100 + Number(bar.dataset.place);
-  const order = bars.sort((a, b) => reading(a) - reading(b));
-  const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -Infinity, End: Infinity };
+  const bars = [...find(".chart svg").querySelectorAll(".bar")];
+  const [place, bin] = [own.dataset.place, own.dataset.bin].map(Number);
+  const along = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
+  const across = { ArrowDown: 1, ArrowUp: -1 };
   if (event.key === "Enter" || event.key === " ") pressBar(key);
   else if (event.key === "Escape") choose({ bar: null, page: null });
-  else if (event.key in steps) {
-    const next = order[Math.min(order.length - 1, Math.max(0, order.indexOf(own) + steps[event.key]))];
-    own.setAttribute("tabindex", "-1");
-    next.setAttribute("tabindex", "0");
-    next.focus();
+  else if (event.key in along) {
+    focusBar(own, bars[Math.min(bars.length - 1, Math.max(0, bars.indexOf(own) + along[event.key]))]);
+  } else if (event.key in across) {
+    const row = bars.filter((bar) => Number(bar.dataset.place) === place + across[event.key]);
+    const far = (bar) => Math.abs(Number(bar.dataset.bin) - bin);
+    focusBar(own, row.sort((a, b) => far(a) - far(b))[0] ?? own);
   } else return;
   event.preventDefault();
 }
 
-function showTip(words, x, y) {
+function focusBar(own, next) {
+  own.setAttribute("tabindex", "-1");
+  next.setAttribute("tabindex", "0");
+  next.focus();
+}
+
+// Shows words in the line above a family's bars, where they hide none of them.
+function showTip(words, x, roof) {
   const tip = find(".tip");
   tip.textContent = words;
   tip.hidden = false;
   const room = find(".chart").clientWidth - tip.offsetWidth;
   tip.style.left = `${Math.max(0, Math.min(room, x - tip.offsetWidth / 2))}px`;
-  tip.style.top = `${Math.max(0, y - tip.offsetHeight - 8)}px`;
+  tip.style.top = `${roof - tip.offsetHeight - 1}px`;
 }
 
 function hideTip() {
@@ -144,13 +176,19 @@ function hideTip() {
 
 // The chart's numbers for those who do not see it.
 function histogramTable(chart) {
-  const own = chart.series.flatMap(({ family }) => [`${family.label}, trials`, `${family.label}, %`]);
-  const head = ["from", "to", ...own];
+  const paperOf = ({ family }) => chart.paper?.byFamily[family.name];
+  const head = ["from", "to", ...chart.series.flatMap((series) => {
+    const { label } = series.family;
+    return [`${label}, trials`, `${label}, %`, ...(paperOf(series) ? [`${label} in the paper, %`] : [])];
+  })];
   const percent = (n, total) => fixed(total ? (100 * n) / total : NaN, 1);
+  const cells = (series, bin) => [
+    count(series.counts[bin]), percent(series.counts[bin], series.total),
+    ...(paperOf(series) ? [fixed(paperOf(series)[bin] ?? 0, 1)] : []),
+  ].map(numberCell);
   const body = chart.series[0]?.counts.map((_, bin) => make("tr", {},
     numberCell(short(chart.edges[bin])), numberCell(short(chart.edges[bin + 1])),
-    chart.series.flatMap(({ counts, total }) =>
-      [numberCell(count(counts[bin])), numberCell(percent(counts[bin], total))])));
+    chart.series.flatMap((series) => cells(series, bin))));
   return make("table", {},
     make("thead", {}, make("tr", {}, head.map((words) => make("th", { class: "number", scope: "col" }, words)))),
     make("tbody", {}, body ?? []));

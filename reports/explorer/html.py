@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ import pandas as pd
 from markupsafe import Markup
 
 from reports.explorer.data import ATTEMPT_COLUMNS, study_data
-from reports.numbers.learning_curves import NO_STEPS
+from reports.explorer.sheets import Sheets
 from reports.numbers.prefix import finished_prefix
 from reports.numbers.study import Study
 
 _HERE = Path(__file__).parent
 # In order: each uses only what stands before it.
 SCRIPTS = (
-    *("elements", "numbers", "address", "grid", "filters", "binning", "histogram", "controls"),
+    *("elements", "numbers", "address", "grid", "seen", "filters", "binning", "histogram", "controls"),
     *("sample", "table", "trial", "gallery", "parallel", "views"),
 )
 
@@ -34,31 +34,34 @@ class Explorer:
 
 
 NO_ATTEMPTS = pd.DataFrame(columns=ATTEMPT_COLUMNS)
+NO_SHEETS = Sheets()
 
 
 def explore(
     studies: Sequence[Study],
     url: str,
-    sheets: Collection[str],
+    sheets: Sheets = NO_SHEETS,
     attempts: pd.DataFrame = NO_ATTEMPTS,
-    steps: pd.DataFrame = NO_STEPS,
 ) -> Explorer | None:
     """The explorer of these studies and of their margins; None where there is no trial at all.
 
     Args:
         url: of the database, without a password; it stands in the commands that repeat a trial.
-        sheets, attempts, steps: as in `study_data`.
+        sheets, attempts: as in `study_data`.
     """
     parts = [
-        study_data(study, trials, prefix, name, attempts, steps, sheets)
-        for study in studies
-        for name, trials, prefix in (
-            (f"{study.name} grid", study.trials, study.prefix),
-            (f"{study.name} margins", study.margins, finished_prefix(study.margins)),
-        )
-        if len(trials)
+        study_data(study, trials, prefix, name, attempts, sheets) for study, name, trials, prefix in grids_of(studies)
     ]
     return render({"database": shlex.quote(url), "grids": parts}) if parts else None
+
+
+def grids_of(studies: Sequence[Study]) -> Iterator[tuple[Study, str, pd.DataFrame, pd.DataFrame]]:
+    """What the reader can choose between: study, name, trials, and their finished prefix."""
+    for study in studies:
+        if len(study.trials):
+            yield study, f"{study.label} grid", study.trials, study.prefix
+        if len(study.margins):
+            yield study, f"{study.label} margins", study.margins, finished_prefix(study.margins)
 
 
 def render(data: dict[str, Any]) -> Explorer:

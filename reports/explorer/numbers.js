@@ -12,9 +12,8 @@ function plural(n, one, many) {
 
 function fixed(value, digits = 2) {
   if (value == null || Number.isNaN(value)) return NONE;
-  const size = Math.abs(value);
-  if (size >= 1e6 || (size > 0 && size < 0.5 * 10 ** -digits)) return value.toExponential(2);
-  return writers[digits].format(value);
+  if (Math.abs(value) >= 1e6) return value.toExponential(2);
+  return writers[digits].format(Math.abs(value) < 0.5 * 10 ** -digits ? 0 : value); // no "-0.00"
 }
 
 // As short as can be: for edges of bins and for ticks.

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from math import isclose
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from reports.explorer.axes import varying
 from reports.names import value_text
-from reports.numbers.histogram import OPTIMIZERS, RATES
+from reports.numbers.histogram import OPTIMIZERS, RATES, published_edges
 from reports.numbers.published import published_bars
 from search_spaces.experiment import FIRST, Experiment
 
@@ -44,12 +46,20 @@ def published(experiment: Experiment) -> dict[str, dict[str, Any]]:
     return {key: _panel(bars.sort_values("bin")) for key, bars in panels.items()}
 
 
+def edges_of(experiment: Experiment, preset: dict[str, Any], values: pd.Series) -> NDArray[np.float64] | None:
+    """Edges of the bins in which these values are compared with the paper's bars; None where it has no bars."""
+    if experiment.name != FIRST:
+        return None
+    panels = {key: panel for panel, key in _PUBLISHED.items()}
+    return published_edges(panels.get(preset["key"], "all"), values)
+
+
 def _by_depth(trials: pd.DataFrame) -> Iterator[dict[str, Any]]:
     axes = ("n_layer_g", "n_layer_d")
     for key, most in _DEPTHS.items():
         filters = {name: [value_text(v) for v in sorted(trials[name].unique()) if v <= most] for name in axes}
         if all(varying(trials, name) and 0 < len(filters[name]) < trials[name].nunique() for name in axes):
-            yield {"key": key, "label": f"n_layer ≤ {most}", "figure": 2, "filters": filters}
+            yield {"key": key, "label": f"n_layer_g, n_layer_d ≤ {most}", "figure": 2, "filters": filters}
 
 
 def _by_optimizer(trials: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -62,7 +72,7 @@ def _by_optimizer(trials: pd.DataFrame) -> Iterator[dict[str, Any]]:
             if lr is None or optim_d not in there["optim_d"] or optim_g not in there["optim_g"]:
                 continue
             filters = {"lr": [value_text(float(lr))], "optim_d": [optim_d], "optim_g": [optim_g]}
-            label = f"lr {rate:g}, optimD {optim_d}, optimG {optim_g}"
+            label = f"lr {rate:g}, optim_d {optim_d}, optim_g {optim_g}"
             yield {"key": _key(rate, optim_d, optim_g), "label": label, "figure": 3, "filters": filters}
 
 

@@ -14,15 +14,20 @@ function showTrial(grid, id) {
   heading.style.setProperty("--hue", colour(family));
   const settings = [...settingsOf(grid, row), ...Object.entries(grid.training)];
   rebuild(find(".one"), back, heading,
-    make("p", { class: "aside" }, `${family.label}, ${outcomeWords(grid, row)}`), byScore(grid, row),
+    make("p", {}, `${family.label}, ${outcomeWords(grid, row)}${comparedWithReal(grid, row)}`),
+    make("p", { class: "aside" }, seenWords(grid.whole)), marksInWords(grid, row), byScore(grid, row),
     make("div", { class: "sides" },
       make("div", {}, samplesOf(grid, row), scoreTable(grid, row),
         make("h5", {}, "Repeat it"), make("pre", {}, command(id))),
       make("div", {},
-        make("h5", {}, "Settings"), facts(settings.map(([key, value]) => [key.replaceAll("_", " "), value])),
+        make("h5", {}, "Settings"), facts(settings),
         make("h5", {}, "Training"), facts(trainingOf(grid, row)))),
     attemptTable(grid, row), elsewhere(grid, row));
   return heading;
+}
+
+function marksInWords(grid, row) {
+  return marksOf(grid, row).map(({ label, meaning }) => make("p", {}, make("b", {}, `Marked: ${label}. `), meaning));
 }
 
 function outcomeWords(grid, row) {
@@ -37,40 +42,46 @@ function command(id) {
 }
 
 function samplesOf(grid, row) {
-  return sheetImage(grid, row, { class: "sheet" }) ?? make("p", { class: "absent" }, "no sample sheet");
+  return sheetImage(grid, row, { class: "sheet" }) ?? make("p", { class: "absent" }, absentWords(grid, row));
 }
 
-// The scores at the end, and the learning curve where the trial was scored in training too.
+// The scores at the end, and those by classifier and step where there are others.
 function scoreTable(grid, row) {
-  const values = grid.measured.map(({ name, decimals }) => fixed(grid.rows[name][row], decimals));
-  const line = [count(Number(grid.training.steps)), ...values];
-  const head = ["step", ...grid.measured.map(({ label }) => label)];
+  const values = grid.measured.map(({ name, decimals }) => fixed(grid.whole.rows[name][row], decimals));
+  const line = [count(lastStep(grid)), ...values];
+  const head = ["updates", ...grid.measured.map(({ label }) => label)];
   return [make("h5", {}, "Scores"), learningCurve(grid, row), simpleTable(head, [line], true),
-    make("p", { class: "aside" }, comparedWithReal(grid, row))];
+    scoresByClassifier(grid, row)];
 }
 
 function comparedWithReal(grid, row) {
   const [{ name, label }] = grid.measured;
   const value = grid.rows[name][row];
-  if (value == null) return "no score";
-  if (!grid.real_score) return "";
+  if (value == null || !grid.real_score) return "";
   const share = fixed((100 * value) / grid.real_score, 1);
-  return `${share} % of the score of real data, ${fixed(grid.real_score)}${unitOf(label)}`;
+  return `, ${share} % of the score of real data (${fixed(grid.real_score)}${unitOf(label)})`;
 }
 
-// Score over training as a line, from 0 to the higher of its highest and a third of the score of real data.
+function scoresByClassifier(grid, row) {
+  if (!grid.views.length) return null;
+  const [{ label, decimals }] = grid.measured;
+  const lines = grid.scored_by.map(({ name }, number) =>
+    [name, ...scoresInTraining(grid, row, number).map((score) => fixed(score, decimals))]);
+  return [make("h5", {}, `${label}, by classifier and number of updates`),
+    simpleTable(["classifier", ...grid.steps.map(count)], lines, true)];
+}
+
+// Score during training as a line, from 0 to the higher of its highest and a third of the score of real data.
 function learningCurve(grid, row) {
-  const values = grid.rows[grid.measured[0].name];
-  const end = Number(grid.training.steps);
-  const own = grid.steps.row.flatMap((r, i) => (r === row ? [i] : []));
-  const before = own.map((i) => [grid.steps.step[i], grid.steps.score[i]]);
-  const points = [...before, [end, values[row]]].filter(([, score]) => score != null);
+  const end = lastStep(grid);
+  const scores = scoresInTraining(grid, row, chosenClassifier(grid));
+  const points = scores.map((score, i) => [grid.steps[i], score]).filter(([, score]) => score != null);
   if (points.length < 2) return null;
-  const top = Math.max(grid.real_score / 3, ...points.map(([, score]) => score));
+  const top = Math.max(grid.real_score / 3, ...points.map(([, score]) => score)) || 1;
   const x = (step) => (SPARK.width * step) / end;
   const y = (score) => SPARK.height - (SPARK.height * score) / top;
-  const told = points.map(([step, score]) => `${fixed(score, 2)} after ${count(step)} steps`);
-  const words = `Score over training: ${told.join(", ")}`;
+  const told = points.map(([step, score]) => `${fixed(score, 2)} after ${count(step)} updates`);
+  const words = `Score during training: ${told.join(", ")}`;
   const height = y(grid.real_score / 3);
   const third = grid.real_score ? draw("line", { x1: 0, x2: SPARK.width, y1: height, y2: height }) : null;
   const viewBox = `-4 -4 ${SPARK.width + 8} ${SPARK.height + 8}`;
@@ -96,7 +107,7 @@ function trainingOf(grid, row) {
   const { rows } = grid;
   const measures = grid.measures.filter(({ name }) => rows[name][row] != null);
   return [
-    ...measures.map(({ name, label }) => [label, fixed(rows[name][row], 2)]),
+    ...measures.map(({ name, label }) => [label, short(rows[name][row])]),
     ["device", coded(rows.device, row)],
     ["seconds", fixed(rows.duration_s[row], 1)],
     ["place in the random order", count(rows.position[row] + 1)],
@@ -159,14 +170,14 @@ function agrees(grid, axis, a, b) {
 
 function differing(grid, row, from) {
   const axes = grid.axes.filter((axis) => axis !== grid.outcomes && !agrees(grid, axis, row, from));
-  return axes.map((axis) => `${axis.label} ${axisText(axis, row)}`).join(", ");
+  return axes.map((axis) => `${axis.name} ${axisText(axis, row)}`).join(", ");
 }
 
 function card(grid, row, words) {
   const family = familyOf(grid, row);
-  const absent = grid.outcome(row) === "scored" ? "no sample sheet" : grid.outcome(row);
   return make("figure", { class: "card", style: `--hue: ${colour(family)}` },
-    sheetImage(grid, row) ?? make("p", { class: "absent" }, absent),
-    make("figcaption", {}, make("b", {}, family.label), " ", trialLink(grid, row, outcomeWords(grid, row)),
+    sheetImage(grid, row) ?? make("p", { class: "absent" }, absentWords(grid, row)),
+    make("figcaption", {},
+      make("b", {}, family.label), " ", trialLink(grid, row, outcomeWords(grid, row)), " ", markTags(grid, row),
       words ? make("span", {}, words) : null));
 }

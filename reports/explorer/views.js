@@ -12,7 +12,7 @@ function currentGrid() {
     buildControls(grids[index]);
     built = index;
   }
-  return grids[index];
+  return seenAs(grids[index]);
 }
 
 function show() {
@@ -20,6 +20,8 @@ function show() {
   const trial = get("trial");
   find(".cells").hidden = Boolean(trial);
   find(".one").hidden = !trial;
+  const words = [seenWords(grid.whole), leftOutWords(grid.whole)].filter(Boolean);
+  rebuild(find(".seen"), words.map((line) => make("p", {}, line)));
   if (!trial) showCells(grid);
   if (trial && trial !== opened) {
     const heading = showTrial(grid, trial);
@@ -34,15 +36,15 @@ function show() {
 
 function showCells(grid) {
   const score = chosenScore(grid);
-  const n = BINS.includes(Number(get("bins"))) ? Number(get("bins")) : 25;
   const passed = matched(grid, score);
-  const counted = histogram(grid, score, passed, n);
   const preset = currentPreset(grid);
   const paperWords = whyNoPaper(grid, score, preset);
-  const hasBands = n === 25 && score.counted === grid.scores[0].name && get("unit") !== "count";
-  const bands = hasBands ? grid.bands?.[preset?.key] : null;
-  const chart = chartOf(grid, score, counted, paperWords === "" ? grid.published[preset.key] : null, bands);
-  setControls(grid, preset, paperWords);
+  const published = paperWords === "" && get("paper") === "on" ? grid.published[preset.key] : null;
+  const counted = histogram(grid, score, passed, published, mostBins(realScore(grid, score)));
+  const n = counted.edges.length - 1;
+  const hasBands = score === grid.scores[0] && get("unit") !== "count" && (isPublished(grid) ? published : n === 25);
+  const chart = chartOf(grid, score, counted, published, hasBands ? grid.bands?.[preset?.key] : null);
+  setControls(grid, preset, paperWords, n);
   find(".said").textContent = drawnWords(grid, score, counted);
   drawHistogram(chart);
   rebuild(find(".legend"), legend(chart, paperWords));
@@ -50,12 +52,16 @@ function showCells(grid) {
   showView(grid, score, passed, chart);
 }
 
+const realScore = (grid, score) =>
+  (score === grid.scores[0] ? grid.real_score : score.name === "fraction" ? 1 : null);
+
 // Why the paper's bars are not drawn; null where there is no paper, and empty where they are drawn.
 function whyNoPaper(grid, score, preset) {
   if (!isPublished(grid)) return null;
-  if (score.name !== grid.scores[0].name) return `The paper has bars of ${grid.scores[0].sign} only.`;
+  if (score !== grid.scores[0]) return `The paper has bars of ${grid.scores[0].sign} only.`;
   if (!preset || !grid.published[preset.key]) return "The paper has bars for the choices of its figures 2 and 3 only.";
-  return get("unit") === "count" ? "The paper’s bars are percents." : "";
+  if (get("unit") === "count") return "The paper’s bars are percents.";
+  return chosenBins() ? "Choose automatic bins to see the paper’s bars: its bins are then used." : "";
 }
 
 function chartOf(grid, score, { edges, families, sampled }, published, bands) {
@@ -65,42 +71,35 @@ function chartOf(grid, score, { edges, families, sampled }, published, bands) {
     const heights = unit === "count" ? counts : counts.map((c) => (drawn ? (100 * c) / drawn : 0));
     return { family, counts, total: drawn, band: bands?.[family.name], heights };
   });
-  const real = score.name === grid.scores[0].name ? grid.real_score : score.name === "fraction" ? 1 : null;
-  const paper = published && get("paper") === "on" ? paperOf(grid, published) : null;
+  const paper = published && { edges: paperEdges(published.largest, 0), byFamily: published.families };
   const series = all.filter(({ family }) => isShown(family.name));
-  return { edges, unit, score, real, paper, sampled, bar: get("bar"), series };
-}
-
-function paperOf(grid, { largest, families }) {
-  const shown = grid.families.filter(({ name }) => families[name] && isShown(name));
-  const series = shown.map((family) => ({ family, heights: families[family.name] }));
-  return series.length ? { edges: edgesTo(largest, 25), series } : null;
+  return { edges, unit, score, real: realScore(grid, score), paper, sampled, bar: get("bar"), series };
 }
 
 function drawnWords(grid, score, { families, sampled }) {
-  const drawn = ({ drawn: n, declared }) => `${count(n)} of ${count(declared)}`;
+  const drawn = ({ drawn: n, declared }) => (n === declared ? `all ${count(n)}` : `${count(n)} of ${count(declared)}`);
   const parts = grid.families.flatMap(({ name, label }, code) =>
-    (isShown(name) ? [`${label} ${drawn(families[code])}`] : []));
-  const words = parts.length ? `Drawn of the declared trials: ${parts.join(", ")}.` : "No family is chosen.";
-  const known = " Only trials before the first unfinished shape of the random order are drawn.";
-  const isPart = families.some(({ drawn, declared }) => drawn < declared) && grid.known.includes(0);
+    (isShown(name) ? [`${drawn(families[code])} ${label}`] : []));
+  const passing = isFiltered(grid) ? " that pass the filters" : "";
+  const words = parts.length ? `Shown: ${parts.join(", ")} trials${passing}.` : "No family is chosen.";
+  const later = " Only trials before the first unfinished shape of the random order are shown.";
+  const isPart = families.some(({ drawn, declared }) => drawn < declared) && grid.inPrefix.includes(0);
   const lost = score.worst == null ? " Diverged trials have no such value and are left out." : "";
   const failed = grid.outcomes.values.includes("failed") ? " Failed trials are missing." : "";
   const sample = !grid.counts ? "" : sampled
     ? ` This filtered view is drawn from a random sample of ${count(grid.n)} of ${count(grid.declared)} trials.`
     : ` Drawn from all ${count(grid.declared)} trials; the list below is a random sample of ${count(grid.n)}.`;
-  return words + (isPart ? known : "") + lost + failed + sample;
+  return words + (isPart ? later : "") + lost + failed + sample;
 }
 
-function legend({ series, paper, score }, paperWords) {
-  const hanging = `Hanging bars: the paper’s, its axis (${score.sign}/10) times ten; compare shapes, not positions.`;
-  const aside = (words) => make("span", { class: "aside" }, words);
+function legend({ series, edges, score, real, paper }, paperWords) {
+  const line = `Line: the paper, with its axis (${score.sign}/10) times ten; its classifier was another one, `
+    + "so compare shapes, not positions.";
   return [
-    ...series.map(({ family }) => make("span", { style: `--hue: ${colour(family)}` },
-      make("i", { "aria-hidden": "true" }), family.label)),
-    series.some(({ band }) => band) && aside("Thin lines: 95 % intervals for the whole grid."),
-    paperWords !== null && aside(paper ? hanging : paperWords),
-  ];
+    paperWords !== null && (paper ? line : paperWords),
+    series.some(({ band }) => band) && "Boxes: 95 % intervals for the whole grid, shown for the family you point at.",
+    real > axisEnd(edges.at(-1), real) && `Real data scores ${fixed(real)}, beyond this axis.`,
+  ].filter(Boolean).map((words) => make("span", {}, words));
 }
 
 // The table is made only while it is open: a hundred bins of three families are many cells.
@@ -126,7 +125,9 @@ function showView(grid, score, passed, chart) {
 
 function listedWords(grid, chart, rows) {
   const of = grid.counts ? ` of the sample of ${count(grid.n)}` : "";
-  if (!chart.bar) return `${plural(rows.length, "trial passes", "trials pass")} the filters${of}, drawn or not.`;
+  if (!chart.bar) {
+    return `${plural(rows.length, "trial passes", "trials pass")} the filters${of}, with or without a score.`;
+  }
   const [name, bin] = barParts(chart.bar);
   const label = grid.families.find((family) => family.name === name)?.label ?? name;
   const [from, to] = [chart.edges[bin], chart.edges[bin + 1]];

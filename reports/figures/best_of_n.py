@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import MUTED, RULE, STYLE, encode, finish, score_label
+from reports.figures.style import HALF, STYLE, THIRD, dash, encode, finish, mark_third, score_label
 from reports.names import family_label, in_order
 from reports.numbers.best_of_n import best_of_n
 from reports.numbers.study import Study
@@ -20,30 +20,29 @@ def best_of_n_figure(study: Study, sources: Sources) -> Iterator[Figure]:
         return
     table = best_of_n(study.prefix, study.score)
     picture = encode(draw_best_of_n(table, study.score, study.real_score))
-    caption = (
-        "Score of the best of n trials that are drawn at random from the finished prefix, without replacement: the "
-        "mean, and the middle 80 % of draws. It says what a search with n trials would have found.",
+    words = (
+        "What the best of n randomly chosen trials scores: the mean, and the middle 80 % of draws without replacement "
+        "from the trials counted so far."
     )
-    yield Figure("best-of-n", "The best of n trials", caption, table, picture)
+    caption = (words if study.real_score is None else f"{words} {THIRD}",)
+    yield Figure("best-of-n", "The best of n trials", caption, table, picture, is_half=True)
 
 
 @mpl.rc_context(STYLE)
 def draw_best_of_n(table: pd.DataFrame, score: Score, real_score: float | None) -> Drawing:
     """Draws `best_of_n`: mean and middle 80 % of the best score of n random trials."""
-    drawing = Drawing(figsize=(11, 4.0))
+    drawing = Drawing(figsize=(HALF, 3.7))
     axes = drawing.subplots()
     for family in in_order(table["family"]):
         rows = table[table["family"] == family]
         colour = LIGHT[hue(family)]
-        axes.plot(rows["n"], rows["mean"], color=colour, label=family_label(family))
+        axes.plot(rows["n"], rows["mean"], color=colour, linestyle=dash(family), label=family_label(family))
         axes.fill_between(rows["n"], rows["low"], rows["high"], color=colour, alpha=0.18, linewidth=0)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel("n, random trials of the family")
     axes.set_ylabel(f"best {score_label(score)}")
     axes.set_ylim(bottom=0)
-    if real_score is not None:
-        axes.axhline(real_score / 3, color=RULE, linewidth=0.8, zorder=0)
-        axes.annotate("⅓ of real", (1, real_score / 3), xytext=(2, 2), textcoords="offset points", color=MUTED)
+    mark_third(axes, real_score)
     finish(drawing, axes, table)
     return drawing

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import INK, MUTED, STYLE, encode, score_label
+from reports.figures.style import HALF, INK, MUTED, STYLE, dash, encode, score_label
 from reports.names import family_label, in_order
 from reports.numbers.equilibrium import equilibrium
 from reports.numbers.study import Study
@@ -28,7 +28,9 @@ def equilibrium_figure(study: Study, sources: Sources) -> Iterator[Figure]:
     table = equilibrium(study.prefix, study.margins)
     if len(table):
         picture = encode(draw_equilibrium(table, study.score))
-        yield Figure("equilibrium", "Distance from the equilibrium", caption_of(table), table, picture)
+        title = "Distance from the equilibrium"
+        is_half = len(set(table["study"])) == 1
+        yield Figure("equilibrium", title, caption_of(table), table, picture, is_half=is_half)
 
 
 def caption_of(table: pd.DataFrame) -> tuple[str, ...]:
@@ -48,16 +50,17 @@ def draw_equilibrium(table: pd.DataFrame, score: Score) -> Drawing:
     """Draws `equilibrium`: score against V in units of the margin, and V and energies against the margin."""
     grid, study = table[table["study"] == "grid"], table[table["study"] == "margins"]
     parts = [part for part in (grid, study) if len(part)]
-    drawing = Drawing(figsize=(11, 4.2))
+    drawing = Drawing(figsize=(11 if len(parts) > 1 else HALF, 4.2))
     panels = iter(np.atleast_1d(drawing.subplots(1, len(parts))))
     if len(grid):
         axes = next(panels)
         for family in in_order(grid["family"]):
             rows = grid[grid["family"] == family]
             label = f"{family_label(family)}, {len(rows):,} trials"
-            axes.plot(rows["d_loss"] / rows["margin"], rows["score"], "o", color=LIGHT[hue(family)], label=label)
+            marker = "^" if dash(family) == "--" else "o"
+            axes.plot(rows["d_loss"] / rows["margin"], rows["score"], marker, color=LIGHT[hue(family)], label=label)
         for line in axes.lines:
-            line.set(markersize=5, alpha=0.7, markeredgewidth=0)
+            line.set(markersize=5, linestyle="none", markeredgewidth=0.5, markeredgecolor=LIGHT["surface"])
         axes.axvline(1, color=MUTED, linewidth=0.8)
         axes.set_xlabel("V / m at the end of training; 1 at the equilibrium")
         axes.set_ylabel(score_label(score))
@@ -65,17 +68,19 @@ def draw_equilibrium(table: pd.DataFrame, score: Score) -> Drawing:
         axes.legend(loc="upper right")
     if len(study):
         axes = next(panels)
-        marks = (("d_loss", "V", INK, "o-"), ("energy_real", "energy of real digits", LIGHT["gan"], "s--"))
-        for name, label, colour, line in (*marks, ("energy_fake", "energy of samples", LIGHT["ebgan"], "^--")):
+        marks = (("d_loss", "V", INK, "o-"), ("energy_real", "energy of real digits", MUTED, "s--"))
+        for name, label, colour, line in (*marks, ("energy_fake", "energy of samples", MUTED, "^:")):
             axes.plot(study["margin"], study[name], line, color=colour, markersize=4, linewidth=1, label=label)
         ends = [study["margin"].min(), study["margin"].max()]
         axes.plot(ends, ends, color=MUTED, linewidth=0.8, label="V = m")
         axes.set(xscale="log", yscale="log")
+        axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:g}")
             axis.set_minor_formatter(mpl.ticker.NullFormatter())
         axes.set_xticks(study["margin"].unique())
         axes.set_xlabel("margin m of the margin study")
+        axes.set_ylabel("loss and energies")
         axes.legend(loc="upper left")
-    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.13, top=0.97, wspace=0.12)
+    drawing.subplots_adjust(left=0.06 if len(parts) > 1 else 0.12, right=0.985, bottom=0.13, top=0.97, wspace=0.16)
     return drawing

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from reports.figures.style import Picture
-from reports.numbers.learning_curves import NO_STEPS
+from reports.numbers.scorings import NO_STEPS
 from reports.numbers.study import Study
 
 
@@ -23,6 +23,8 @@ class Figure:
         sheets: sample sheets that it shows, PNG by trial id.
         sheet_words: what stands under each sheet, by trial id. Where it is given, the page shows the sheets in place of
             the picture.
+        rows: the picture as text, the head first. Where they are given, the page shows them in place of the picture.
+        is_half: whether it has one panel, so that two of its kind stand side by side on a wide screen.
         warnings: what a reader must know before any score, a heading and a text each; the page gives them once.
         suffix: part of the names of its files that tells studies apart.
     """
@@ -35,6 +37,8 @@ class Figure:
     number: int | None = None
     sheets: Mapping[str, bytes] = field(default_factory=dict)
     sheet_words: Mapping[str, str] | None = None
+    rows: tuple[tuple[str, ...], ...] = ()
+    is_half: bool = False
     warnings: tuple[tuple[str, str], ...] = ()
     suffix: str = ""
 
@@ -50,11 +54,13 @@ class Sources:
 
     Attributes:
         read_sheets: gives the PNG bytes of sample sheets by trial id; trials without a sheet are missing.
-        steps: the score that ranks, by trial_id and step.
+        steps: the score that ranks, by trial_id, step and identity_id.
+        identities: the ways of scoring by rank, as `Storage.identities` gives them; None where they are not known.
     """
 
     read_sheets: Callable[[Sequence[str]], Mapping[str, bytes]] = lambda trial_ids: {}
     steps: pd.DataFrame = field(default_factory=lambda: NO_STEPS)
+    identities: pd.DataFrame | None = None
 
 
 # Gives the figures of one kind: none where a study has nothing to show in them.

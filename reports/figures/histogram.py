@@ -1,16 +1,18 @@
-"""Draws figures 2 and 3: histograms of scores, together with those of Zhao et al. (2016).
+"""Draws figures 2 and 3: histograms of scores, together with those of Zhao et al. (2016) in the same bins.
 
-Each panel has two halves on one axis: bars that rise are the sweep's, bars that hang are the paper's.
+Bars are the sweep's, outlines the paper's. A bar that dwarfs all others is cut, and its height is written.
 """
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from reports.figures.figure import Figure, Sources
@@ -46,9 +48,9 @@ def layers_figure(study: Study, sources: Sources) -> Iterator[Figure]:
     if study.trials.empty:
         return
     table = layer_histograms(study.prefix, study.trials)
-    bins = "Percent of each family's trials by score, in 25 equal bins from 0 to the panel's largest score."
+    bins = "Percent of each family's trials by score, a row for each family, in the bins of the paper's panel."
     caption = (
-        f"{bins} {_halves(study.score)} {_LINES}",
+        f"{bins} {_reading(study.score)} {_LINES}",
         sample_sizes(study.prefix, study.trials),
         *unfinished(study.trials),
     )
@@ -65,9 +67,12 @@ def optimizers_figure(study: Study, sources: Sources) -> Iterator[Figure]:
     prefix, trials = (rows[rows["family"].isin(["gan", "ebgan"])] for rows in (study.prefix, study.trials))
     shown = int(table.loc[(table["source"] == "sweep") & (table["family"] == "gan"), "cells"].sum())
     elsewhere = int((prefix["value"].notna() & (prefix["family"] == "gan")).sum()) - shown
-    bins = "GANs by learning rate (rows) and optimisers (columns); every panel repeats the same EBGANs."
+    bins = (
+        "Percent of GANs by score, by learning rate (rows) and optimisers (columns); the green line is that of all "
+        "EBGANs, the same in every panel."
+    )
     caption = (
-        f"{bins} {_halves(study.score)} {_LINES}",
+        f"{bins} {_reading(study.score)} {_LINES}",
         sample_sizes(prefix, trials),
         *([f"{elsewhere:,} GANs with other rates or optimisers are in no panel."] if elsewhere else []),
         *unfinished(trials),
@@ -77,128 +82,153 @@ def optimizers_figure(study: Study, sources: Sources) -> Iterator[Figure]:
     yield Figure("figure3", title, caption, table, picture, number=3)
 
 
-def _halves(score: Score) -> str:
+def _reading(score: Score) -> str:
     return (
-        f"Rising bars are this sweep's. Fainter, hanging bars are the paper's, with its axis ({symbol(score)}/10) "
-        "multiplied by 10; its classifier was another one, so compare shapes, not positions."
+        f"Filled bars are this sweep's. Outlines are the paper's, with its axis ({symbol(score)}/10) multiplied by 10; "
+        "its classifier was another one, so compare shapes, not positions. A number with an arrow is the height of a "
+        "first bar that is cut."
     )
 
 
 @mpl.rc_context(STYLE)
 def draw_layers(table: pd.DataFrame, score: Score, real_score: float | None) -> Drawing:
-    """Draws `layer_histograms`: three panels by number of layers."""
-    drawing = Drawing(figsize=(11, 4.7))
-    panels = drawing.subplots(1, len(LAYER_PANELS), sharex=True, sharey=True)
-    for axes, letter, panel in zip(panels, "abc", LAYER_PANELS, strict=True):
-        rows = table[table["panel"] == panel]
-        _two_halves(axes, rows, real_score)
+    """Draws `layer_histograms`: a row for each family, three columns by number of layers."""
+    families = in_order(table["family"])
+    height = 1.55 * len(families) + 1.0
+    drawing = Drawing(figsize=(11, height))
+    panels = drawing.subplots(len(families), len(LAYER_PANELS), sharex=True, sharey="row", squeeze=False)
+    for row, family in zip(panels, families, strict=True):
+        own = table[table["family"] == family]
+        top = _top(own)
+        for axes, panel in zip(row, LAYER_PANELS, strict=True):
+            _histogram(axes, own[own["panel"] == panel], family, top)
+            _above(axes, f"{family_label(family)}{_sizes(own[own['panel'] == panel])}")
+            axes.tick_params(labelleft=True, labelsize=SMALL)
+        row[0].set_ylim(0, top)
+        row[0].set_ylabel("percent per bin")
+    for axes, letter, panel in zip(panels[0], "abc", LAYER_PANELS, strict=True):
         limit = panel.replace("layers <=", "nLayerG, nLayerD ≤")
-        axes.set_title(f"({letter}) {limit}", pad=21)
-        _above(axes, _sizes(rows))
+        axes.set_title(f"({letter}) {limit}", pad=19)
+    for axes in panels[-1]:
         axes.set_xlabel(score_label(score))
-    _name_halves(panels[0], offset=-33)
-    _finish_halves(panels[0], table, real_score)
-    _legend(drawing, table)
-    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.11, top=0.8, wspace=0.08)
+    _mark_real(panels[0, -1], table, real_score)
+    _legend(drawing, families)
+    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.5 / height, top=1 - 0.8 / height, wspace=0.12, hspace=0.3)
     return drawing
 
 
 @mpl.rc_context(STYLE)
 def draw_optimizers(table: pd.DataFrame, score: Score, real_score: float | None) -> Drawing:
     """Draws `optimizer_histograms`: rows by learning rate, columns by optimisers."""
-    drawing = Drawing(figsize=(11, 8.2))
+    drawing = Drawing(figsize=(11, 7.4))
     panels = drawing.subplots(len(RATES), len(OPTIMIZERS), sharex=True, sharey=True)
+    gans, ebgans = table[table["family"] == "gan"], table[(table["family"] == "ebgan") & (table["source"] == "sweep")]
+    top = max(_top(gans), _top(ebgans))
     for row, lr in zip(panels, RATES, strict=True):
         for axes, (optim_d, optim_g) in zip(row, OPTIMIZERS, strict=True):
-            same = np.isclose(table["lr"], lr) & (table["optim_d"] == optim_d) & (table["optim_g"] == optim_g)
-            _two_halves(axes, table[same], real_score, expected="gan")
-            _above(axes, _sizes(table[same & (table["family"] == "gan")]))
-        row[0].set_ylabel(f"lr {lr:g}", labelpad=23, fontsize=9.5)
-        _name_halves(row[0], offset=-33)
+            own, reference = (_of_panel(rows, lr, optim_d, optim_g) for rows in (gans, ebgans))
+            _histogram(axes, own, "gan", top)
+            _outline(axes, reference, LIGHT[hue("ebgan")], 1.2)
+            _above(axes, f"GAN{_sizes(own)}")
+            axes.tick_params(labelleft=True, labelsize=SMALL)
+        row[0].set_ylabel(f"lr {lr:g}", fontsize=9.5)
+    panels[0, 0].set_ylim(0, top)
     for axes, (optim_d, optim_g) in zip(panels[0], OPTIMIZERS, strict=True):
-        axes.set_title(f"optimD {optim_d}, optimG {optim_g}", pad=21)
+        axes.set_title(f"optimD {optim_d}, optimG {optim_g}", pad=19)
     for axes in panels[-1]:
         axes.set_xlabel(score_label(score))
-    _finish_halves(panels[0, 0], table, real_score)
-    _legend(drawing, table)
-    drawing.subplots_adjust(left=0.085, right=0.99, bottom=0.06, top=0.905, wspace=0.07, hspace=0.16)
+    _mark_real(panels[0, -1], table, real_score)
+    _legend(drawing, ["gan"], ebgans=len(ebgans) > 0)
+    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.065, top=0.885, wspace=0.14, hspace=0.22)
     return drawing
 
 
-def _two_halves(axes: Axes, rows: pd.DataFrame, real_score: float | None, expected: str | None = None) -> None:
-    """Draws the sweep's bars upwards and the paper's downwards; says where the sweep has none."""
+def _of_panel(table: pd.DataFrame, lr: float, optim_d: str, optim_g: str) -> pd.DataFrame:
+    same = np.isclose(table["lr"], lr) & (table["optim_d"] == optim_d) & (table["optim_g"] == optim_g)
+    return table[same]
+
+
+def _top(rows: pd.DataFrame) -> float:
+    """The end of the vertical axis: above every bar, or above all but the lowest bins' where those dwarf the others."""
+    lowest, others = (rows.loc[(rows["bin"] == 0) == first, "percent"].max() for first in (True, False))
+    lowest, others = np.nan_to_num(lowest), max(np.nan_to_num(others), 4.0)
+    return float(1.3 * others if lowest > 2 * others else 1.15 * max(lowest, others))
+
+
+def _histogram(axes: Axes, rows: pd.DataFrame, family: str, top: float) -> None:
+    """Draws the sweep's bars and the paper's outline of one family; says where the sweep has none."""
     ours, published = rows[rows["source"] == "sweep"], rows[rows["source"] == "paper"]
-    _bars(axes, ours, direction=1, alpha=1.0)
-    _bars(axes, published, direction=-1, alpha=0.5)
-    axes.axhline(0, color=MUTED, linewidth=0.8)
-    if ours.empty or (expected is not None and expected not in set(ours["family"])):
-        text = EMPTY if ours.empty or expected is None else f"{family_label(expected)}: {EMPTY}"
-        axes.text(0.5, 0.75, text, ha="center", color=MUTED, transform=axes.transAxes)
+    width = ours["right"] - ours["left"]
+    open_ = ours[ours["high"] > ours["low"]]  # only an unfinished grid has intervals
+    axes.bar(
+        open_["left"],
+        open_["high"] - open_["low"],
+        width[open_.index],
+        open_["low"],
+        align="edge",
+        color=RULE,
+        alpha=0.5,
+    )
+    axes.bar(ours["left"] + 0.06 * width, ours["percent"], 0.88 * width, align="edge", color=LIGHT[hue(family)])
+    _outline(axes, published, INK, 0.9)
+    if ours.empty:
+        axes.text(0.5, 0.6, f"{family_label(family)}: {EMPTY}", ha="center", color=MUTED, transform=axes.transAxes)
+    cut = [
+        f"{words}{row['percent']:.0f} ↑"
+        for part, words in ((ours, ""), (published, "paper "))
+        for row in part[part["percent"] > top].to_dict("records")
+    ]
+    if cut:
+        place: Any = {"xytext": (14, -1), "textcoords": "offset points", "va": "top", "fontsize": SMALL}
+        axes.annotate(", ".join(cut), (0, 1), xycoords="axes fraction", color=INK, **place)
 
 
-def _bars(axes: Axes, rows: pd.DataFrame, direction: int, alpha: float) -> None:
-    families = in_order(rows["family"])
-    for place, family in enumerate(families):
-        drawn = rows[(rows["family"] == family) & (rows["percent"] > 0)]
-        width = 0.84 * (drawn["right"] - drawn["left"]) / len(families)
-        left = drawn["left"] + 0.08 * (drawn["right"] - drawn["left"]) + place * width
-        heights = direction * drawn["percent"]
-        axes.bar(left, heights, width, align="edge", color=LIGHT[hue(family)], alpha=alpha, linewidth=0)
-        open_ = drawn[drawn["high"] > drawn["low"]]  # only an unfinished grid has intervals, and the paper has none
-        middle = left.loc[open_.index] + width.loc[open_.index] / 2
-        axes.vlines(middle, open_["low"], open_["high"], color=MUTED, linewidth=0.7)
+def _outline(axes: Axes, rows: pd.DataFrame, colour: str, width: float) -> None:
+    if len(rows):
+        ordered = rows.sort_values("bin")
+        edges = [*ordered["left"], ordered["right"].iloc[-1]]
+        axes.stairs(ordered["percent"], edges, color=colour, linewidth=width)
 
 
-def _finish_halves(axes: Axes, table: pd.DataFrame, real_score: float | None) -> None:
-    """Scales all panels, which share their axes with this one, and marks the score of real digits in each."""
-    heights = table.groupby("source")["percent"].max()
-    top, bottom = (10 * math.ceil(heights.get(source, 0) / 10 + 0.3) for source in ("sweep", "paper"))
-    top = max(top, 40)  # room for words where there are no bars
-    axes.set_ylim(-bottom, top)
-    axes.set_xlim(0, max(1.03 * table["right"].max(), 1.3 * (real_score or 0.0)))
+def _mark_real(axes: Axes, table: pd.DataFrame, real_score: float | None) -> None:
+    """Marks the score of real digits and its thirds in every panel, and names them in this one."""
+    axes.set_xlim(0, max(table["right"].max(), 1.2 * (real_score or 0.0)))
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_locator(mpl.ticker.MultipleLocator(20))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     if real_score is None:
         return
     for panel in axes.figure.axes:
-        thirds = [real_score / 3, 2 * real_score / 3]
-        panel.vlines(thirds, 0, top, color=RULE, linewidth=0.8, zorder=0)
-        panel.vlines(real_score, 0, top, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-    for x, words in zip((*thirds, real_score), ("⅓", "⅔", "real\ndigits"), strict=True):
-        axes.annotate(words, (x, top), xytext=(3, 0), textcoords="offset points", va="top", color=MUTED, fontsize=SMALL)
-
-
-def _name_halves(axes: Axes, offset: float) -> None:
-    """Labels the two halves of the plot at the zero line with their families; `offset` is in points from the axis."""
-    for words, shift, va in (("this sweep →", 5, "bottom"), ("← the paper", -5, "top")):
+        for x in (real_score / 3, 2 * real_score / 3):
+            panel.axvline(x, color=RULE, linewidth=0.8, zorder=0)
+        panel.axvline(real_score, color=INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+    for x, words in ((real_score / 3, "⅓"), (2 * real_score / 3, "⅔"), (real_score, "real")):
         axes.annotate(
             words,
-            (0, 0),
-            xytext=(offset, shift),
-            xycoords=axes.get_yaxis_transform(),
+            (x, 1),
+            xytext=(2, -12),  # below the words about a bar that is cut
+            xycoords=axes.get_xaxis_transform(),
             textcoords="offset points",
-            rotation=90,
-            ha="center",
-            va=va,
+            va="top",
             color=MUTED,
             fontsize=SMALL,
         )
 
 
 def _above(axes: Axes, words: str) -> None:
-    axes.annotate(words, (0, 1), xytext=(0, 6), xycoords="axes fraction", textcoords="offset points", color=MUTED)
+    axes.annotate(words, (0, 1), xytext=(0, 4), xycoords="axes fraction", textcoords="offset points", color=MUTED)
 
 
 def _sizes(rows: pd.DataFrame) -> str:
-    """How many of the sweep's trials each family has in a panel."""
-    sizes = rows[rows["source"] == "sweep"].groupby("family")["cells"].sum()
-    return " · ".join(f"{family_label(family)} {sizes[family]:,}" for family in in_order(sizes.index)) or " "
+    """How many of the sweep's trials stand in a panel."""
+    ours = rows[rows["source"] == "sweep"]
+    n = int(ours["cells"].sum())
+    return f", {n:,} {'trial' if n == 1 else 'trials'}" if n else ""
 
 
-def _legend(drawing: Drawing, table: pd.DataFrame) -> None:
-    families = in_order(table["family"])
-    handles = [Patch(color=LIGHT[hue(family)], label=family_label(family)) for family in families]
-    middle = 1 - 0.18 / drawing.get_figheight()  # height of the legend's line
-    drawing.text(0.995, middle, "percent of a family's trials in each bin", ha="right", va="center", fontsize=9.5)
+def _legend(drawing: Drawing, families: Sequence[str], ebgans: bool = False) -> None:
+    handles: list[Artist] = [
+        Patch(color=LIGHT[hue(family)], label=f"{family_label(family)}, this sweep") for family in families
+    ]
+    if ebgans:
+        handles.append(Line2D([], [], color=LIGHT[hue("ebgan")], label="all EBGANs, this sweep"))
+    handles.append(Line2D([], [], color=INK, linewidth=0.9, label="the paper"))
     drawing.legend(handles=handles, loc="upper left", ncols=len(handles), handlelength=1, handleheight=1)

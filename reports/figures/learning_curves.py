@@ -8,25 +8,27 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import MUTED, RULE, SMALL, STYLE, encode, score_label
+from reports.figures.style import STYLE, THIRD, encode, mark_third, score_label
 from reports.names import family_label, in_order
 from reports.numbers.learning_curves import learning_curves
+from reports.numbers.scorings import of_identity
 from reports.numbers.study import Study
 from reports.palette import LIGHT, hue
 from search_spaces.experiment import Score
 
 _CAPTION = (
-    "Lines show the mean score of the finished prefix during training, and bands its middle 80 %. A trial counts as "
-    "the worst score from the step at which it diverged. Failed trials, and those that were scored only at their end, "
-    "are left out.",
+    "Lines show the mean score of the trials counted so far during training, and bands the middle 80 % of them. A "
+    "trial counts as the worst score from the step at which it diverged. Failed trials, and those that were "
+    "scored only at their end, are left out.",
 )
 
 
 def learning_curves_figure(study: Study, sources: Sources) -> Iterator[Figure]:
-    table = learning_curves(study.prefix, sources.steps, study.score)
+    table = learning_curves(study.prefix, of_identity(sources.steps, study.identity), study.score)
     if len(table):
         picture = encode(draw_learning_curves(table, study.score, study.real_score))
-        yield Figure("course", "Scores during training", _CAPTION, table, picture)
+        caption = _CAPTION if study.real_score is None else (f"{_CAPTION[0]} {THIRD}",)
+        yield Figure("course", "Scores during training", caption, table, picture)
 
 
 @mpl.rc_context(STYLE)
@@ -42,15 +44,13 @@ def draw_learning_curves(table: pd.DataFrame, score: Score, real_score: float | 
         axes.fill_between(rows["step"], rows["low"], rows["high"], color=colour, alpha=0.18, linewidth=0)
         axes.set_title(f"{family_label(family)}, {rows['cells'].iloc[0]:,} trials")
         axes.set_xlabel("training steps")
+        axes.tick_params(labelleft=True)
     panels[0].set_xticks(sorted(table["step"].unique()))
     panels[0].xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     panels[0].set_ylabel(score_label(score))
     panels[0].set_xlim(left=0)
     panels[0].set_ylim(bottom=0)
-    if real_score is not None and real_score / 3 < panels[0].get_ylim()[1]:
-        for axes in panels:
-            axes.axhline(real_score / 3, color=RULE, linewidth=0.8, zorder=0)
-        place = {"xytext": (2, 2), "textcoords": "offset points"}
-        panels[0].annotate("⅓ of real", (0, real_score / 3), color=MUTED, fontsize=SMALL, **place)
-    drawing.subplots_adjust(left=0.06, right=0.985, bottom=0.16, top=0.91, wspace=0.08)
+    for axes in panels:
+        mark_third(axes, real_score)
+    drawing.subplots_adjust(left=0.06, right=0.985, bottom=0.16, top=0.91, wspace=0.15)
     return drawing

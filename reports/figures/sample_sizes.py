@@ -6,10 +6,10 @@ from reports.names import family_label, in_order
 from reports.numbers.values import DIVERGED, ENDED, FAILED, UNSCORED, WAITING
 
 _UNFINISHED = (
-    "The sweep is unfinished. Its trials run in a random order, whole shapes at a time. This figure shows the finished "
-    "prefix of that order, up to the first unfinished shape, which is an unbiased sample of the grid; trials that "
-    "ended after it wait for the slower ones. Each bar's thin line is a 95 % interval for the whole grid that holds at "
-    "every moment of the sweep."
+    "The sweep is unfinished. Its trials run in a random order, whole shapes at a time. This figure counts the trials "
+    "before the first unfinished shape of that order, which are a random sample of the grid. Trials that ended later "
+    "are not counted yet, since too many of them are fast ones. Each bar's grey box is a 95 % interval for the whole "
+    "grid that holds at every moment of the sweep."
 )
 
 

@@ -24,8 +24,9 @@ from reports.palette import LIGHT
 from search_spaces.experiment import Score
 
 _BEST = (
-    "Each sheet shows 96 samples, not selected, of the family's trial with the best score. It is one run with one "
-    "seed, and the best of many trials is partly luck.",
+    "Each sheet shows 96 samples, not selected, of the family's best trial without a mark. A mark says that a "
+    "trial is not what its score suggests. Each sheet is of one run with one seed, and the best of many trials is "
+    "partly luck.",
 )
 Sheets = Mapping[str, NDArray[np.uint8]]
 
@@ -47,8 +48,16 @@ def _measures(trial: Mapping[Any, Any], score: Score) -> str:
     return (
         f"{name} {fixed(trial['score'])}{unit}, {fixed(100 * trial['score_fraction'], 0)} % of real digits. Inception "
         f"score {fixed(trial['inception_score'])}, {fixed(trial['coverage'], 0)} of 10 classes, entropy "
-        f"{fixed(trial['entropy'])} nats, Fréchet distance {fixed(trial['frechet'])}."
+        f"{fixed(trial['entropy'])} nats, Fréchet distance {fixed(trial['frechet'])}.{_marks(trial)}"
     )
+
+
+def _marks(trial: Mapping[Any, Any]) -> str:
+    """The trial's marks, or how many marked trials score better."""
+    if isinstance(trial["marks"], str):
+        return f" Marked: {trial['marks']}."
+    n = trial["better"]
+    return f" {n:,} marked {'trial scores' if n == 1 else 'trials score'} better." if n else ""
 
 
 def margins_figure(study: Study, sources: Sources) -> Iterator[Figure]:
@@ -76,20 +85,20 @@ def _readable(sheets: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict[str, 
 @mpl.rc_context(STYLE)
 def draw_best(table: pd.DataFrame, sheets: Sheets, score: Score) -> Drawing:
     """Draws `best_trials`: one sheet of 8 x 12 samples per family, sheets [256, 384] by trial id."""
-    drawing = Drawing(figsize=(11, 3.3))
+    drawing = Drawing(figsize=(11, 3.6))
     panels = drawing.subplots(1, max(len(table), 3), squeeze=False)[0]
     for axes in panels:
         axes.set_axis_off()
     for axes, trial in zip(panels, table.to_dict("records"), strict=False):
         sheet = sheets.get(trial["trial_id"])
         if sheet is None:
-            axes.text(0.5, 0.5, "no sample sheet", ha="center", color=MUTED, transform=axes.transAxes)
+            axes.text(0.5, 0.5, "no sample sheet in the database", ha="center", color=MUTED, transform=axes.transAxes)
         else:
             axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="none")
         axes.set_title(f"{family_label(trial['family'])}  {symbol(score)} {trial['score']:.2f}", color=INK)
-        words = textwrap.fill(f"{configuration(trial)}; {trial['coverage']:.0f} of 10 classes", 56)
+        words = textwrap.fill(f"{configuration(trial)}; {trial['coverage']:.0f} of 10 classes.{_marks(trial)}", 50)
         axes.text(0, -0.04, words, va="top", color=MUTED, fontsize=SMALL, transform=axes.transAxes)
-    drawing.subplots_adjust(left=0.005, right=0.995, bottom=0.17, top=0.93, wspace=0.05)
+    drawing.subplots_adjust(left=0.005, right=0.995, bottom=0.24, top=0.93, wspace=0.05)
     return drawing
 
 
@@ -115,12 +124,13 @@ def draw_margins(table: pd.DataFrame, sheets: Sheets, score: Score, real_score: 
     images.set(xlim=(0, 16), ylim=(n - 0.5, -0.5), aspect="auto", xticks=[])
     images.set_yticks(range(n), [f"m = {margin:g}" for margin in table["margin"]])
     images.spines[:].set_visible(False)
-    images.tick_params(left=False, labelcolor=INK)
-    scores.tick_params(left=False, labelleft=False)
+    images.tick_params(left=False, labelcolor=INK, labelsize=11)  # on a narrow screen they are half as large
+    scores.tick_params(left=False, labelleft=True, labelcolor=INK)
     scores.spines["left"].set_color(RULE)
     scores.set_xlabel(score_label(score), loc="left")
     scores.set_xlim(0, longest * 1.7)
-    scores.set_xticks(mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, longest))
+    ticks = mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, longest)
+    scores.set_xticks(ticks[ticks <= longest])
     scores.spines["bottom"].set_bounds(0, longest)
     if real_score is not None:
         scores.axvline(real_score, color=INK, linestyle=(0, (4, 3)), linewidth=0.8)
@@ -128,7 +138,7 @@ def draw_margins(table: pd.DataFrame, sheets: Sheets, score: Score, real_score: 
     for place, words in ((1.25, symbol(score)), (1.6, "classes")):
         scores.text(place * longest, -0.6, words, ha="right", va="bottom", color=MUTED, fontsize=SMALL)
     drawing.subplots_adjust(
-        left=0.06, right=0.995, bottom=0.5 / drawing.get_figheight(), top=1 - 0.3 / drawing.get_figheight(), wspace=0.04
+        left=0.07, right=0.995, bottom=0.5 / drawing.get_figheight(), top=1 - 0.3 / drawing.get_figheight(), wspace=0.14
     )
     return drawing
 

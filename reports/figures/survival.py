@@ -1,13 +1,14 @@
 """Draws survival curves: the share of each family's grid that scores better than s."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from reports.figures.figure import Figure, Sources
-from reports.figures.style import MUTED, RULE, SMALL, STYLE, encode, finish, score_label
+from reports.figures.style import HALF, MUTED, RULE, SMALL, STYLE, dash, encode, finish, score_label
 from reports.names import family_label, in_order
 from reports.numbers.study import Study
 from reports.numbers.survival import survival
@@ -25,7 +26,7 @@ def survival_figure(study: Study, sources: Sources) -> Iterator[Figure]:
         f"Percent of each family's grid that scores {side} s. While the sweep is unfinished, the bands (95 %) hold for "
         "all s and at all moments together; once it is finished they have no width.",
     )
-    yield Figure("survival", f"Share of the grid {side} a score", caption, table, picture)
+    yield Figure("survival", f"Share of the grid {side} a score", caption, table, picture, is_half=True)
 
 
 def _side(score: Score) -> str:
@@ -35,12 +36,19 @@ def _side(score: Score) -> str:
 @mpl.rc_context(STYLE)
 def draw_survival(table: pd.DataFrame, score: Score, real_score: float | None) -> Drawing:
     """Draws `survival`: the share of each family's trials better than every score, with its band."""
-    drawing = Drawing(figsize=(11, 4.4))
+    drawing = Drawing(figsize=(HALF, 3.7))
     axes = drawing.subplots()
     for family in in_order(table["family"]):
         rows = table[table["family"] == family]
         colour = LIGHT[hue(family)]
-        axes.step(rows["score"], 100 * rows["share"], where="post", color=colour, label=family_label(family))
+        axes.step(
+            rows["score"],
+            100 * rows["share"],
+            where="post",
+            color=colour,
+            linestyle=dash(family),
+            label=family_label(family),
+        )
         axes.fill_between(
             rows["score"], 100 * rows["low"], 100 * rows["high"], step="post", color=colour, alpha=0.18, linewidth=0
         )
@@ -51,8 +59,7 @@ def draw_survival(table: pd.DataFrame, score: Score, real_score: float | None) -
     if real_score is not None:
         for x, words in ((real_score / 3, "⅓"), (2 * real_score / 3, "⅔"), (real_score, "real")):
             axes.axvline(x, color=RULE, linewidth=0.8, zorder=0)
-            axes.annotate(
-                words, (x, 0), xytext=(3, 3), textcoords="offset points", va="bottom", color=MUTED, fontsize=SMALL
-            )
+            place: Any = {"xytext": (0, 3), "textcoords": "offset points", "ha": "center", "fontsize": SMALL}
+            axes.annotate(words, (x, 1), xycoords=axes.get_xaxis_transform(), color=MUTED, **place)
     finish(drawing, axes, table)
     return drawing

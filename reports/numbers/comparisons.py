@@ -4,8 +4,9 @@ Trials of one shape are alike, so whole shapes are resampled instead of trials. 
 another set of shapes and seeds could have moved the numbers, even for a finished grid.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.signal import fftconvolve
 from scipy.stats import bootstrap
 
 from reports.names import family_label
-from reports.numbers.prefix import CONFIDENCE
+from reports.numbers.prefix import CONFIDENCE, FEWEST_SHAPES, shares
 from search_spaces.experiments.mnist_gan import MNIST_GAN
 
 RESAMPLES = 1999
@@ -30,32 +31,82 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Side:
-    """Scores of one side of a comparison and the cluster of each, numbered from 0."""
+    """One side of a comparison.
+
+    Attributes:
+        name: in print.
+        prefix: its trials of the finished prefix, those without a value too.
+        trials: all its declared trials.
+    """
 
     name: str
-    scores: Floats
-    cluster: NDArray[np.intp]
+    prefix: pd.DataFrame
+    trials: pd.DataFrame
+
+    @cached_property
+    def known(self) -> pd.DataFrame:
+        """Trials with a value."""
+        return self.prefix[self.prefix["value"].notna()]
+
+    @cached_property
+    def scores(self) -> Floats:
+        return self.known["value"].to_numpy(float)
+
+    @cached_property
+    def cluster(self) -> NDArray[np.intp]:
+        """The cluster of each score, from its shape and numbered from 0; too many shapes share clusters."""
+        return pd.factorize(pd.factorize(self.known["shape"])[0] % CLUSTERS)[0]
+
+    @property
+    def n_shapes(self) -> int:
+        return int(self.known["shape"].nunique())
+
+    def above(self, threshold: float) -> tuple[float, float]:
+        """Interval of the share above a threshold, at a confidence with which two of them hold together."""
+        hits = (self.prefix["value"] > threshold).to_numpy()[:, None]
+        _, low, high = shares(self.prefix, self.trials, hits, _BOTH)
+        return float(low[0]), float(high[0])
 
 
-def compare(prefix: pd.DataFrame, real_score: float) -> pd.DataFrame:
+def compare(prefix: pd.DataFrame, trials: pd.DataFrame, real_score: float, worst: float | None = None) -> pd.DataFrame:
     """All comparisons for which the finished prefix has trials.
 
     Args:
         prefix: the finished prefix, with `value`, `shape` and the axes.
+        trials: every declared trial.
         real_score: score of real data, in the unit of the values.
+        worst: the worst value that a trial can have, if there is one.
 
     Returns:
-        One row per comparison and measure: one, other, pairing, cells_one, cells_other, measure, estimate, low, high,
-        p and p_holm. Only the probability of winning has the last two: the two-sided bootstrap p of the hypothesis
-        that it is 1/2, and the same adjusted for all comparisons by Holm's method.
+        One row per comparison and measure: one, other, pairing, cells_one, cells_other (trials), shapes_one,
+        shapes_other, measure, estimate, low, high, p and p_holm. Where a side has fewer than `FEWEST_SHAPES` shapes,
+        low, high and p are empty. Only the probability of winning has the last two: the two-sided bootstrap p of the
+        hypothesis that it is 1/2, and the same adjusted for all comparisons by Holm's method.
     """
-    known = prefix[prefix["value"].notna()]
-    rows = [*_paired(known, real_score), *_unpaired(known, real_score)]
+    sides = {
+        name: _Side(family_label(name), prefix[prefix["family"] == name], trials[trials["family"] == name])
+        for name in ("gan", "ebgan", "ebgan_pt")
+    }
+    rows = [*_paired(sides, real_score), *_unpaired(sides, real_score, worst)]
     table = pd.DataFrame(rows, columns=[*_SIZES, "measure", "estimate", "low", "high", "p"])
     return table.assign(p_holm=holm(table["p"]))
 
 
-_SIZES = ["one", "other", "pairing", "cells_one", "cells_other"]
+_SIZES = ["one", "other", "pairing", "cells_one", "cells_other", "shapes_one", "shapes_other"]
+_BOTH = 1 - (1 - CONFIDENCE) / 2
+
+
+def winning(one: pd.DataFrame, other: pd.DataFrame) -> dict[str, float]:
+    """Probability that a random trial of one side scores above one of the other; a tie counts as half.
+
+    Args:
+        one, other: trials with `value` and `shape`; those without a value are left out.
+
+    Returns:
+        estimate, low and high; the latter are nan where a side has fewer than `FEWEST_SHAPES` shapes.
+    """
+    found = _wins(*(_Side("", rows, rows) for rows in (one, other)))
+    return {name: found[name] for name in ("estimate", "low", "high")}
 
 
 def holm(p: pd.Series) -> pd.Series:
@@ -71,54 +122,103 @@ def hodges_lehmann(differences: Floats) -> float:
     return float(np.median((differences[i] + differences[j]) / 2))
 
 
-def _paired(known: pd.DataFrame, real_score: float) -> Iterator[dict[str, Any]]:
-    """EBGAN-PT against EBGAN, paired by their settings."""
-    one, other = (known[known["family"] == family] for family in ("ebgan_pt", "ebgan"))
-    pairs = one.merge(other, on=_PAIRED_BY, suffixes=("_one", "_other"))
-    if pairs["value_one"].empty:
-        return
-    x, y = pairs["value_one"].to_numpy(), pairs["value_other"].to_numpy()
-    cluster = _clusters(pairs["shape_one"])
-    sizes = np.bincount(cluster).astype(float)
-    facts = dict(zip(_SIZES, (family_label("ebgan_pt"), family_label("ebgan"), "by cell", len(x), len(y)), strict=True))
+def _described(one: _Side, other: _Side, pairing: str) -> dict[str, Any]:
+    sizes = (len(one.scores), len(other.scores), one.n_shapes, other.n_shapes)
+    return dict(zip(_SIZES, (one.name, other.name, pairing, *sizes), strict=True))
 
-    def mean(per_pair: Floats) -> dict[str, float]:
-        sums = np.bincount(cluster, per_pair)
-        return _resampled(lambda c, axis=-1: sums[c].sum(axis) / sizes[c].sum(axis), len(sizes))
+
+def _paired(sides: Mapping[str, _Side], real_score: float) -> Iterator[dict[str, Any]]:
+    """EBGAN-PT against EBGAN, paired by their settings."""
+    one, other = sides["ebgan_pt"], sides["ebgan"]
+    partners = other.known[[*_PAIRED_BY, "value"]]
+    joined = one.prefix.merge(partners, on=_PAIRED_BY, how="left", suffixes=("", "_other"))
+    joined = joined.assign(own=joined["value"], value=joined["value"] - joined["value_other"])
+    pairs = _Side(one.name, joined, one.trials)
+    if pairs.known.empty:
+        return
+    x, y = (pairs.known[name].to_numpy(float) for name in ("own", "value_other"))
+    sizes = np.bincount(pairs.cluster).astype(float)
+    n = {"cells_other": len(x), "shapes_other": pairs.n_shapes}
+    facts = _described(pairs, other, "by trial") | n
+
+    def mean(name: str, per_pair: Floats) -> dict[str, Any]:
+        """The mean of a number from -1 to 1 that each pair has."""
+        sums = np.bincount(pairs.cluster, per_pair)
+        found = _resampled(lambda c, axis=-1: sums[c].sum(axis) / sizes[c].sum(axis), len(sizes))
+        return _or_sequence(found, lambda: _mean_of_pairs(pairs, per_pair)) | {"measure": name}
 
     for fraction, words in _THIRDS:
         threshold = fraction * real_score
-        yield facts | {"measure": words} | mean((x > threshold).astype(float) - (y > threshold))
-    yield facts | {"measure": "probability of winning"} | _against_half(mean((x > y) + 0.5 * (x == y)))
-    yield facts | {"measure": "shift of the score, nats"} | _shift(x - y, cluster, len(sizes))
+        yield facts | mean(words, (x > threshold).astype(float) - (y > threshold))
+    won = mean("probability of winning", np.sign(x - y))
+    yield facts | _against_half(won | {key: 0.5 + won[key] / 2 for key in (*_ENDS, "estimate", "drawn") if key in won})
+    yield (
+        facts
+        | {"measure": "shift of the score, nats"}
+        | _or_sequence(_shift(x - y, pairs.cluster, len(sizes)), lambda: (np.nan, np.nan) if _is_open(pairs) else None)
+    )
 
 
-def _unpaired(known: pd.DataFrame, real_score: float) -> Iterator[dict[str, Any]]:
+def _mean_of_pairs(pairs: _Side, per_pair: Floats) -> tuple[float, float] | None:
+    """Bounds of the mean of a number that is -1, 0 or 1 for each pair, at all moments; None if all pairs have ended."""
+    of_pair = pd.Series(per_pair, pairs.known.index).reindex(pairs.prefix.index)
+    hits = np.stack([of_pair > 0, of_pair < 0], axis=1)
+    _, low, high = shares(pairs.prefix, pairs.trials, hits, _BOTH)
+    return (low[0] - high[1], high[0] - low[1]) if _is_open(pairs) else None
+
+
+def _unpaired(sides: Mapping[str, _Side], real_score: float, worst: float | None) -> Iterator[dict[str, Any]]:
     """EBGAN against all GANs, and against the GANs with the optimisers of the EBGANs."""
-    ebgan, gan = (known[known["family"] == family] for family in ("ebgan", "gan"))
-    same = (gan["optim_g"] == "adam") & (gan["optim_d"] == "adam") & np.isclose(gan["lr"], 1e-3)
-    for name, others in ((family_label("gan"), gan), (FAIR, gan[same])):
-        if ebgan.empty or others.empty:
+    ebgan, gan = sides["ebgan"], sides["gan"]
+    same = (
+        rows[(rows["optim_g"] == "adam") & (rows["optim_d"] == "adam") & np.isclose(rows["lr"], 1e-3)]
+        for rows in (gan.prefix, gan.trials)
+    )
+    for other in (gan, _Side(FAIR, *same)):
+        if ebgan.known.empty or other.known.empty:
             continue
-        one, other = (
-            _Side(n, rows["value"].to_numpy(), _clusters(rows["shape"]))
-            for n, rows in (("EBGAN", ebgan), (name, others))
-        )
-        facts = dict(zip(_SIZES, ("EBGAN", name, UNPAIRED, len(one.scores), len(other.scores)), strict=True))
+        facts = _described(ebgan, other, UNPAIRED)
         for fraction, words in _THIRDS:
-            yield facts | {"measure": words} | _difference(one, other, fraction * real_score)
-        wins = _wins(one, other)
+            yield facts | {"measure": words} | _difference(ebgan, other, fraction * real_score)
+        wins = _or_sequence(_wins(ebgan, other), lambda: _wins_at_all_moments(ebgan, other, worst))  # noqa: B023
         yield facts | {"measure": "probability of winning"} | _against_half(wins)
-        delta = {key: 2 * wins[key] - 1 for key in ("estimate", "low", "high")}
+        delta = {key: 2 * wins[key] - 1 for key in ("estimate", *_ENDS)}
         yield facts | {"measure": "Cliff's delta"} | delta
 
 
+_ENDS = ("low", "high")
+
+
+def _is_open(side: _Side) -> bool:
+    return len(side.prefix) < len(side.trials)
+
+
+def _or_sequence(found: dict[str, Any], bounds: Callable[[], tuple[float, float] | None]) -> dict[str, Any]:
+    """The interval, or for an unfinished grid bounds from confidence sequences where resampling moved nothing.
+
+    If all values tie, every resample gives the same number, which says nothing about trials to come.
+    """
+    if found["low"] != found["high"]:
+        return found
+    wider = bounds()
+    if wider is None:
+        return found
+    return {"estimate": found["estimate"], "low": wider[0], "high": wider[1]}
+
+
+def _wins_at_all_moments(one: _Side, other: _Side, worst: float | None) -> tuple[float, float] | None:
+    """Bounds of the probability of winning from the shares of both sides above one score; None if both are finished."""
+    if not (_is_open(one) or _is_open(other)):
+        return None
+    threshold = min(one.scores.max(), other.scores.max())
+    (p_low, p_high), (q_low, q_high) = one.above(threshold), other.above(threshold)
+    tie = 0.5 if worst is not None and threshold <= worst else 0.0  # nothing is below: both not above is a tie
+    low = (p_low + tie * (1 - p_low)) * (1 - q_high)
+    high = 1 - (q_low + tie * (1 - q_low)) * (1 - p_high)
+    return low, high
+
+
 _THIRDS = ((1 / 3, "difference of the share above 1/3"), (2 / 3, "difference of the share above 2/3"))
-
-
-def _clusters(shapes: pd.Series) -> NDArray[np.intp]:
-    """The cluster of each trial, from its shape; too many shapes share clusters."""
-    return pd.factorize(pd.factorize(shapes)[0] % CLUSTERS)[0]
 
 
 def _difference(one: _Side, other: _Side, threshold: float) -> dict[str, Any]:
@@ -127,20 +227,26 @@ def _difference(one: _Side, other: _Side, threshold: float) -> dict[str, Any]:
     sizes = [np.bincount(side.cluster).astype(float) for side in (one, other)]
 
     def statistic(a: NDArray[np.intp], b: NDArray[np.intp], axis: int = -1) -> Floats:
-        shares = [h[c].sum(axis) / n[c].sum(axis) for h, n, c in zip(hits, sizes, (a, b), strict=True)]
-        return shares[0] - shares[1]
+        shares_ = [h[c].sum(axis) / n[c].sum(axis) for h, n, c in zip(hits, sizes, (a, b), strict=True)]
+        return shares_[0] - shares_[1]
 
-    return _resampled(statistic, *map(len, sizes))
+    def at_all_moments() -> tuple[float, float] | None:
+        (p_low, p_high), (q_low, q_high) = one.above(threshold), other.above(threshold)
+        return (p_low - q_high, p_high - q_low) if _is_open(one) or _is_open(other) else None
+
+    return _or_sequence(_resampled(statistic, *map(len, sizes)), at_all_moments)
 
 
 def _wins(one: _Side, other: _Side) -> dict[str, Any]:
     """Probability that a trial of one side scores above one of the other; a tie is half (Mann and Whitney, 1947)."""
     sizes = [np.bincount(side.cluster).astype(float) for side in (one, other)]
     won = np.empty((len(sizes[0]), len(sizes[1])))  # wins by the clusters of both sides
+    levels, level = np.unique(np.concatenate([one.scores, other.scores]), return_inverse=True)
+    level_one, level_other = level[: len(one.scores)], level[len(one.scores) :]
     for j in range(len(sizes[1])):
-        values = np.sort(other.scores[other.cluster == j])
-        below = (np.searchsorted(values, one.scores, "left") + np.searchsorted(values, one.scores, "right")) / 2
-        won[:, j] = np.bincount(one.cluster, below)
+        at = np.bincount(level_other[other.cluster == j], minlength=len(levels))  # its trials at each level
+        below = at.cumsum() - at / 2
+        won[:, j] = np.bincount(one.cluster, below[level_one])
 
     def statistic(a: NDArray[np.intp], b: NDArray[np.intp], axis: int = -1) -> Floats:
         times_a, times_b = (_times(c, len(n)) for c, n in zip((a, b), sizes, strict=True))
@@ -199,7 +305,7 @@ def _resampled(statistic: Any, *sizes: int, resamples: int = RESAMPLES) -> dict[
     """Estimate and interval of a statistic that is a function of cluster numbers."""
     numbers = tuple(np.arange(n) for n in sizes)
     estimate = float(statistic(*numbers))
-    if min(sizes) < 2:
+    if min(sizes) < FEWEST_SHAPES:
         return {"estimate": estimate, "low": np.nan, "high": np.nan}
     found = bootstrap(
         numbers,

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.stats import sem, t
 
 from reports.names import all_axes
-from reports.numbers.prefix import CONFIDENCE
+from reports.numbers.prefix import CONFIDENCE, FEWEST_SHAPES
 from search_spaces.experiment import Score
 
 MOST_ESTIMATED = 10_000  # most trials of an estimate; of more than that, a seeded random sample is taken
@@ -57,12 +57,18 @@ def variance_shares(prefix: pd.DataFrame, trials: pd.DataFrame, score: Score) ->
     return pd.DataFrame(rows).sort_values("share", ascending=False, ignore_index=True)
 
 
+def rest_of(shares: pd.DataFrame) -> float | None:
+    """The part of the variance that no axis and no pair explains; None for an estimate, which has no such part."""
+    return None if shares["basis"].iloc[0] != EXACT else max(0.0, 1 - float(shares["share"].sum()))
+
+
 def main_effects(prefix: pd.DataFrame) -> pd.DataFrame:
     """Mean score by value of each axis.
 
     Returns:
         Rows by axis and value: axis, value, cells (trials), mean, low, high. The interval, 95 %, is Student's over the
-        means of shapes, as if the shapes were drawn from more of their kind; empty where there are fewer than two.
+        means of shapes, as if the shapes were drawn from more of their kind; empty where they are fewer than
+        `FEWEST_SHAPES`.
     """
     known = prefix[prefix["value"].notna()]
     columns = ["axis", "value", "cells", "mean", "low", "high"]
@@ -92,7 +98,9 @@ def strongest_pair(shares: pd.DataFrame) -> tuple[str, str]:
 
 def _mean(group: pd.DataFrame) -> dict[str, float]:
     shapes = group.groupby("shape")["value"].mean()
-    half = float(t.ppf(0.5 + CONFIDENCE / 2, len(shapes) - 1) * sem(shapes)) if len(shapes) > 1 else math.nan
+    half = (
+        float(t.ppf(0.5 + CONFIDENCE / 2, len(shapes) - 1) * sem(shapes)) if len(shapes) >= FEWEST_SHAPES else math.nan
+    )
     mean = float(group["value"].mean())
     return {"cells": len(group), "mean": mean, "low": mean - half, "high": mean + half}
 

@@ -1,4 +1,4 @@
-"""Histograms of scores as tables: figures 2 and 3 of Zhao et al. (2016), from a sweep and as published.
+"""Histograms of scores as tables: figures 2 and 3 of Zhao et al. (2016), from a sweep and as published, in equal bins.
 
 Both tables have one row per bar: the columns that name the panel, `source` ("sweep" or "paper"), family, bin, left and
 right edge in nats, `cells` (number of trials; empty for the paper), percent of the family's trials in that panel, and
@@ -25,7 +25,7 @@ def layer_histograms(prefix: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame
     parts = []
     for panel, most in LAYER_PANELS.items():
         inside, of = (_at_most(rows, most) for rows in (prefix, trials))
-        parts.append(bars(inside, of, bin_edges(inside["value"])).assign(panel=panel))
+        parts.append(bars(inside, of, published_edges(panel, inside["value"])).assign(panel=panel))
     return _with_published(parts, 2, ["panel"])
 
 
@@ -34,7 +34,7 @@ def optimizer_histograms(prefix: pd.DataFrame, trials: pd.DataFrame) -> pd.DataF
 
     The twelve panels share their bins, so that the EBGANs look the same in each.
     """
-    edges = bin_edges(prefix.loc[prefix["family"].isin(["gan", "ebgan"]), "value"])
+    edges = published_edges("all", prefix.loc[prefix["family"].isin(["gan", "ebgan"]), "value"])
     reference = bars(_family(prefix, "ebgan"), _family(trials, "ebgan"), edges)
     parts = []
     for lr in RATES:
@@ -45,6 +45,16 @@ def optimizer_histograms(prefix: pd.DataFrame, trials: pd.DataFrame) -> pd.DataF
             if there:
                 parts.append(pd.concat(there).assign(lr=lr, optim_d=optim_d, optim_g=optim_g))
     return _with_published(parts, 3, ["lr", "optim_d", "optim_g"])
+
+
+def published_edges(panel: str, values: pd.Series) -> NDArray[np.float64]:
+    """Edges of the paper's bins in a panel of its figure 2, and of further ones up to the largest value, in nats."""
+    bars = published_bars(2, ["panel"])
+    edges = bars.loc[(bars["panel"] == panel) & (bars["family"] == "gan"), "right"].sort_values().to_numpy(float)
+    width = edges[-1] / len(edges)
+    largest = float(values.max()) if values.notna().any() else 0.0
+    n = max(len(edges), int(np.ceil(largest / width)))
+    return width * np.arange(n + 1)
 
 
 def bin_edges(values: pd.Series) -> NDArray[np.float64]:

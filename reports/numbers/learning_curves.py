@@ -7,8 +7,6 @@ from reports.names import in_order
 from reports.numbers.values import SCORED, no_worse
 from search_spaces.experiment import Score
 
-NO_STEPS = pd.DataFrame(columns=["trial_id", "step", "score"])
-
 
 def learning_curves(prefix: pd.DataFrame, steps: pd.DataFrame, score: Score) -> pd.DataFrame:
     """Scores of each family by step. A trial counts as the worst score from where it diverged.
@@ -17,7 +15,7 @@ def learning_curves(prefix: pd.DataFrame, steps: pd.DataFrame, score: Score) -> 
 
     Args:
         prefix: the finished prefix.
-        steps: the score that ranks trials, by trial_id and step, in a column `score`.
+        steps: the score that ranks trials, by trial_id and step, in a column `score`; of one classifier.
         score: says what is worst.
 
     Returns:

@@ -15,6 +15,7 @@ from reports.numbers.confidence import interval_so_far
 from reports.numbers.values import ENDED
 
 CONFIDENCE = 0.95
+FEWEST_SHAPES = 10  # an interval over shapes needs so many, of each side of a comparison
 Values = NDArray[np.float64]
 
 

@@ -5,25 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reports.names import family_label, short
 from reports.numbers.prefix import finished_prefix
+from reports.numbers.scorings import IDENTITY, Identity, Scorings, scorings
 from reports.numbers.values import DIVERGED, FAILED, SCORED, UNSCORED, WAITING, values_of
 from search_spaces.experiment import FIRST, Experiment, Score, UnknownExperimentError, experiment
-
-IDENTITY = ["formula", "classifier", "n_samples", "z_seed"]
-
-
-@dataclass(frozen=True)
-class Identity:
-    """How the drawn scores were made, and what real images score the same way; None is what does not apply."""
-
-    formula: str | None
-    classifier: str | None
-    n_samples: int | None
-    z_seed: int | None
-    real_score: float | None
 
 
 @dataclass(frozen=True)
@@ -43,6 +32,9 @@ class Study:
         prefix: those on which statistics rest, as `finished_prefix` gives them.
         margins: the trials of spaces that vary the margin alone (figure 9).
         notes: what is left out of the figures, one sentence each.
+        scorings: the scores of all classifiers and steps.
+        step: the step of the training at which trials have their outcomes and values.
+        whole: the study of which this one is a view (`seen`); None if it is none.
     """
 
     name: str
@@ -54,6 +46,64 @@ class Study:
     prefix: pd.DataFrame
     margins: pd.DataFrame
     notes: tuple[str, ...]
+    scorings: Scorings
+    step: int
+    whole: "Study | None" = None
+
+    @property
+    def classifiers(self) -> tuple[Identity, ...]:
+        """Every classifier that scored these trials, the one of `identity` first; none if nothing is scored."""
+        return self.scorings.classifiers
+
+    @property
+    def scored_steps(self) -> tuple[int, ...]:
+        """The steps at which trials were scored, rising; the last is the end of their training."""
+        return self.scorings.steps
+
+    def seen(self, classifier: Identity | None = None, step: int | None = None) -> "Study":
+        """The same study as another classifier, or another step, shows it.
+
+        Outcomes, values, the ranking score, its fraction of `real_score` and `real_score` itself are those of the
+        classifier at the step. A trial that diverged later counts as complete. One without a score there is
+        `UNSCORED`, unless it had diverged. The prefix holds the same trials. All other scores stay those of the first
+        classifier at the last step.
+
+        Args:
+            classifier: one of `classifiers`; None for the one of this study.
+            step: one of `scored_steps`; None for the one of this study.
+        """
+        whole = self.whole or self
+        identity, step = classifier or self.identity, step or self.step
+        if (identity, step) == (whole.identity, whole.step):
+            return whole
+        assert identity is not None  # else there is one step
+        place = self.classifiers.index(identity), self.scored_steps.index(step)
+        trials, prefix, margins = (
+            whole._rescored(rows, *place) for rows in (whole.trials, whole.prefix, whole.margins)
+        )
+        return replace(whole, identity=identity, step=step, trials=trials, prefix=prefix, margins=margins, whole=whole)
+
+    def _rescored(self, trials: pd.DataFrame, classifier: int, step: int) -> pd.DataFrame:
+        """These trials with the outcomes and scores of a classifier and a step, by their numbers."""
+        score = self.scorings.of(trials, classifier, step)
+        there, finite = ~np.isnan(score), np.isfinite(score)
+        # Without a score here, a diverged trial has one at a later step only if this classifier's scores are missing.
+        had_diverged = (trials["state"] == "DIVERGED").to_numpy() & ~self.scorings.went_on(trials, step)
+        ended = trials["state"].isin(["COMPLETE", "DIVERGED"]).to_numpy()
+        outcome = trials["outcome"].mask(ended, UNSCORED)
+        outcome = outcome.mask(ended & (had_diverged | (there & ~finite)), DIVERGED).mask(ended & finite, SCORED)
+        real_score = self.classifiers[classifier].real_score or np.nan
+        shown = trials.assign(
+            outcome=outcome, real_score=real_score, score_fraction=np.where(finite, score, np.nan) / real_score
+        )
+        shown[self.score.name] = np.where(finite, score, np.nan)
+        return shown.assign(value=values_of(shown, self.score))
+
+    @property
+    def label(self) -> str:
+        """The study in print: its name, or the whole name of its search space if it has only one."""
+        spaces = self.declared["space"].unique()
+        return short(spaces[0]) if len(spaces) == 1 else self.name
 
     @property
     def real_score(self) -> float | None:
@@ -65,23 +115,48 @@ class Study:
         return self.experiment.scores[0]
 
 
-def split_studies(results: pd.DataFrame) -> list[Study]:
+def split_studies(
+    results: pd.DataFrame, steps: pd.DataFrame | None = None, identities: pd.DataFrame | None = None
+) -> list[Study]:
     """The studies among rows of the view `results`, the one with most finished trials first.
 
     A trial of several spaces has a row for each, see `Storage.results_by_space`. Trials of an experiment that is not
-    installed are left out, and the first study has a note that says so.
+    installed are left out, see `left_out`.
+
+    Args:
+        steps, identities: as `Storage.steps` and `Storage.identities` give them; without them, each study has one
+            classifier and one scored step.
     """
-    kinds = results["experiment"] if "experiment" in results else pd.Series(FIRST, results.index, dtype=object)
+    if steps is not None:
+        steps = steps.assign(trial_id=steps["trial_id"].astype("category"))  # coded once, for all studies
     found: list[Study] = []
-    notes: list[str] = []
+    for kind, _, rows in _by_kind(results):
+        if kind is not None:
+            found.extend(_of_one_kind(kind, rows, steps, identities))
+    return sorted(found, key=lambda study: -int(study.declared["state"].isin(["COMPLETE", "DIVERGED"]).sum()))
+
+
+def left_out(results: pd.DataFrame) -> list[str]:
+    """A sentence for each experiment whose trials no study holds, because it is not installed."""
+    notes = []
+    for kind, name, rows in _by_kind(results):
+        if kind is None:
+            n = rows["trial_id"].nunique()
+            trials = f"{n:,} {'trial' if n == 1 else 'trials'} of the experiment {short(name)}"
+            notes.append(f"{trials} {'is' if n == 1 else 'are'} left out: it is not installed here.")
+    return notes
+
+
+def _by_kind(results: pd.DataFrame) -> Iterator[tuple[Experiment | None, str, pd.DataFrame]]:
+    """Each experiment, its name and its rows; None for one that is not installed."""
+    kinds = results["experiment"] if "experiment" in results else pd.Series(FIRST, results.index, dtype=object)
     for name, rows in results.groupby(kinds):
         try:
-            found.extend(_of_one_kind(experiment(str(name)), rows))
+            kind = experiment(str(name))
         except UnknownExperimentError:
-            trials = f"{len(rows):,} {'trial' if len(rows) == 1 else 'trials'} of the experiment {short(str(name))}"
-            notes.append(f"{trials} left out: that experiment is not installed here.")
-    found.sort(key=lambda study: -int(study.declared["state"].isin(["COMPLETE", "DIVERGED"]).sum()))
-    return [replace(study, notes=(*study.notes, *notes)) for study in found[:1]] + found[1:]
+            yield None, str(name), rows
+        else:
+            yield kind, str(name), rows
 
 
 def count_states(declared: pd.DataFrame) -> pd.DataFrame:
@@ -102,10 +177,12 @@ def recipe(study: Study) -> str:
     return f"{training['data']}, {steps}" if "data" in training else steps
 
 
-def _of_one_kind(kind: Experiment, rows: pd.DataFrame) -> Iterator[Study]:
+def _of_one_kind(
+    kind: Experiment, rows: pd.DataFrame, steps: pd.DataFrame | None, identities: pd.DataFrame | None
+) -> Iterator[Study]:
     keys = [_names(rows).rename("name"), *(rows[name] for name in kind.training_columns)]
     for key, own in rows.groupby(keys, sort=True, dropna=False):  # a setting may be NULL: the trial still counts
-        yield _study(kind, str(key[0]), own)
+        yield _study(kind, str(key[0]), own, steps, identities)
 
 
 def _names(rows: pd.DataFrame) -> pd.Series:
@@ -118,11 +195,17 @@ def _names(rows: pd.DataFrame) -> pd.Series:
     alone = rows[rows["space"].isin([space for space, folder in names.items() if not folder])]
     sweeps = alone.groupby("space")["sweep_id"].min()
     for spaces in sweeps.groupby(sweeps).groups.values():
-        names |= dict.fromkeys(spaces, ", ".join(PurePosixPath(space).stem for space in spaces))
+        names |= dict.fromkeys(spaces, ", ".join(space.removesuffix(".yaml") for space in spaces))
     return rows["space"].map(names)
 
 
-def _study(kind: Experiment, folder: str, declared: pd.DataFrame) -> Study:
+def _study(
+    kind: Experiment,
+    folder: str,
+    declared: pd.DataFrame,
+    steps: pd.DataFrame | None,
+    identities: pd.DataFrame | None,
+) -> Study:
     identity = _commonest_identity(declared, kind.scores[0])
     marked = declared.assign(outcome=_outcomes(declared, identity, kind.scores[0]), shape=_shapes(declared, kind))
     marked = marked.assign(value=values_of(marked, kind.scores[0]))
@@ -130,16 +213,19 @@ def _study(kind: Experiment, folder: str, declared: pd.DataFrame) -> Study:
     drawn, undrawn = _one_space_each(marked[~is_margin])
     shown = pd.concat([drawn, marked[is_margin]])
     shared = {name: declared[name].iloc[0] for name in kind.training_columns}
+    found = scorings(declared, identity, int(shared["steps"]), steps, identities)
     return Study(
         name=short(folder),
         experiment=kind,
         training={name: value for name, value in shared.items() if pd.notna(value)},
-        identity=identity,
+        identity=next(iter(found.classifiers), None),
         declared=declared,
         trials=drawn,
         prefix=finished_prefix(drawn),
         margins=marked[is_margin],
         notes=(*_space_notes(undrawn), *_score_notes(shown)),
+        scorings=found,
+        step=int(shared["steps"]),
     )
 
 
@@ -165,7 +251,8 @@ def _commonest_identity(trials: pd.DataFrame, score: Score) -> Identity | None:
     first = scored[groups.ngroup() == int(groups.size().to_numpy().argmax())].iloc[0]
     facts: dict[str, Any] = {name: None if pd.isna(first[name]) else first[name] for name in [*IDENTITY, "real_score"]}
     kinds: dict[str, Callable[[Any], Any]] = {"n_samples": int, "z_seed": int, "real_score": float}
-    return Identity(**{name: None if v is None else kinds.get(name, str)(v) for name, v in facts.items()})
+    known: Any = {name: None if v is None else kinds.get(name, str)(v) for name, v in facts.items()}
+    return Identity(**known)
 
 
 def _is_identified(trials: pd.DataFrame) -> pd.Series:

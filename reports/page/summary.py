@@ -21,18 +21,27 @@ def query_lines(url: str) -> list[str]:
     ]
 
 
-def summary(page: Path, sections: Sequence[Section], query: Sequence[str]) -> str:
-    """Where the page is, the shares of each family, and how to query the database."""
-    lines = [f"report: {page}"]
+def summary(page: Path, sections: Sequence[Section], query: Sequence[str], left_out: Sequence[str] = ()) -> str:
+    """How to query the database, what each study found with the shares of each family, and where the page is.
+
+    Args:
+        left_out: what no section holds, one sentence each.
+    """
+    lines = ["query it:", *(f"  {line}" for line in query), ""]
     for section in sections:
-        lines += ["", *_shares(section)]
-    if not sections:
-        lines += ["", "no trials are declared"]
-    return "\n".join([*lines, "", "query it:", *(f"  {line}" for line in query)])
+        lines += [*_shares(section), ""]
+    if left_out:
+        lines += [*left_out, ""]
+    elif not sections:
+        lines += ["no trials are declared", ""]
+    return "\n".join([*lines, f"report: {page}"])
 
 
 def _shares(section: Section) -> Iterator[str]:
-    yield f"grid {section.study.name}: {recipe(section.study)}"
+    if section.finding is not None:
+        yield section.finding.title
+        yield from [section.finding.decides] if section.finding.decides else []
+    yield f"grid {section.study.label}: {recipe(section.study)}"
     margins = section.study.margins
     if len(margins):
         yield f"margin study: {int((margins['outcome'] != WAITING).sum())} of {len(margins)} trials have ended"

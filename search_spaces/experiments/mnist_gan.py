@@ -1,12 +1,26 @@
 """GANs and energy-based GANs of fully connected layers on MNIST (Zhao et al., 2016, sections 4.1 and 4.2)."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field as Bounds
 
-from search_spaces.axis import Axis, Depth, Optimizer, Precision, Rate, Seed, Setting, Share, SharedSettings, Width
-from search_spaces.experiment import Experiment, Family, Score
+from search_spaces.axis import (
+    Axis,
+    Depth,
+    Norm,
+    Optimizer,
+    Precision,
+    Rate,
+    Seed,
+    Setting,
+    Share,
+    SharedSettings,
+    Width,
+)
+from search_spaces.experiment import Experiment, Family, Mark, Reference, Score
+from search_spaces.scored_steps import ScoredSteps
 
 _ENERGY = ("ebgan", "ebgan_pt")
 
@@ -21,6 +35,8 @@ class GanSettings:
         lr: learning rate of both.
         margin: energy above which a generated image is left alone; None for GANs.
         pt_weight: weight of the pull-away term; 0 for an EBGAN, None for GANs.
+        norm_d: whether batch norm in a GAN's discriminator takes the statistics of real and generated images separately
+            or of both together; None for EBGANs.
     """
 
     n_layer_g: Annotated[Depth, Axis("nLayerG", shape=True)]
@@ -33,6 +49,7 @@ class GanSettings:
     lr: Annotated[Rate, Axis("lr")]
     margin: Annotated[Rate | None, Axis("margin", families=_ENERGY)]
     pt_weight: Annotated[Rate | None, Axis("PT weight", families=("ebgan_pt",), absent={"ebgan": 0.0})]
+    norm_d: Annotated[Norm | None, Axis("normD", families=("gan",), implied="separate")] = None
     seed: Annotated[Seed, Axis("seed")] = 0
 
 
@@ -57,20 +74,20 @@ class GanTraining(SharedSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GanScoring(SharedSettings):
+class GanScoring(ScoredSteps):
     """How a trained trial is scored; part of a score's identity, not of the trial's.
 
     Attributes:
         n_samples: generated images per score.
         z_seed: seed of the noise that they are generated from.
-        times: how often in training, evenly spaced, the last time at its end. No part of any identity.
     """
 
     n_samples: Annotated[int, Bounds(ge=500, le=1_000_000, multiple_of=500), Setting()] = 10000
     z_seed: Annotated[Seed, Setting()] = 0
-    times: Annotated[int, Bounds(ge=1, le=100), Setting(in_order=False)] = 1
 
 
+STUCK = 0.005  # mean change of a pixel, from -1 to 1, below which images count as the same
+_MOVEMENT = "mean absolute change of a pixel since the trial was scored before, same noise; NULL the first time"
 _ENERGIES = "mean energy of {} images; NULL for GANs"
 MNIST_GAN = Experiment(
     name="mnist_gan",
@@ -97,14 +114,40 @@ MNIST_GAN = Experiment(
         Score("d_loss", "loss of D", None, meaning="the discriminator's loss; V in the theory of EBGANs"),
         Score("energy_real", "energy of real images", None, meaning=_ENERGIES.format("training")),
         Score("energy_fake", "energy of generated images", None, meaning=_ENERGIES.format("generated")),
+        Score("movement", "change of the images", None, meaning=_MOVEMENT),
+    ),
+    marks=(
+        Mark(
+            "discriminator constant",
+            "d_loss",
+            above=2 * math.log(2) - 0.01,
+            below=2 * math.log(2) + 0.01,
+            families=("gan",),
+            meaning="The discriminator's loss is that of one which gives every image the same answer.",
+        ),
+        Mark(
+            "generator stuck",
+            "movement",
+            below=STUCK,
+            meaning="The images hardly changed since the trial was scored before.",
+        ),
+        Mark(
+            "fewer than 5 classes",
+            "coverage",
+            below=5,
+            meaning="The classifier finds fewer than 5 of the 10 digits among the images.",
+        ),
+    ),
+    references=(
+        Reference("untrained generators, highest of 48", {"strided": 0.0, "tanh": 0.603, "pooled": 0.060}),
+        Reference("one image, many times", {"strided": 0.0, "tanh": 0.0, "pooled": 0.0}),
     ),
     # The MLPs apply dropout to runs of members and an optimizer to runs of equal settings; the generator holds most
     # weights.
-    neighbours=("dropout_d", "optim_g", "lr", "optim_d", "family", "margin", "seed", "pt_weight"),
+    neighbours=("norm_d", "dropout_d", "optim_g", "lr", "optim_d", "family", "margin", "seed", "pt_weight"),
     shape_form="{n_layer_g}x{size_g} against {n_layer_d}x{size_d}",
     recipe="sweep.worker.recipes.mnist_gan:RECIPE",
     cost="sweep.planning.costs.mnist_gan",
-    identity="metrics.identity:classifier_identity",
+    identity="metrics.identity:classifier_identities",
     prepare="data.mnist.dataset:ensure_mnist",
-    reference="metrics.identity:classifier_reference",
 )

@@ -27,7 +27,7 @@ from sweep.driver.session import end_session
 from sweep.driver.supervisor import ERRORS, ChildConfig
 from sweep.errors import RayError, StorageError
 from sweep.planning.finished import finished_trials, identities
-from sweep.planning.plan import Plan, cohort_flops
+from sweep.planning.plan import Plan
 from sweep.planning.resources import PlanError
 from sweep.storage import Storage
 from sweep.storage.patience import answers_within
@@ -68,7 +68,7 @@ def _run(config: ChildConfig, pipe: IO[str]) -> dict[str, Any]:
     except StorageError as error:
         return {"event": "waits", "reason": f"the database fails: {error}"}
     log = _ReportedLog(config.log, pipe)
-    progress = Progress(counts, sum(map(cohort_flops, plan.cohorts)), config.settings.deadline)
+    progress = Progress(counts, sum(map(plan.seconds, plan.cohorts)), config.settings.deadline)
     display = Display(Console(), progress) if config.shows else _ReportedDisplay(progress, pipe)
     score_identities = identities(plan.trials)
     dispatcher = Dispatcher(
@@ -81,11 +81,17 @@ def _run(config: ChildConfig, pipe: IO[str]) -> dict[str, Any]:
         dispatcher.save()  # the supervisor requeues what still ran
         raise
     else:
+        time_limit = dispatcher.time_limit()
         _send(pipe, event="storing")
         dispatcher.close()
     finally:
         storage.close()
-    return {"event": "over", "interrupted": dispatcher.interrupted, "repeated_error": dispatcher.repeated_error}
+    return {
+        "event": "over",
+        "interrupted": dispatcher.interrupted,
+        "repeated_error": dispatcher.repeated_error,
+        "time_limit": time_limit,
+    }
 
 
 class _ReportedLog(EventLog):

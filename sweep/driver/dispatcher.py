@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from metrics.identity import Reference, ScoreIdentity
+from metrics.identity import ScoreIdentity
 from search_spaces.axis import SharedSettings
 from sweep.driver.display import Display
 from sweep.driver.event_log import EventLog
 from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
-from sweep.planning.finished import reference_of
-from sweep.planning.plan import Plan, cohort_flops
+from sweep.planning.estimate import FINISH_S
+from sweep.planning.plan import Plan
 from sweep.records import Record
 from sweep.storage import Storage, StorageError
 from sweep.storage.patience import answers_within
-from sweep.text import counted
+from sweep.text import counted, duration
 from sweep.worker.checkpoint_folder import CheckpointFolder
 
 T = TypeVar("T")
@@ -27,6 +27,8 @@ RECHECK_S = 5.0  # seconds before another try of cohorts that other drivers hold
 ANSWER_S = 40.0  # seconds after which a database that does not answer counts as failed
 STOPPING_S = 3.0  # the same, but for a sweep that is stopping
 SAME_ERRORS = 3  # equal errors in a row that stop a sweep
+# Seconds after the deadline at which workers are ended that still run: one may score for a while before it stops.
+LATEST_S = FINISH_S + 15.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Settings:
     """How a dispatcher works through its plan.
 
     Attributes:
-        deadline: value of time.monotonic() at which the sweep stops; cohorts that would end later do not start.
+        deadline: value of time.monotonic() at which the sweep stops; None for no limit.
         max_attempts: attempts for a cohort whose worker dies.
     """
 
@@ -44,10 +46,17 @@ class Settings:
 
 @dataclass
 class _InFlight:
-    """A cohort that runs: its number in the database, and the share of its training that is done, 0 to 1."""
+    """A cohort that runs.
+
+    Attributes:
+        cohort_id: its number in the database.
+        share: share of its training that is done, 0 to 1.
+        stopped: whether its worker stopped it at the time limit. The database is told when the sweep ends.
+    """
 
     cohort_id: int
     share: float = 0.0
+    stopped: bool = False
 
 
 @dataclass
@@ -64,6 +73,7 @@ class Dispatcher:
     While the database fails, no cohort starts; results wait in memory and are stored when it works again.
 
     Attributes:
+        deadline: as in the settings.
         interrupted: set it to stop the sweep.
         failed: number of trials of this run that failed.
         n_ended: number of cohorts that have ended.
@@ -84,7 +94,7 @@ class Dispatcher:
     ) -> None:
         self._plan, self._storage, self._sweep_id, self._identities = plan, storage, sweep_id, identities
         self._progress, self._display, self._log = progress, display, log
-        self._settings, self._checkpoints = settings, checkpoints
+        self._settings, self._checkpoints, self.deadline = settings, checkpoints, settings.deadline
         self.interrupted = False
         self.failed = 0
         self.repeated_error: str | None = None
@@ -96,10 +106,12 @@ class Dispatcher:
         self._in_flight: dict[int, _InFlight] = {}
         self._losses: Counter[int] = Counter()
         self._same_error: tuple[str, int] = ("", 0)
-        self._unsaved: list[tuple[int, Sequence[Record], Reference | None]] = []
+        self._unsaved: list[tuple[int, Sequence[Record]]] = []
         self._outage: _Outage | None = None
         self._heartbeat_at = 0.0
-        self._handed_out = self.n_ended = 0
+        self.n_ended = 0
+        self._limit_told = False
+        self._does_not_fit = False
 
     def cohort(self, number: int) -> Cohort:
         """A cohort that was handed out."""
@@ -110,9 +122,12 @@ class Dispatcher:
 
         Cohorts start in the plan's order, so the finished ones are a prefix of it and a fair sample of the grid. Those
         that another driver holds come last: it may finish them, or die.
+
+        A cohort that is not expected to end before the deadline starts only if checkpoints let the next run go on with
+        it. If it does not start, nothing after it does.
         """
         self.tick()
-        if self.must_stop():
+        if self.must_stop() or self._is_late():
             return "done"
         if self._outage:
             return "wait"
@@ -121,11 +136,11 @@ class Dispatcher:
             self._queue, self._held_elsewhere = self._held_elsewhere, self._queue
         while self._queue:
             next_up = self._cohorts[self._queue[0]]
-            if self._handed_out >= self._plan.resources.workers and self._misses_deadline(next_up):
+            if not self._checkpoints and self._misses_deadline(next_up):
+                self._does_not_fit = True
                 return "done"
             number = self._queue.popleft()
             if self._lease(number):
-                self._handed_out += 1
                 return number
             if self._outage:
                 return "wait"
@@ -134,7 +149,7 @@ class Dispatcher:
     def started(self, number: int) -> None:
         """A worker begins with a cohort."""
         cohort = self._cohorts[number]
-        self._progress.started(number, title(cohort), cohort_flops(cohort))
+        self._progress.started(number, title(cohort), self._plan.seconds(cohort))
         self._display.update()
 
     def progressed(self, number: int, share: float, note: str | None = None) -> None:
@@ -153,7 +168,7 @@ class Dispatcher:
             return
         self.n_ended += 1
         cohort = self._cohorts.pop(number)
-        self._unsaved.append((flight.cohort_id, records, reference_of(cohort.trials[0])))
+        self._unsaved.append((flight.cohort_id, records))
         self._log.write("ended", cohort=flight.cohort_id, states=dict(Counter(r.state for r in records)))
         if not self._backs_off():
             self.save()
@@ -164,6 +179,14 @@ class Dispatcher:
         self._progress.ended(number, [trials[record.trial_id] for record in records], records)
         self._display.update()
         self._check_repeated_errors(records)
+
+    def stopped(self, number: int) -> None:
+        """A worker has stopped a cohort at the time limit."""
+        if number in self._in_flight:
+            flight = self._in_flight[number]
+            flight.stopped = True
+            self._progress.lost(number)
+            self._log.write("stopped", cohort=flight.cohort_id, share=flight.share)
 
     def lost(self, number: int, reason: str) -> None:
         """The worker of a cohort died: the cohort runs again on any worker, or fails after `max_attempts`."""
@@ -192,12 +215,35 @@ class Dispatcher:
             self._heartbeat_at = time.monotonic()
             shares = {flight.cohort_id: flight.share for flight in self._in_flight.values()}
             self._attempt(lambda: self._storage.heartbeat(self._sweep_id, shares))
+        if self._is_late() and self._in_flight and not self._limit_told:
+            self._limit_told = True
+            running = "; ".join(self._described(number) for number in self._in_flight)
+            self.note(f"The time limit has come. What ends within a minute is finished, the rest stops: {running}")
 
     def must_stop(self) -> bool:
-        """Whether to stop: after Ctrl-C, a repeated error, or the deadline if at least one cohort has ended."""
-        deadline = self._settings.deadline
-        late = deadline is not None and time.monotonic() > deadline
-        return self.interrupted or self.repeated_error is not None or (late and self.n_ended > 0)
+        """Whether to end all workers: after Ctrl-C, a repeated error, or some time after the deadline."""
+        return self.interrupted or self.repeated_error is not None or self._is_late(LATEST_S)
+
+    def time_limit(self) -> str | None:
+        """What the deadline left undone, in words; None if it left nothing. Call it when the workers have ended."""
+        if self.interrupted or self.repeated_error or not (self._is_late() or self._does_not_fit):
+            return None
+        if self._in_flight:
+            first, *others = self._in_flight
+            more = f", and {counted(len(others), 'other cohort')}" if others else ""
+            then = "goes on from its checkpoint" if self._checkpoints else "begins again, as there are no checkpoints"
+            return f"{self._described(first)}{more}, did not end and {then}"
+        if not self._queue:
+            return "other drivers hold what is left" if self._held_elsewhere else None
+        cohort = self._cohorts[self._queue[0]]
+        why = ", and without checkpoints it was not started" if self._does_not_fit else ""
+        return f"the next cohort ({title(cohort)}) would take {duration(self._seconds(cohort))}{why}"
+
+    def _is_late(self, by: float = 0.0) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline + by
+
+    def _described(self, number: int) -> str:
+        return f"{title(self._cohorts[number])} ({self._in_flight[number].share:.0%} done)"
 
     def save(self) -> None:
         """Store the results that are not stored yet, until the database fails."""
@@ -214,7 +260,7 @@ class Dispatcher:
         """
         self.save()
         if self._unsaved:
-            lost = counted(sum(len(records) for _, records, _ in self._unsaved), "result")
+            lost = counted(sum(len(records) for _, records in self._unsaved), "result")
             problem = self._outage.error if self._outage else "the database fails"
             raise StorageError(f"{problem}: {lost} could not be stored; the same command computes them again")
         with answers_within(self._storage, self._answer_s):
@@ -258,16 +304,16 @@ class Dispatcher:
         return True
 
     def _misses_deadline(self, cohort: Cohort) -> bool:
-        if self._settings.deadline is None:
-            return False
-        workers = self._plan.resources.workers
-        measured = self._progress.operations_per_second
-        rate = measured / workers if measured else self._plan.resources.flops
-        return time.monotonic() + cohort_flops(cohort) / rate > self._settings.deadline
+        return self._is_late(-self._seconds(cohort))
+
+    def _seconds(self, cohort: Cohort) -> float:
+        """Expected seconds of a cohort on one worker, at the rate so far if there is one."""
+        measured = self._progress.work_per_second
+        return self._plan.seconds(cohort) * (self._plan.resources.workers / measured if measured else 1.0)
 
     def _store(self) -> bool:
-        cohort_id, records, reference = self._unsaved[0]
-        late = len(records) - self._storage.record(cohort_id, records, reference)
+        cohort_id, records = self._unsaved[0]
+        late = len(records) - self._storage.record(cohort_id, records)
         if late:
             self.note(f"{counted(late, 'result')} came too late: another driver has taken the trials over.")
         return True

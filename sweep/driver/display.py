@@ -13,9 +13,9 @@ from rich.table import Table
 
 from sweep.command.console import attempt
 from sweep.driver.progress import Progress
+from sweep.planning.estimate import left_text
 
 LINE_EVERY_S = 15.0
-SETTLED_S = 20.0  # before this, the rate is too uncertain for an estimate
 
 
 class Display:
@@ -59,10 +59,11 @@ class Display:
 
     def _rate(self) -> str:
         parts = [f"{self._progress.trials_per_minute:.1f} trials/min"]
-        left = self._progress.seconds_left
-        if left is not None and self._progress.elapsed_s > SETTLED_S:
-            parts.append(f"{_clock(left)} left for the whole grid")
-        to_deadline = self._progress.seconds_to_deadline
+        left, to_deadline = self._progress.seconds_left, self._progress.seconds_to_deadline
+        if to_deadline is not None and to_deadline <= 0:  # what a stopped cohort has done counts no more
+            return f"{parts[0]}, finishing at the time limit"
+        if left is not None:
+            parts.append(left_text(left))
         if to_deadline is not None:
             parts.append(f"stops in {_clock(to_deadline)}")
         return ", ".join(parts)

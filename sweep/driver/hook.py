@@ -11,7 +11,7 @@ def notify(command: str, state: str, storage: Storage, sweep_id: int) -> None:
     """Run a shell command; its environment tells what happened: SWEEP_STATE, SWEEP_ID, SWEEP_DB and SWEEP_COUNTS.
 
     Args:
-        state: "done", "done with failures", "stopped" or "failed".
+        state: "done", "done with failures", "time limit", "stopped" or "failed".
     """
     try:
         counts = ", ".join(

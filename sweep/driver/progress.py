@@ -14,10 +14,10 @@ from sweep.records import Record
 
 @dataclass
 class Running:
-    """A cohort in flight: its title, its operations, and the share of them that is done, 0 to 1."""
+    """A cohort in flight: its title, the seconds that it was expected to take, and the share that is done, 0 to 1."""
 
     title: str
-    operations: float
+    seconds: float
     fraction: float = 0.0
 
 
@@ -26,7 +26,7 @@ class Progress:
 
     Args:
         counts: trials by family and state before this run.
-        operations: floating-point operations of all missing trials, by which progress is measured.
+        work: seconds that all missing trials were expected to take on one worker, by which progress is measured.
         deadline: value of time.monotonic() at which the sweep stops; None for no deadline.
 
     Attributes:
@@ -35,13 +35,11 @@ class Progress:
         running: cohorts in flight, by the number that the dispatcher gives them.
     """
 
-    def __init__(
-        self, counts: Mapping[str, Mapping[str, int]], operations: float, deadline: float | None = None
-    ) -> None:
+    def __init__(self, counts: Mapping[str, Mapping[str, int]], work: float, deadline: float | None = None) -> None:
         self.families = {family: Counter(states) for family, states in counts.items()}
         self.best: dict[str, float] = {}
         self.running: dict[int, Running] = {}
-        self._operations, self._done, self._deadline = operations, 0.0, deadline
+        self._work, self._done, self._deadline = work, 0.0, deadline
         self._n_ended = 0
         self._start = time.monotonic()
 
@@ -52,11 +50,11 @@ class Progress:
 
     @property
     def done(self) -> float:
-        """Operations that are done, those of cohorts in flight included."""
-        return self._done + sum(one.fraction * one.operations for one in self.running.values())
+        """Work that is done, that of cohorts in flight included, in expected seconds of one worker."""
+        return self._done + sum(one.fraction * one.seconds for one in self.running.values())
 
     @property
-    def operations_per_second(self) -> float | None:
+    def work_per_second(self) -> float | None:
         """Measured over all workers together; None before there is a measurement."""
         return self.done / self.elapsed_s if self.done else None
 
@@ -67,17 +65,17 @@ class Progress:
     @property
     def seconds_left(self) -> float | None:
         """Estimate for all missing trials; None before there is one."""
-        return seconds_left(self.done, self.elapsed_s, self._operations - self.done)
+        return seconds_left(self.done, self.elapsed_s, self._work - self.done)
 
     @property
     def seconds_to_deadline(self) -> float | None:
         return None if self._deadline is None else self._deadline - time.monotonic()
 
-    def started(self, number: int, title: str, operations: float) -> None:
+    def started(self, number: int, title: str, seconds: float) -> None:
         """A cohort began."""
         if not self.running and not self._done:
             self._start = time.monotonic()
-        self.running[number] = Running(title, operations)
+        self.running[number] = Running(title, seconds)
 
     def progressed(self, number: int, fraction: float) -> None:
         """A cohort has done this share of its work, 0 to 1."""
@@ -87,13 +85,13 @@ class Progress:
     def ended(self, number: int, trials: Sequence[Trial], records: Sequence[Record]) -> None:
         """A cohort has ended; `trials` and `records` are in the same order."""
         if number in self.running:
-            self._done += self.running.pop(number).operations
+            self._done += self.running.pop(number).seconds
         self._n_ended += len(records)
         for trial, record in zip(trials, records, strict=True):
             family, score = trial.family, trial.kind.scores[0]
             self.families[family][record.state] += 1
             self.families[family]["WAITING"] -= 1
-            if record.scores is not None and math.isfinite(value := record.scores[score.name]):
+            if record.final is not None and math.isfinite(value := record.final[score.name]):
                 self.best[family] = score.best([value, self.best.get(family, value)])
 
     def lost(self, number: int) -> None:
@@ -112,14 +110,14 @@ class Progress:
         Returns:
             counts: trials by family and state.
             best: best value of the first score in this run, by family.
-            fraction: share of the operations of this run that is done, 0 to 1.
+            fraction: share of the work of this run that is done, 0 to 1.
             trials_per_minute: of this run.
             seconds_left: estimate for all missing trials; None before there is one.
         """
         return {
             "counts": {family: dict(states) for family, states in self.families.items()},
             "best": dict(self.best),
-            "fraction": min(1.0, self.done / self._operations) if self._operations else 1.0,
+            "fraction": min(1.0, self.done / self._work) if self._work else 1.0,
             "trials_per_minute": self.trials_per_minute,
             "seconds_left": self.seconds_left,
         }

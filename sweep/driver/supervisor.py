@@ -74,26 +74,37 @@ class Outcome:
         interrupted: whether a user stopped the sweep.
         repeated_error: traceback of the error that came several times in a row and stopped the sweep.
         failure: any other error that ended the sweep, in one line.
+        time_limit: what the time limit left undone, in words; None if it did not end the sweep.
     """
 
     failed: int
     interrupted: bool = False
     repeated_error: str | None = None
     failure: str | None = None
+    time_limit: str | None = None
 
     @property
     def is_complete(self) -> bool:
         """Whether the sweep has run to its end."""
-        return not (self.interrupted or self.repeated_error or self.failure)
+        return not (self.interrupted or self.repeated_error or self.failure or self.time_limit)
+
+    @property
+    def reason(self) -> str | None:
+        """Why it ended, where there is more to say than its state."""
+        return self.failure or self.repeated_error or self.time_limit
 
     @property
     def state(self) -> str:
-        """One of "done", "done with failures", "stopped" and "failed"."""
+        """One of "done", "done with failures", "time limit", "stopped" and "failed"."""
         if self.failure:
             return "failed"
-        if self.interrupted and not self.repeated_error:
+        if self.repeated_error:
+            return "done with failures"
+        if self.interrupted:
             return "stopped"
-        return "done with failures" if self.failed or self.repeated_error else "done"
+        if self.time_limit:
+            return "time limit"
+        return "done with failures" if self.failed else "done"
 
 
 def supervise(
@@ -155,12 +166,14 @@ class _Supervisor:
 
     def run(self) -> Outcome:
         failed = failures = 0
-        while True:
+        while not self._is_late():
             result = self._one_child()
             failed += result.failed
             message = result.last_message or {"event": "died", "reason": "its driver died"}
             if message["event"] == "over":
-                return Outcome(failed, message["interrupted"], message["repeated_error"])
+                return Outcome(
+                    failed, message["interrupted"], message["repeated_error"], time_limit=message["time_limit"]
+                )
             if message["event"] == "refused":
                 raise _ERRORS[message["what"]](message["reason"])
             if message["event"] == "waits":
@@ -168,10 +181,15 @@ class _Supervisor:
             else:
                 failures = 1 if result.cohorts else failures + 1
                 self._clean_up(message["reason"], result.errors)
-                if not self._n_signals:
+                if not self._n_signals and not self._is_late():
                     self._prepare_restart(message["reason"], failures)
             if self._n_signals:
                 return Outcome(failed, interrupted=True)
+        return Outcome(failed, time_limit="the time was over before another cohort could start")
+
+    def _is_late(self) -> bool:
+        deadline = self._config.settings.deadline
+        return deadline is not None and time.monotonic() > deadline
 
     def _prepare_restart(self, reason: str, failures: int) -> None:
         """Report the restart, and give a cluster time to notice which machines are gone.
@@ -301,10 +319,10 @@ class _Supervisor:
     def _requeue(self, reason: str) -> None:
         """Requeue the trials that a dead child ran. While the database fails, the sweep pauses.
 
-        A sweep that was asked to stop does not pause: the next one requeues these trials, too.
+        A sweep that was asked to stop, or is late, does not pause: the next one requeues these trials, too.
         """
         while self._n_signals < 2 and (problem := self._release(reason)):
-            if self._n_signals:
+            if self._n_signals or self._is_late():
                 self._note(f"{problem}; the next run requeues the trials that were running.")
                 return
             self._pause(f"the database fails: {problem}")
@@ -320,7 +338,7 @@ class _Supervisor:
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds
-        while time.monotonic() < end and not self._n_signals:
+        while time.monotonic() < end and not self._n_signals and not self._is_late():
             time.sleep(0.2)
 
     def _note(self, text: str) -> None:

@@ -5,8 +5,10 @@ from Ray Tune's own state; the database is the truth, and a sweep is resumed by 
 """
 
 import itertools
+import math
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -32,16 +34,22 @@ class CohortStore:
     """A Ray actor with the cohorts in flight, from which workers on any machine get theirs by number.
 
     In a trial's configuration Ray Tune would keep and save a cohort for ever.
+
+    Args:
+        deadline: value of time.monotonic() on the driver's machine, where this actor runs too, at which the sweep
+            stops; None for no deadline.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: float | None = None) -> None:
         self._cohorts: dict[int, Cohort] = {}
+        self._deadline = math.inf if deadline is None else deadline
 
     def put(self, number: int, cohort: Cohort) -> None:
         self._cohorts[number] = cohort
 
-    def get(self, number: int) -> Cohort:
-        return self._cohorts[number]
+    def get(self, number: int) -> tuple[Cohort, float]:
+        """A cohort, and the seconds until the deadline."""
+        return self._cohorts[number], self._deadline - time.monotonic()
 
     def drop(self, number: int) -> None:
         self._cohorts.pop(number, None)
@@ -67,17 +75,21 @@ class CohortTrainable(Trainable):
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         from sweep.worker.train import cohort_steps  # only workers load torch
 
-        cohort = ray.get(self._store.get.remote(new_config["cohort"]))
-        self._work = cohort_steps(cohort, self._device, self._checkpoints)
+        cohort, seconds = ray.get(self._store.get.remote(new_config["cohort"]))
+        self._work = cohort_steps(cohort, self._device, self._checkpoints, seconds)
         return True
 
     def step(self) -> dict[str, Any]:
+        from sweep.worker.train import TimeLimit
+
+        result = {"records": [], "share": 1.0, "note": None, "stopped": False, "done": True}
         try:
             progress = next(self._work)
         except StopIteration as end:
-            return {"records": end.value, "share": 1.0, "note": None, "done": True}
-        share = progress.member_steps / progress.total
-        return {"records": [], "share": share, "note": progress.note, "done": False}
+            return result | {"records": end.value}
+        except TimeLimit as limit:
+            return result | {"share": limit.share, "note": limit.problem, "stopped": True}
+        return result | {"share": progress.member_steps / progress.total, "note": progress.note, "done": False}
 
 
 class _CohortQueue(Searcher):
@@ -143,6 +155,9 @@ class _Reporter(Callback):
             self._store.drop.remote(trial.config["cohort"])
         else:
             self._dispatcher.progressed(trial.config["cohort"], result["share"], result["note"])
+        if result["stopped"]:
+            self._dispatcher.stopped(trial.config["cohort"])
+            self._store.drop.remote(trial.config["cohort"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._store.drop.remote(trial.config["cohort"])
@@ -201,7 +216,7 @@ def run_cohorts(
 def _fit(dispatcher: Dispatcher, resources: Resources, checkpoints: CheckpointFolder | None, scratch: str) -> bool:
     """Run up to `COHORTS_PER_FIT` cohorts. Returns whether there are no more."""
     here = on_node(ray.get_runtime_context().get_node_id())
-    store = ray.remote(num_cpus=0)(CohortStore).options(scheduling_strategy=here).remote()
+    store = ray.remote(num_cpus=0)(CohortStore).options(scheduling_strategy=here).remote(dispatcher.deadline)
     queue = _CohortQueue(dispatcher, store)
     slots = sum(int(node["Resources"].get("CPU", 0) // resources.cores) for node in ray.nodes() if node["Alive"])
     trainable = tune.with_resources(

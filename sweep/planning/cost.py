@@ -9,11 +9,8 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from search_spaces.experiment import experiment
+from search_spaces.scored_steps import scored_steps
 from search_spaces.trial import Trial
-
-# Sustained rates for a first guess of the time; a running sweep measures its own rate.
-FLOPS_PER_CORE = 25e9
-FLOPS_PER_GPU = 15e12
 
 
 class CostModel(Protocol):
@@ -21,6 +18,9 @@ class CostModel(Protocol):
 
     def step_flops(self, trial: Trial) -> int:
         """Floating-point operations of one training step of one member."""
+
+    def scoring_flops(self, trial: Trial) -> int:
+        """Floating-point operations of scoring one member once."""
 
     def cohort_bytes(self, trials: Sequence[Trial], device: str = "cpu") -> int:
         """Peak memory of a worker that trains and scores these trials of one shape."""
@@ -49,3 +49,9 @@ def cost_of(trial: Trial) -> CostModel:
 def training_flops(trial: Trial) -> int:
     """Floating-point operations of one member's whole training."""
     return cost_of(trial).step_flops(trial) * trial.training.columns["steps"]
+
+
+def trial_flops(trial: Trial) -> int:
+    """Floating-point operations of one member's training and of all its scorings."""
+    n_scored = len(scored_steps(trial.training, trial.scoring))
+    return training_flops(trial) + n_scored * cost_of(trial).scoring_flops(trial)

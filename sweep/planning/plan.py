@@ -8,23 +8,35 @@ from typing import Any
 from search_spaces.space import SearchSpace
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort, partition
-from sweep.planning.cost import cost_of, training_flops
+from sweep.planning.cost import cost_of
+from sweep.planning.rates import CPU, Rates
 from sweep.planning.resources import PlanError, Resources
-from sweep.text import counted
+from sweep.text import counted, duration
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Trials in their random order, the cohorts of the missing ones, and the resources to run them."""
+    """Trials in their random order, the cohorts of the missing ones, the resources to run them, and their rates."""
 
     spaces: tuple[SearchSpace, ...]
     trials: tuple[Trial, ...]
     cohorts: tuple[Cohort, ...]
     resources: Resources
+    rates: Rates = CPU
 
     @property
     def missing(self) -> int:
         return sum(len(cohort.trials) for cohort in self.cohorts)
+
+    def seconds(self, cohort: Cohort) -> float:
+        """Expected seconds of a cohort on one worker."""
+        return self.rates.seconds(cohort.trials[0], len(cohort.trials), self.resources.units)
+
+    @property
+    def total_seconds(self) -> float:
+        """Expected seconds until all cohorts have ended, with all workers."""
+        seconds = [self.seconds(cohort) for cohort in self.cohorts]
+        return max(sum(seconds) / self.resources.workers, max(seconds, default=0.0))
 
     def without(self, finished: Collection[str]) -> "Plan":
         """The plan without these trials, which are finished."""
@@ -36,7 +48,6 @@ class Plan:
         bytes_needed = [
             cost_of(cohort.trials[0]).cohort_bytes(cohort.trials, self.resources.device) for cohort in self.cohorts
         ]
-        seconds = [cohort_flops(cohort) / self.resources.flops for cohort in self.cohorts]
         return {
             "cells": len(self.trials),
             "by_family": dict(Counter(trial.family for trial in self.trials)),
@@ -44,7 +55,8 @@ class Plan:
             "missing": self.missing,
             "workers": self.resources.workers,
             "memory_per_worker_gib": round(max(bytes_needed, default=0) / 2**30, 2),
-            "hours": round(sum(seconds) / self.resources.workers / 3600, 2),
+            "hours": round(self.total_seconds / 3600, 2),
+            "hours_from": self.rates.source,
             "disk_mib": round(sum(map(_disk_bytes, self.cohorts)) / 2**20, 1),
         }
 
@@ -56,8 +68,8 @@ class Plan:
         lines = [f"{counted(numbers['cells'], 'cell')}: {families}; {self.missing:,} to run in {cohorts}"]
         if self.cohorts:
             lines.append(
-                f"{counted(numbers['workers'], 'worker')}, {numbers['memory_per_worker_gib']} GiB each; about "
-                f"{numbers['hours']} hours for everything (a guess until the first cohorts are done), "
+                f"{counted(numbers['workers'], 'worker')}, {numbers['memory_per_worker_gib']} GiB each; "
+                f"{duration(self.total_seconds)} for everything (from {self.rates.source}), "
                 f"{numbers['disk_mib']} MiB of disk"
             )
         return "\n".join(lines)
@@ -68,6 +80,7 @@ def make_plan(
     trials: Sequence[Trial],
     resources: Resources,
     finished: Collection[str] = frozenset(),
+    rates: Rates = CPU,
 ) -> Plan:
     """Group the missing trials into cohorts.
 
@@ -80,7 +93,7 @@ def make_plan(
     """
     _check_precision(spaces, resources)
     cohorts = partition(trials, resources.memory, resources.device, finished)
-    return Plan(tuple(spaces), tuple(trials), tuple(cohorts), resources)
+    return Plan(tuple(spaces), tuple(trials), tuple(cohorts), resources, rates)
 
 
 def _check_precision(spaces: Sequence[SearchSpace], resources: Resources) -> None:
@@ -90,10 +103,6 @@ def _check_precision(spaces: Sequence[SearchSpace], resources: Resources) -> Non
             raise PlanError(
                 f"{space.name}: training.precision: got {precision}, allowed: float32 for workers without a CUDA device"
             )
-
-
-def cohort_flops(cohort: Cohort) -> int:
-    return len(cohort.trials) * training_flops(cohort.trials[0])
 
 
 def _disk_bytes(cohort: Cohort) -> int:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from search_spaces.space import SearchSpace
-from sweep.planning.cost import FLOPS_PER_CORE, FLOPS_PER_GPU
 from sweep.planning.machine import Machine
 
 PLANNED = 0.7  # share of the free main memory that cohorts may take
@@ -28,14 +27,17 @@ class Resources:
         cores: processor cores of a worker, which runs one thread on each.
         gpus: CUDA devices of a worker; may be a fraction.
         memory: bytes that a cohort may take on its device.
-        flops: guess of a worker's floating-point operations per second.
     """
 
     workers: int
     cores: float
     gpus: float
     memory: int
-    flops: float
+
+    @property
+    def units(self) -> float:
+        """Cores of a worker, or its CUDA devices if it has any."""
+        return self.gpus or self.cores
 
     @property
     def device(self) -> str:
@@ -62,10 +64,10 @@ def share_out(
     cores = max(c for c in range(1, 1 + max(m.cores for m in used)) if sum(_places(used, most, c)) >= workers)
     if gpus:
         smallest = min(size for machine in used for _, size in machine.gpus)
-        return Resources(workers, cores, gpus, int(0.9 * smallest * min(1.0, gpus)), FLOPS_PER_GPU * gpus)
+        return Resources(workers, cores, gpus, int(0.9 * smallest * min(1.0, gpus)))
     each = [max(1, min(workers, places)) for places in _places(used, most, cores)]
     memory = min(int(PLANNED * machine.memory / n) for machine, n in zip(used, each, strict=True))
-    return Resources(workers, cores, 0.0, memory, FLOPS_PER_CORE * cores)
+    return Resources(workers, cores, 0.0, memory)
 
 
 def _gpus_per_worker(machines: Sequence[Machine], workers: int | None, asked: float | None) -> float:

@@ -1,9 +1,9 @@
-"""The results as Optuna studies, one per search space, for Optuna's dashboard and its other tools."""
+"""The results as Optuna studies, one per search space and training, for Optuna's dashboard and its other tools."""
 
 import json
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -12,7 +12,7 @@ import optuna
 import pandas as pd
 from optuna.storages.journal import JournalFileBackend
 
-from search_spaces.experiment import Score, experiment, experiments
+from search_spaces.experiment import Experiment, Score, experiment, experiments
 from sweep.storage import Storage
 
 BATCH = 1000  # trials between two lines about the progress
@@ -33,6 +33,9 @@ def fill_studies(
 ) -> None:
     """Copy trials that have ended into studies named after their search spaces.
 
+    Scores after different training are not compared: where a space holds trials of several trainings, each has a study,
+    whose name adds the settings in which they differ. The study's attribute "training" holds all settings.
+
     A diverged trial becomes a pruned one: Optuna has no other state without a value that is not a failure.
 
     Args:
@@ -42,22 +45,46 @@ def fill_studies(
         tell: receives lines about the progress.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    ended = results[results["state"].isin(list(_STATES))]
-    known = ended[ended["experiment"].isin(list(experiments()))]
-    for (space, name), rows in known.groupby(["space", "experiment"]):
+    known = results[results["experiment"].isin(list(experiments()))]
+    for (space, name), declared in known.groupby(["space", "experiment"], observed=True):
         kind = experiment(str(name))
-        score, *others = (one for one in kind.scores if one.higher_is_better is not None)
-        direction: Literal["maximize", "minimize"] = "maximize" if score.higher_is_better else "minimize"
-        study = optuna.create_study(study_name=str(space), storage=storage, direction=direction)
-        axes = [axis for axis in kind.axes if rows[axis].notna().all()]
-        choices = {axis: sorted(rows[axis].unique().tolist()) for axis in axes}
-        distributions: dict[str, Any] = {
-            axis: optuna.distributions.CategoricalDistribution(values) for axis, values in choices.items()
-        }
-        trials = [_trial(row, score, others, axes, distributions, sheets) for row in rows.to_dict("records")]
-        for at in range(0, len(trials), BATCH):
-            study.add_trials(trials[at : at + BATCH])
-            tell(f"{space}: {min(at + BATCH, len(trials)):,} of {len(trials):,} trials")
+        for title, training, rows in _by_training(str(space), kind, declared):
+            ended = rows[rows["state"].isin(list(_STATES))]
+            if ended.empty:
+                continue
+            trials, direction = _trials(kind, ended, sheets)
+            study = optuna.create_study(study_name=title, storage=storage, direction=direction)
+            study.set_user_attr("training", training)
+            for at in range(0, len(trials), BATCH):
+                study.add_trials(trials[at : at + BATCH])
+                tell(f"{title}: {min(at + BATCH, len(trials)):,} of {len(trials):,} trials")
+
+
+def _by_training(
+    space: str, kind: Experiment, declared: pd.DataFrame
+) -> Iterator[tuple[str, dict[str, Any], pd.DataFrame]]:
+    """For each way in which a space was trained: the name of its study, the settings, and the trials."""
+    names = list(kind.training_columns)
+    settings = declared[names].convert_dtypes()  # a column that is NULL in other rows holds integers as floats
+    differing = [name for name in names if len(settings[name].unique()) > 1]
+    for _, own in settings.groupby(names, dropna=False):
+        training = {name: _plain(own[name].iloc[0]) for name in names if own[name].notna().all()}
+        title = ", ".join([space, *(f"{name} {training.get(name, 'none')}" for name in differing)])
+        yield title, training, declared.loc[own.index]
+
+
+def _trials(
+    kind: Experiment, ended: pd.DataFrame, sheets: bool
+) -> tuple[list[optuna.trial.FrozenTrial], Literal["maximize", "minimize"]]:
+    """Optuna's trials, and the direction of their score."""
+    score, *others = (one for one in kind.scores if one.higher_is_better is not None)
+    axes = [axis for axis in kind.axes if ended[axis].notna().all()]
+    choices = {axis: sorted(ended[axis].unique().tolist()) for axis in axes}
+    distributions: dict[str, Any] = {
+        axis: optuna.distributions.CategoricalDistribution(values) for axis, values in choices.items()
+    }
+    trials = [_trial(row, score, others, axes, distributions, sheets) for row in ended.to_dict("records")]
+    return trials, "maximize" if score.higher_is_better else "minimize"
 
 
 def _trial(

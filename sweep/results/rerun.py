@@ -13,11 +13,12 @@ from sweep.storage import Storage, StorageError
 
 @dataclass(frozen=True)
 class Rerun:
-    """A trial before and now: its state, its device, and its scores, which may be missing."""
+    """A trial before and now: its state, its device, and its scores, which may be missing; and whether it ran alone."""
 
     state: tuple[str, str]
     device: tuple[str | None, str | None]
     scores: dict[str, tuple[float | None, float | None]]
+    was_alone: bool
 
 
 def stored_trial(storage: Storage, trial_id: str) -> tuple[Trial, Mapping[str, Any]]:
@@ -32,7 +33,7 @@ def stored_trial(storage: Storage, trial_id: str) -> tuple[Trial, Mapping[str, A
     if row["experiment"] not in experiments():
         raise StorageError(f"{storage.name}: trial {trial_id}: the experiment {row['experiment']} is not installed")
     scoring = scoring_of(row)
-    if row["formula"] is None or None in scoring.columns.values():
+    if row["formula"] is None or any(row[name] is None for name in scoring.columns if name in row):
         raise StorageError(f"{storage.name}: trial {trial_id} is {row['state']}, allowed: one that has a score")
     return _trial(storage, row, scoring), row
 
@@ -74,8 +75,8 @@ def rerun(
     finally:
         torch.set_num_threads(threads)
     now = next(record for record in records if record.trial_id == trial_id)
-    scores = {name: (before[name], (now.scores or {}).get(name)) for name in _ranked(trial)}
-    return Rerun((before["state"], now.state), (before["device"], now.device), scores)
+    scores = {name: (before[name], (now.final or {}).get(name)) for name in _ranked(trial)}
+    return Rerun((before["state"], now.state), (before["device"], now.device), scores, not whole_cohort)
 
 
 def _ranked(trial: Trial) -> list[str]:
@@ -104,8 +105,9 @@ def rerun_text(found: Rerun) -> str:
     for name, (before, now) in found.scores.items():
         difference = "-" if before is None or now is None else f"{now - before:+.3g}"
         lines.append(f"{name:18}{_shown(before):>12}{_shown(now):>12}{difference:>14}")
-    lines.append("Trained alone, a trial differs in its last bits from one in a cohort, and training amplifies that.")
-    lines.append("With --cohort it is trained in its cohort again.")
+    if found.was_alone:
+        lines.append("Trained alone, a trial differs in its last bits from one in a cohort; training amplifies that.")
+        lines.append("With --cohort it is trained in its cohort again.")
     return "\n".join(lines)
 
 

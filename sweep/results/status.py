@@ -1,20 +1,18 @@
 """The state of a sweep, read from its database, for people and for scripts. Reading does not disturb a sweep."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.experiment import Experiment, experiments
-from search_spaces.trial import trial_of
-from sweep.planning.cost import training_flops
-from sweep.planning.estimate import seconds_left
+from search_spaces.experiment import experiments
+from sweep.planning.estimate import left_text, seconds_left
+from sweep.planning.rates import Rates, like_stored, recorded
 from sweep.storage import LEASE_S, Storage
 from sweep.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_LARGEST = 65536  # layers or channels: no search space may have more
 _LEAST_SPREAD = 0.1  # of an estimate of time, even if all cohorts so far had the same rate
 
 
@@ -24,6 +22,7 @@ def read_status(storage: Storage) -> dict[str, Any]:
     Returns:
         counts: trials by family and state.
         failed: failed trials by reason.
+        last_error: the last line of the error of the last that failed; None if none did.
         running: cohorts in flight, see `Storage.running`; `alive` tells whether their driver sends heartbeats.
         cells_per_minute: trials per minute of the drivers that run now, since they began; None before a trial ended.
         hours_left: lowest and highest estimate for all trials that wait or run; None if unknown.
@@ -41,12 +40,14 @@ def read_status(storage: Storage) -> dict[str, Any]:
     alive = sweeps[sweeps["finished_at"].isna() & (sweeps["last_heartbeat"] > now - timedelta(seconds=LEASE_S))]
     rate, hours = None, None
     if len(alive) and running:
-        rate, hours = _rate_and_hours_left(trials, attempts, storage.in_flight(), alive["started_at"].min(), now)
+        work = _work(trials, recorded(_device(alive["settings"])))
+        rate, hours = _rate_and_hours_left(trials, work, attempts, storage.in_flight(), alive["started_at"].min(), now)
     last = attempts[attempts["trial_id"].isin(trials.loc[trials["state"] == "FAILED", "trial_id"])]
     last = last.groupby("trial_id").tail(1)
     return {
         "counts": storage.counts(),
         "failed": {str(name): int(n) for name, n in last["reason"].fillna("error").value_counts().items()},
+        "last_error": _last_line(storage.last_error()) if len(last) else None,
         "running": running,
         "cells_per_minute": rate,
         "hours_left": hours,
@@ -64,14 +65,15 @@ def status_text(status: Mapping[str, Any]) -> str:
         shown = ", ".join(f"{n} {state.lower()}" for state, n in states.items() if n)
         lines.append(f"{family:10} {counted(sum(states.values()), 'trial'):>12}: {shown}")
     if status["failed"]:
-        lines.append("failed: " + ", ".join(f"{n} by {reason}" for reason, n in status["failed"].items()))
+        reasons = ", ".join(f"{n} by {reason}" for reason, n in status["failed"].items())
+        lines.append(f"failed: {reasons}" + (f"; the last: {status['last_error']}" if status["last_error"] else ""))
     for cohort in status["running"]:
         silent = "" if cohort["alive"] else f", silent for {timedelta(seconds=round(cohort['silent_s']))}"
         where = f"on {cohort['host']}, process {cohort['pid']}{silent}"
         lines.append(f"running: {cohort['title']}: {cohort['share']:.0%} since {cohort['started_at']} UTC {where}")
     if status["cells_per_minute"] is not None:
         low, high = status["hours_left"]
-        lines.append(f"{status['cells_per_minute']:.1f} trials/min; {low:.1f} to {high:.1f} hours left")
+        lines.append(f"{status['cells_per_minute']:.1f} trials/min, {left_text(1800 * (low + high))}")
     for name in ("interrupted", "lost"):
         spent = status[name]
         if spent["attempts"]:
@@ -81,6 +83,10 @@ def status_text(status: Mapping[str, Any]) -> str:
     if status["left_out"]:
         lines.append(f"left out: {counted(status['left_out'], 'trial')} with values that no sweep wrote")
     return "\n".join(lines)
+
+
+def _last_line(text: str | None) -> str | None:
+    return text.strip().splitlines()[-1] if text and text.strip() else None
 
 
 def _spent(attempts: "pd.DataFrame") -> dict[str, float]:
@@ -93,12 +99,16 @@ def _spent(attempts: "pd.DataFrame") -> dict[str, float]:
 
 
 def _rate_and_hours_left(
-    trials: "pd.DataFrame", attempts: "pd.DataFrame", in_flight: "pd.DataFrame", since: datetime, now: datetime
+    trials: "pd.DataFrame",
+    work: "pd.Series",
+    attempts: "pd.DataFrame",
+    in_flight: "pd.DataFrame",
+    since: datetime,
+    now: datetime,
 ) -> tuple[float | None, tuple[float, float] | None]:
     """Trials per minute and hours left, from the work done since a moment, that of cohorts in flight included."""
     measured = trials["started_at"].notna() & (trials["duration_s"] > 0)
     recent = trials[trials["state"].isin(["COMPLETE", "DIVERGED"]) & (trials["finished_at"] >= since) & measured]
-    work = _operations(trials)
     begun = trials["trial_id"].map(in_flight.set_index("trial_id")["progress"]).fillna(0.0)
     done = float(work[recent.index].sum() + (work * begun).sum())
     seconds = (now - min(recent["started_at"].min(), in_flight["started_at"].min(), key=_earliest)).total_seconds()
@@ -126,23 +136,27 @@ def _spread(recent: "pd.DataFrame", work: "pd.Series", attempts: "pd.DataFrame")
     return min(max(spread, _LEAST_SPREAD), 0.9)
 
 
-def _operations(trials: "pd.DataFrame") -> "pd.Series":
-    """Floating-point operations of the training of each trial."""
+def _device(settings: Iterable[Any]) -> str:
+    """Where the workers of sweeps run, from their settings, which a stranger may have written."""
+    workers = [one["worker"] for one in settings if isinstance(one, dict) and isinstance(one.get("worker"), dict)]
+    return "cuda" if any(worker.get("gpus") for worker in workers) else "cpu"
+
+
+def _work(trials: "pd.DataFrame", rates: Rates) -> "pd.Series":
+    """Seconds that the training of each trial is expected to take; 0 for a shape that no search space declares.
+
+    All trials of a shape count as one cohort.
+    """
     import pandas as pd  # takes a second to load; other commands do not need it
 
     work = pd.Series(0.0, trials.index)
     for name, kind in experiments().items():
-        columns = ["family", *kind.shape_axes, *kind.training_columns]
+        columns = ["experiment", "family", *kind.shape_axes, *kind.training_columns]
         own = trials.loc[trials["experiment"] == name, columns]
-        shapes = own.drop_duplicates()
-        flops = [_flops(shape, kind) for shape in shapes.to_dict("records")]
-        work[own.index] = own.merge(shapes.assign(flops=flops), on=columns)["flops"].to_numpy()
+        shapes = own.groupby(columns, dropna=False, observed=True).size().reset_index(name="members")
+        shapes["seconds"] = [
+            rates.training_seconds(trial, row["members"]) / row["members"] if (trial := like_stored(row)) else 0.0
+            for row in shapes.to_dict("records")
+        ]
+        work[own.index] = own.merge(shapes, on=columns, how="left")["seconds"].to_numpy()
     return work
-
-
-def _flops(shape: Mapping[Any, Any], kind: Experiment) -> float:
-    """Floating-point operations of one training; 0 for a shape that no search space declares."""
-    if shape["family"] not in kind.by_family or not all(0 < shape[axis] <= _LARGEST for axis in kind.shape_axes):
-        return 0.0
-    row = {**dict.fromkeys(kind.axes), "space": "", "experiment": kind.name, **shape}
-    return max(0.0, float(training_flops(trial_of(row, kind.scoring()))))

@@ -21,7 +21,7 @@ from sweep.storage.sqlite_file import SqliteFile
 DEFAULT_URL = "sqlite:///runs/mnist/results.db"
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 MIGRATIONS = Path(__file__).parent / "migrations"
-_ALLOWED = "allowed: one such as sqlite:///results.db or postgresql+psycopg://user@host/results"
+_ALLOWED = "allowed: a path that ends in .db, or one such as postgresql+psycopg://user@host/results"
 CONNECT_TIMEOUT_S = 5
 BRIEF_S = 30.0  # see `Database.write`
 # With these settings libpq notices a lost host or network; values are seconds, the last one is milliseconds.
@@ -65,8 +65,7 @@ class Database:
         else:
             self.reader = self.writer = self._server()
         try:
-            self._prepare_schema(create)
-            if create:
+            if self._prepare_schema(create) or create:
                 self._add_columns()
             self.absent = self._absent()
         except StorageError:
@@ -167,11 +166,12 @@ class Database:
         event.listen(engine, "do_connect", self._refuse_after_cut)
         return engine
 
-    def _prepare_schema(self, create: bool) -> None:
+    def _prepare_schema(self, create: bool) -> bool:
+        """Make or upgrade the tables where that is needed; whether it was."""
         with self.read() as connection:
             version = self._version(connection, create)
         if version == tables.VERSION:
-            return
+            return False
         if self._file and version:
             if not self._file.writable:
                 raise StorageError(
@@ -194,6 +194,7 @@ class Database:
                 _upgrade(connection)
         if self._file:
             self._file.give_back()
+        return True
 
     @contextmanager
     def _changing_schema(self) -> Iterator[Connection]:
@@ -210,9 +211,9 @@ class Database:
                 engine.dispose()
 
     def _add_columns(self) -> None:
-        """Add the columns of experiments that are new to this database, and make its views again."""
+        """Add columns that are new to this database, and make its views again."""
         with self.read() as connection:
-            if not _lacking(connection):
+            if not _lacking(connection) and tables.BY_CLASSIFIER in inspect(connection).get_view_names():
                 return
         with self._changing_schema() as connection:
             lacking = _lacking(connection)  # another process may have been faster
@@ -220,13 +221,13 @@ class Database:
             for table, column in lacking:
                 kind = column.type.compile(connection.dialect)
                 connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}"))
+                if (value := tables.before_it_was(column.name)) != "NULL":
+                    connection.execute(text(f"UPDATE {table} SET {column.name} = {value}"))
             tables.create_views(connection)
 
     def _absent(self) -> set[str]:
-        """Columns of the view `results` that this database lacks, because their experiments are new to it."""
-        known = {column.name for column in tables.results.columns if tables.is_later(column.name)}
-        if not known:
-            return set()
+        """Columns of the view `results` that this database lacks, because they are newer than it."""
+        known = {column.name for column in tables.results.columns if tables.is_declared(column.name)}
         with self.read() as connection:
             return known - {column["name"] for column in inspect(connection).get_columns("results")}
 
@@ -267,10 +268,14 @@ class Database:
 def exists(url: str) -> bool:
     """Whether there may be a database at `url`: not if it names a missing SQLite file. No server is asked."""
     parsed = _parse(url)
-    try:
-        return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
-    except OSError:  # opening the database gives the error
-        return True
+    if parsed.get_backend_name() == "sqlite":
+        try:
+            Path(parsed.database or "").stat()
+        except FileNotFoundError:
+            return False
+        except OSError:  # opening the database gives the error
+            return True
+    return True
 
 
 def local_time() -> datetime:
@@ -284,7 +289,7 @@ def _parse(url: str) -> URL:
     except UnicodeEncodeError:  # Python keeps bytes that are not UTF-8 as lone surrogates
         raise StorageError(f"{_start(url)}: not in UTF-8, which a database URL is written in; {_ALLOWED}") from None
     try:
-        parsed = make_url(url)
+        parsed = URL.create("sqlite", database=url) if url.endswith(".db") and ":" not in url else make_url(url)
         parsed.get_dialect()
     except ImportError:
         pass  # a driver that is not installed is named when the engine is made

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, case, exists, insert, or_, select, update
 
-from metrics.identity import Reference, ScoreIdentity
+from metrics.identity import ScoreIdentity
 from sweep.records import Record
 from sweep.storage import reading, results, tables
 from sweep.storage.engine import Database
@@ -73,13 +73,13 @@ def heartbeat(database: Database, sweep_id: int, progress: Mapping[int, float]) 
             )
 
 
-def record(database: Database, cohort_id: int, records: Sequence[Record], reference: Reference | None) -> int:
+def record(database: Database, cohort_id: int, records: Sequence[Record]) -> int:
     with database.write(brief=True) as connection:
         now = database.now(connection)
         held = select(tables.trials.c.trial_id).where(tables.trials.c.cohort_id == cohort_id)
         own = set(connection.scalars(held.with_for_update()))
         records = [record for record in records if record.trial_id in own]
-        results.write(connection, records, reference, now)
+        results.write(connection, records, now)
         if len(records) < len(own):
             _requeue(connection, [cohort_id], "LOST", now, "no record of it came back")
         _end_cohort(connection, cohort_id, now)

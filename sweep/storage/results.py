@@ -5,6 +5,7 @@ Functions that take a database are the methods of `Storage` of the same names, w
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from metrics.identity import Reference, ScoreIdentity
+from metrics.identity import ScoreIdentity
 from search_spaces.experiment import experiments
 from sweep.records import Record
 from sweep.storage import reading, tables
@@ -22,11 +23,13 @@ from sweep.storage.engine import Database
 if TYPE_CHECKING:
     import pandas as pd
 
+TIMED = 2_000  # trials whose times are asked for
+
 
 def finished(connection: Connection, identity: ScoreIdentity, among: Collection[str] | None = None) -> set[str]:
     """Identities of trials that need no more work, all or those among some: see `Storage.finished`."""
     trials, scores, known = tables.trials, tables.scores, tables.identities
-    same = select(known.c.identity_id).where(*(known.c[name] == value for name, value in asdict(identity).items()))
+    same = select(known.c.identity_id).where(*(known.c[name] == value for name, value in identity.columns.items()))
     scored = (
         select(trials.c.trial_id)
         .join(scores)
@@ -39,7 +42,7 @@ def finished(connection: Connection, identity: ScoreIdentity, among: Collection[
     return found
 
 
-def write(connection: Connection, records: Sequence[Record], reference: Reference | None, now: datetime) -> None:
+def write(connection: Connection, records: Sequence[Record], now: datetime) -> None:
     """Write records: all their states, then all their attempts, scores and sheets."""
     if not records:
         return
@@ -73,19 +76,15 @@ def write(connection: Connection, records: Sequence[Record], reference: Referenc
         ],
     )
     numbers: dict[ScoreIdentity, int] = {}
-    scores = []
+    scores: list[dict[str, Any]] = []
     for record in records:
-        by_step = dict(record.intermediate)
-        if record.scores is not None:
-            by_step[record.step] = record.scores
-        if not by_step or record.identity is None:
-            continue
-        if record.identity not in numbers:
-            numbers[record.identity] = _identity_id(connection, record.identity, reference)
-        own = {"trial_id": record.trial_id, "identity_id": numbers[record.identity]}
-        for step, found in by_step.items():
-            values = {name: value if math.isfinite(value) else None for name, value in found.items()}
-            scores.append({"step": step} | own | values)
+        for identity, by_step in record.scores.items():
+            if identity not in numbers:
+                numbers[identity] = _identity_id(connection, identity)
+            own = {"trial_id": record.trial_id, "identity_id": numbers[identity]}
+            for step, found in by_step.items():
+                values = {name: value if math.isfinite(value) else None for name, value in found.items()}
+                scores.append({"step": step} | own | values)
     _replace(connection, tables.scores, ("trial_id", "step", "identity_id"), scores)
     sheets = [
         {"trial_id": record.trial_id, "step": record.step, "kind": tables.GENERATED, "png": record.sheet}
@@ -96,11 +95,12 @@ def write(connection: Connection, records: Sequence[Record], reference: Referenc
 
 
 def _replace(connection: Connection, table: Any, key: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows in place of those that have the same key."""
+    """Insert rows in place of those that have the same key; a column that a row lacks is NULL."""
     if rows:
         same = [table.c[name] == bindparam(f"old_{name}") for name in key]
         connection.execute(delete(table).where(*same), [{f"old_{name}": row[name] for name in key} for row in rows])
-        connection.execute(insert(table), list(rows))
+        whole = dict.fromkeys(name for row in rows for name in row)
+        connection.execute(insert(table), [whole | row for row in rows])
 
 
 def results(database: Database) -> "pd.DataFrame":
@@ -138,6 +138,34 @@ def ran_with(database: Database, trial_id: str) -> tuple[dict[str, Any], list[di
     return settings[0]["settings"] if settings else {}, rows
 
 
+def last_error(database: Database) -> str | None:
+    a = tables.attempts.c
+    query = select(a.error).where(a.outcome == "FAILED", a.error.is_not(None)).order_by(a.attempt_id.desc()).limit(1)
+    rows = reading.records(database, query)
+    return str(rows[0]["error"]) if rows else None
+
+
+def timed(database: Database, device: str) -> list[dict[str, Any]]:
+    t = tables.trials.c
+    kinds = experiments().values()
+    settings = dict.fromkeys(name for kind in kinds for name in (*kind.shape_axes, *kind.training_columns))
+    query = select(t.trial_id, t.experiment, t.family, *(t[name] for name in settings), t.duration_s)
+    ended = t.state.in_(("COMPLETE", "DIVERGED")) & (t.device == device) & (t.duration_s > 0)
+    last = query.where(ended).order_by(t.finished_at.desc()).limit(TIMED)
+    rows = [row for row in reading.records(database, last) if row["duration_s"]]
+    s, known = tables.scores.c, tables.identities.c
+    scored = select(s.trial_id, s.step, known.n_samples).join_from(tables.scores, tables.identities)
+    n_scored, n_samples = Counter[str](), dict[str, int]()
+    for row in reading.records(database, scored.where(s.trial_id.in_([row["trial_id"] for row in rows])).distinct()):
+        n_scored[row["trial_id"]] += 1
+        n_samples[row["trial_id"]] = row["n_samples"]
+    return [
+        row | {"n_scored": n_scored[row["trial_id"]], "n_samples": n_samples[row["trial_id"]]}
+        for row in rows
+        if n_samples.get(row["trial_id"])
+    ]
+
+
 def steps(database: Database) -> "pd.DataFrame":
     s, t = tables.scores.c, tables.trials.c
     ranking = {name: kind.scores[0].name for name, kind in experiments().items()}
@@ -146,9 +174,12 @@ def steps(database: Database) -> "pd.DataFrame":
     rows = reading.frame(database, query)
     values = [rows[score].where(rows["experiment"] == name) for name, score in ranking.items()]
     rows["score"] = functools.reduce(lambda found, more: found.fillna(more), values)
-    if len(rows["identity_id"].unique()) > 1:
-        rows = rows.sort_values("identity_id", kind="stable").drop_duplicates(["trial_id", "step"], keep="last")
-    return rows[["trial_id", "step", "score"]].reset_index(drop=True)
+    return rows[["trial_id", "step", "identity_id", "score"]]
+
+
+def identities(database: Database) -> "pd.DataFrame":
+    table = tables.identities
+    return reading.frame(database, select(table).order_by(table.c.rank, table.c.identity_id))
 
 
 def sheets(database: Database, trial_ids: Sequence[str]) -> dict[str, bytes]:
@@ -173,17 +204,16 @@ def _has_its_settings(found: "pd.DataFrame") -> "pd.Series":
     return whole
 
 
-def _identity_id(connection: Connection, identity: ScoreIdentity, reference: Reference | None) -> int:
+def _identity_id(connection: Connection, identity: ScoreIdentity) -> int:
     """Number of a score identity, which is added if the database lacks it."""
     table = tables.identities
-    values = asdict(identity)
-    same = select(table.c.identity_id).where(*(table.c[name] == value for name, value in values.items()))
+    same = select(table.c.identity_id).where(*(table.c[name] == value for name, value in identity.columns.items()))
     found = connection.scalar(same)
     if found is not None:
         return int(found)
     try:
         with connection.begin_nested():
-            result = connection.execute(insert(table).values(**values, **(asdict(reference) if reference else {})))
+            result = connection.execute(insert(table).values(**identity.columns, **asdict(identity.reference)))
     except IntegrityError:  # another driver has just added it
         return int(connection.scalars(same).one())
     return int(result.inserted_primary_key[0])  # type: ignore[index]

@@ -38,7 +38,7 @@ class SqliteFile:
         writable: whether this process may write to the file and to its folder, where SQLite puts its write-ahead log.
 
     Raises:
-        StorageError: there is no such file, or it can't be made.
+        StorageError: there is no such file, it can't be made, or it is a folder.
     """
 
     def __init__(self, url: URL, name: str, create: bool) -> None:
@@ -52,6 +52,8 @@ class SqliteFile:
             if create and not given.exists():
                 given.parent.mkdir(parents=True, exist_ok=True)
                 given.touch()
+            elif given.is_dir():
+                raise StorageError(f"{given}: a folder, allowed: a file, as in {given / 'results.db'}")
             elif not given.is_file():
                 raise StorageError(f"{given}: no such results database")
         except OSError as error:

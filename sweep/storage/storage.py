@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import String
 
-from metrics.identity import Reference, ScoreIdentity
+from metrics.identity import ScoreIdentity
 from search_spaces.trial import Trial
 from sweep.errors import StorageError
 from sweep.records import Record
@@ -89,7 +89,7 @@ class Storage:
         """Write down how a sweep ended.
 
         Args:
-            state: "done", "done with failures", "stopped" or "failed".
+            state: "done", "done with failures", "time limit", "stopped" or "failed".
             note: why it ended, where there is more to say than its state.
             complete: whether it has done all that it was going to do.
         """
@@ -123,18 +123,15 @@ class Storage:
         """Show that a driver lives, and how far its cohorts are: progress, 0 to 1, by cohort number."""
         leases.heartbeat(self._database, sweep_id, progress)
 
-    def record(self, cohort_id: int, records: Sequence[Record], reference: Reference | None) -> int:
+    def record(self, cohort_id: int, records: Sequence[Record]) -> int:
         """Store how the trials of a cohort ended, all of them or none. Calling it twice is the same as calling it once.
 
         A driver that was taken for dead may have lost trials to another driver. Records of those trials are left out.
 
-        Args:
-            reference: scores of real images under the identity of these records.
-
         Returns:
             How many records were stored.
         """
-        return leases.record(self._database, cohort_id, records, reference)
+        return leases.record(self._database, cohort_id, records)
 
     def lost(self, cohort_id: int, error: str) -> None:
         """Requeue the trials of a cohort whose worker died."""
@@ -196,9 +193,26 @@ class Storage:
         """
         return results.ran_with(self._database, trial_id)
 
+    def last_error(self) -> str | None:
+        """What the last attempt that failed ended with, most often a traceback; None if none did."""
+        return results.last_error(self._database)
+
+    def timed(self, device: str) -> list[dict[str, Any]]:
+        """The last scored trials on a kind of device, as many as say how fast it is.
+
+        Returns:
+            For each its trial_id, experiment, family, shape, training, n_samples, n_scored (steps at which it was
+            scored) and duration_s, which is above 0.
+        """
+        return results.timed(self._database, device)
+
     def steps(self) -> "pd.DataFrame":
-        """The ranking score of every trial by step, under the latest identity: trial_id, step, score."""
+        """The ranking score of every trial by step and by score identity: trial_id, step, identity_id, score."""
         return results.steps(self._database)
+
+    def identities(self) -> "pd.DataFrame":
+        """The score identities by rank: identity_id, network, rank, real_score and what two scores must share."""
+        return results.identities(self._database)
 
     def sheets(self, trial_ids: Sequence[str]) -> dict[str, bytes]:
         """Sample sheets (PNG) of those of these trials that have one."""

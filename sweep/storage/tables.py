@@ -73,7 +73,7 @@ sweeps = Table(
     Column("host", String, comment="where its driver runs"),
     Column("pid", Integer),
     Column("last_heartbeat", DateTime, comment="last heartbeat of its driver"),
-    Column("state", String(16), comment="done, done with failures, stopped or failed; NULL while it runs, or unknown"),
+    Column("state", String(16), comment="done, done with failures, time limit, stopped or failed; NULL while it runs"),
     Column("note", Text, comment="why it ended, where there is more to say than its state"),
 )
 
@@ -196,6 +196,12 @@ LEFT JOIN scores s ON t.state = 'COMPLETE' AND s.trial_id = t.trial_id AND s.ste
          WHERE x.trial_id = t.trial_id AND x.step = t.steps ORDER BY y.rank, x.identity_id DESC LIMIT 1)
 LEFT JOIN score_identities i ON i.identity_id = s.identity_id
 """
+_FROM_EVERY = """
+FROM trials t
+JOIN scores s ON t.state = 'COMPLETE' AND s.trial_id = t.trial_id AND s.step = t.steps
+JOIN score_identities i ON i.identity_id = s.identity_id
+"""
+BY_CLASSIFIER = "results_by_classifier"
 
 
 def shown(trial_columns: Collection[str], score_columns: Collection[str]) -> list[str]:
@@ -216,6 +222,8 @@ def create_views(connection: Connection) -> None:
     found = {name: [c["name"] for c in inspect(connection).get_columns(name)] for name in ("trials", "scores")}
     words = shown(found["trials"], found["scores"])
     connection.execute(text(f"CREATE VIEW results AS SELECT {', '.join(words)} {_FROM}"))
+    every = ["i.network", "i.rank", *words]
+    connection.execute(text(f"CREATE VIEW {BY_CLASSIFIER} AS SELECT {', '.join(every)} {_FROM_EVERY}"))
     for name in experiments():
         own = [one for one in words if _belongs(one, name)]
         connection.execute(
@@ -236,9 +244,20 @@ def _belongs(words: str, name: str) -> bool:
     return owners is None or name in owners
 
 
-def is_later(name: str) -> bool:
-    """Whether the first experiment lacks a column, so that an older database may lack it too."""
-    return FIRST not in _OWNERS.get(name, {FIRST})
+def is_declared(name: str) -> bool:
+    """Whether an experiment declares a column, so that a database may be older than it."""
+    return name in _OWNERS
+
+
+def before_it_was(name: str) -> str:
+    """SQL for the value of a column in rows that are older than it: the value that its axis implies, mostly NULL."""
+    cases = []
+    for kind in experiments().values():
+        families = [family for family in kind.by_family if name in kind.axes_of(family)]
+        if name in kind.implied and families:
+            names = ", ".join(f"'{family}'" for family in families)
+            cases.append(f"WHEN experiment = '{kind.name}' AND family IN ({names}) THEN '{kind.implied[name]}'")
+    return f"CASE {' '.join(cases)} END" if cases else "NULL"
 
 
 def _owners() -> dict[str, set[str]]:

@@ -25,7 +25,7 @@ from sweep.planning.cohorts import Cohort
 from sweep.worker.checkpoint_folder import digest_in, is_regular
 from sweep.worker.evaluation import Scores
 
-FORMAT = "2"  # change it when old files can no longer be used
+FORMAT = "3"  # change it when old files can no longer be used
 N_KEPT = 2  # checkpoints of a cohort
 
 
@@ -55,12 +55,15 @@ class Checkpoints:
     def __init__(self, folder: Path, cohort: Cohort, device: torch.device) -> None:
         self._folder, self._members = folder, len(cohort.trials)
         self._steps = cohort.trials[0].training.steps
-        self._score_names = {score.name for score in cohort.trials[0].kind.scores}
+        first = cohort.trials[0]
+        self._score_names = {score.name for score in first.kind.scores}
+        self._identities = first.kind.identities(first.scoring)
         self._metadata = {
             "format": FORMAT,
             "torch": torch.__version__,
             "device": device.type,
             "trials": " ".join(cohort.trial_ids),
+            "scoring": " ".join(str(value) for one in self._identities for value in one.columns.values()),
         }
 
     def save(self, training: Training, seconds: float, scores: Mapping[int, Scores]) -> None:
@@ -133,13 +136,19 @@ class Checkpoints:
     def _scores(self, value: Any, step: int) -> dict[int, Scores]:
         """Scores by step, each with a value for each member; NaN for a member that had diverged."""
         found: dict[int, Scores] = {}
-        for at, by_name in value.items():
-            scores = {name: [_number(number) for number in values] for name, values in by_name.items()}
-            complete = scores.keys() == self._score_names and all(len(n) == self._members for n in scores.values())
-            if not 0 < int(at) <= step or not complete:
+        for at, by_identity in value.items():
+            scores = [{name: [*map(_number, values)] for name, values in own.items()} for own in by_identity]
+            if not 0 < int(at) <= step or not self._complete(scores):
                 raise ValueError(f"its scores at step {at} are not those of this cohort")
             found[int(at)] = scores
         return found
+
+    def _complete(self, scores: Scores) -> bool:
+        """Whether they are those of every identity and every member; the first identity has all scores."""
+        names = [own.keys() <= self._score_names for own in scores]
+        members = [len(values) == self._members for own in scores for values in own.values()]
+        first = bool(scores) and scores[0].keys() == self._score_names
+        return first and len(scores) == len(self._identities) and all(names) and all(members)
 
     def _files(self) -> list[Path]:
         """All files with the name of a checkpoint, newest first."""

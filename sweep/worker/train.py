@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -17,17 +17,32 @@ import torch
 from metrics.identity import ScoreIdentity
 from models.cohort_training import Training
 from models.precision import fp32_precision
+from search_spaces.scored_steps import scored_steps
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort
+from sweep.planning.estimate import FINISH_S
 from sweep.planning.machine import processor_name
 from sweep.records import Reason, Record
 from sweep.worker.checkpoint_folder import CheckpointFolder, key
 from sweep.worker.checkpoints import Checkpoints, Restored
-from sweep.worker.evaluation import Scores, evaluation_steps
+from sweep.worker.evaluation import Scores
 from sweep.worker.memory import is_out_of_memory, return_memory
 from sweep.worker.recipes import recipe_of
 
 PROGRESS_S = 2.0  # seconds between two reports about a running cohort
+
+
+class TimeLimit(Exception):
+    """A cohort that was stopped at the time limit, with a checkpoint if it has a folder for one.
+
+    Attributes:
+        share: share of its updates that are done, 0 to 1.
+        problem: why the checkpoint could not be written; None if it could, or if there are no checkpoints.
+    """
+
+    def __init__(self, share: float, problem: str | None = None) -> None:
+        super().__init__(share, problem)
+        self.share, self.problem = share, problem
 
 
 @dataclass(frozen=True)
@@ -73,19 +88,29 @@ def run_cohort(
             report(progress)
 
 
-def cohort_steps(cohort: Cohort, device: str = "cpu", checkpoints: CheckpointFolder | None = None) -> CohortSteps:
+def cohort_steps(
+    cohort: Cohort, device: str = "cpu", checkpoints: CheckpointFolder | None = None, seconds: float = math.inf
+) -> CohortSteps:
     """The work of `run_cohort` as a generator, because Ray Tune asks for one step after the other.
 
     It yields the progress, and returns the records.
+
+    Args:
+        seconds: seconds from now to the time limit.
+
+    Raises:
+        TimeLimit: the time limit has passed, and the cohort is not expected to end within `FINISH_S` after it.
     """
     folder, every_s = (checkpoints.of(cohort), checkpoints.every_s) if checkpoints else (None, math.inf)
-    return (yield from _run(cohort, torch.device(device), folder, every_s))
+    return (yield from _run(cohort, torch.device(device), folder, every_s, time.perf_counter() + seconds))
 
 
-def _run(cohort: Cohort, device: torch.device, folder: Path | None, every_s: float) -> CohortSteps:
+def _run(cohort: Cohort, device: torch.device, folder: Path | None, every_s: float, limit: float) -> CohortSteps:
     try:
         checkpoints = Checkpoints(folder, cohort, device) if folder else None
-        return (yield from _train_and_evaluate(cohort, device, checkpoints, every_s))
+        return (yield from _train_and_evaluate(cohort, device, checkpoints, every_s, limit))
+    except TimeLimit:
+        raise
     except Exception as error:
         reason: Reason = "memory" if is_out_of_memory(error) else "error"
         if len(cohort.trials) == 1:
@@ -96,12 +121,13 @@ def _run(cohort: Cohort, device: torch.device, folder: Path | None, every_s: flo
         if reason == "error" and len(half.trials) > 1 and records and all(r.state == "FAILED" for r in records):
             records += _failures(half, records[-1].error or "", "error")
         else:
-            records += yield from _run(half, device, folder / key(half.trial_ids) if folder else None, every_s)
+            own = folder / key(half.trial_ids) if folder else None
+            records += yield from _run(half, device, own, every_s, limit)
     return records
 
 
 def _train_and_evaluate(
-    cohort: Cohort, device: torch.device, checkpoints: Checkpoints | None, every_s: float
+    cohort: Cohort, device: torch.device, checkpoints: Checkpoints | None, every_s: float, limit: float
 ) -> CohortSteps:
     start = time.perf_counter()
     return_memory()
@@ -113,10 +139,10 @@ def _train_and_evaluate(
     k, steps = len(cohort.trials), first.training.steps
     if restored.problem:
         yield CohortProgress(k * training.steps_done, k * steps, _unusable(restored.problem, training.steps_done))
-    # An experiment without these settings is evaluated only after its last update, and trained in float32.
-    intermediate = evaluation_steps(steps, getattr(first.scoring, "times", 1)) - {steps}
-    precision = getattr(first.training, "precision", "float32")
-    reported = saved = time.perf_counter()
+    intermediate = scored_steps(first.training, first.scoring) - {steps}
+    precision = getattr(first.training, "precision", "float32")  # of an experiment without that setting
+    began, done_before = time.perf_counter(), training.steps_done
+    reported = saved = began
     failing = False
     with fp32_precision(precision):
         while training.steps_done < steps:
@@ -131,12 +157,17 @@ def _train_and_evaluate(
             if note or time.perf_counter() - reported > PROGRESS_S:
                 reported = time.perf_counter()
                 yield CohortProgress(k * training.steps_done, k * steps, note)
+                now = time.perf_counter()
+                left = (now - began) / (training.steps_done - done_before) * (steps - training.steps_done)
+                if now > limit and now + left > limit + FINISH_S:
+                    problem = _save(checkpoints, training, now - start, scores) if checkpoints else None
+                    raise TimeLimit(training.steps_done / steps, problem)
     final = recipe.evaluate(training, cohort, device)
     scores[steps] = final.values()
     diverged, sheets = training.diverged().tolist(), final.sheets()
-    seconds, ranking = (time.perf_counter() - start) / k, first.kind.scores[0].name
+    seconds = (time.perf_counter() - start) / k
     return [
-        _record(trial, diverged[i], _of_member(scores, i, ranking), final.identity, sheets[i], seconds, device)
+        _record(trial, diverged[i], _of_member(scores, i, first), sheets[i], seconds, device)
         for i, trial in enumerate(cohort.trials)
     ]
 
@@ -155,38 +186,40 @@ def _save(checkpoints: Checkpoints, training: Training, seconds: float, scores: 
     return None
 
 
-def _of_member(scores: Mapping[int, Scores], member: int, ranking: str) -> dict[int, dict[str, float]]:
-    """The scores of one member by step, without the steps at which it has none.
-
-    Args:
-        ranking: name of the score that is NaN where there is none.
-    """
-    own = {step: {name: values[member] for name, values in found.items()} for step, found in scores.items()}
-    return {step: values for step, values in own.items() if not math.isnan(values[ranking])}
+def _of_member(
+    scores: Mapping[int, Scores], member: int, first: Trial
+) -> dict[ScoreIdentity, dict[int, dict[str, float]]]:
+    """Scores of one member by identity and step, without the steps at which it has none."""
+    ranking = first.kind.scores[0].name
+    steps = [step for step, found in scores.items() if not math.isnan(found[0][ranking][member])]
+    return {
+        identity: {step: {name: values[member] for name, values in scores[step][rank].items()} for step in steps}
+        for rank, identity in enumerate(first.kind.identities(first.scoring))
+    }
 
 
 def _record(
     trial: Trial,
     diverged: bool,
-    scores: Mapping[int, Mapping[str, float]],
-    identity: ScoreIdentity | None,
+    scores: Mapping[ScoreIdentity, Mapping[int, Mapping[str, float]]],
     png: bytes | None,
     seconds: float,
     device: torch.device,
 ) -> Record:
     steps = trial.training.columns["steps"]
-    diverged = diverged or steps not in scores
-    return Record(
+    record = Record(
         trial_id=trial.trial_id,
-        state="DIVERGED" if diverged else "COMPLETE",
+        state="COMPLETE",
         duration_s=seconds,
         device=_device_name(device),
         step=steps,
-        identity=identity,
-        scores=None if diverged else scores[steps],
+        scores=scores,
         sheet=png,
-        intermediate={step: values for step, values in scores.items() if step < steps},
     )
+    if not diverged and record.final is not None:
+        return record
+    until = {identity: {at: own for at, own in by_step.items() if at < steps} for identity, by_step in scores.items()}
+    return replace(record, state="DIVERGED", scores=until)
 
 
 def _failures(cohort: Cohort, error: str, reason: Reason) -> list[Record]:

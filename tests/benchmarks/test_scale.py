@@ -46,7 +46,7 @@ def test_ten_thousand_cells_take_seconds_and_resume_finds_nothing_missing(grid: 
 
 @pytest.mark.parametrize("grid", GRIDS)
 def test_planning_makes_as_many_calls_for_a_cell_however_many_there_are(grid: str) -> None:
-    resources = Resources(workers=1, cores=1, gpus=0.0, memory=2**36, flops=1e9)
+    resources = Resources(workers=1, cores=1, gpus=0.0, memory=2**36)
 
     def per_cell(cells: int) -> float:
         space = synthetic_space(grid, cells)

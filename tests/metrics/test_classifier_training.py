@@ -3,19 +3,30 @@
 import json
 import math
 
+import pytest
 import torch
 from torch import Tensor
 
 import metrics.__main__ as command_line
-from metrics.classifier import classifier_card, load_classifier
-from metrics.classifier_training import MAX_SHIFT, TrainingNetwork, augment, store_reference, train_classifier
+from metrics.classifier import load_classifier
+from metrics.classifier_card import CLASSIFIERS, classifier_card
+from metrics.classifier_training import (
+    MAX_SHIFT,
+    NormedNetwork,
+    augment,
+    store_reference,
+    train_classifier,
+    training_network,
+)
 from metrics.frechet import feature_moments
 
 
-def test_folded_classifier_computes_the_same_function() -> None:
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_folded_classifier_computes_the_same_function(name: str) -> None:
     torch.manual_seed(0)
-    network = TrainingNetwork()
-    for norm in (network.first_norm, network.second_norm):  # statistics that folding must not ignore
+    network = training_network(name)
+    norms = (network.first_norm, network.second_norm) if isinstance(network, NormedNetwork) else ()
+    for norm in norms:  # statistics that folding must not ignore
         norm.running_mean.uniform_(-1.0, 1.0)
         norm.running_var.uniform_(0.2, 3.0)
         torch.nn.init.uniform_(norm.weight, 0.5, 2.0)
@@ -47,13 +58,15 @@ def test_augmentation_moves_ink_a_little() -> None:
 def test_seed_decides_the_weights() -> None:
     torch.manual_seed(2)
     images, labels = torch.rand(256, 32, 32) * 2.0 - 1.0, torch.arange(256) % 10
-    first, same, other = (train_classifier(images, labels, epochs=1, seed=seed).state_dict() for seed in (1, 1, 2))
+    first, same, other = (
+        train_classifier("strided", images, labels, epochs=1, seed=seed).state_dict() for seed in (1, 1, 2)
+    )
     assert all(torch.equal(first[name], same[name]) for name in first)
     assert not torch.equal(first["second.weight"], other["second.weight"])
 
 
 def test_reference_is_the_moments_of_the_features(digits: tuple[Tensor, Tensor]) -> None:
-    classifier, images = load_classifier(), digits[0][:200]
+    classifier, images = load_classifier("tanh"), digits[0][:200]
     logits = store_reference(classifier, images)
     assert torch.equal(logits, classifier(images))
     mean, covariance = feature_moments(classifier.features_and_logits(images)[0])
@@ -62,12 +75,14 @@ def test_reference_is_the_moments_of_the_features(digits: tuple[Tensor, Tensor])
     assert "feature_mean" in classifier.state_dict()
 
 
-def test_command_writes_a_classifier_that_loads(tmp_path, monkeypatch, capsys) -> None:
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_command_writes_a_classifier_that_loads(name: str, tmp_path, monkeypatch, capsys) -> None:
     load = command_line.load_mnist
     monkeypatch.setattr(command_line, "load_mnist", lambda split: tuple(part[:1000] for part in load(split)))
     arguments = [
         "metrics",
         "train-classifier",
+        name,
         "--out",
         str(tmp_path / "new"),
         "--epochs",
@@ -78,15 +93,15 @@ def test_command_writes_a_classifier_that_loads(tmp_path, monkeypatch, capsys) -
     monkeypatch.setattr("sys.argv", arguments)
     command_line.main()
 
-    card = classifier_card(tmp_path / "new")
-    assert load_classifier(directory=tmp_path / "new")(torch.zeros(3, 1024)).shape == (3, 10)
-    assert (card.epochs, card.seed, card.parameters) == (2, 7, classifier_card().parameters)
-    assert card.command == "python -m metrics train-classifier --epochs 2 --seed 7 --threads 1"
+    card = classifier_card(name, tmp_path / "new")
+    assert load_classifier(name, directory=tmp_path / "new")(torch.zeros(3, 1024)).shape == (3, 10)
+    assert (card.epochs, card.seed, card.parameters) == (2, 7, classifier_card(name).parameters)
+    assert card.command == f"python -m metrics train-classifier {name} --epochs 2 --seed 7 --threads 1"
     assert 0.1 < card.test_accuracy < 0.97  # a thousand digits teach something, not everything
-    assert card.sha256 != classifier_card().sha256
-    assert 0.0 < card.real_score < classifier_card().real_score
+    assert card.sha256 != classifier_card(name).sha256
+    assert 0.0 < card.real_score < classifier_card(name).real_score
     assert 1.0 <= card.real_inception_score <= 10.0 and math.isfinite(card.real_inception_score)
-    assert json.loads((tmp_path / "new" / "classifier.json").read_text())["seed"] == 7
+    assert json.loads((tmp_path / "new" / f"{name}.json").read_text())["seed"] == 7
 
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines[:2]] == ["epoch 1/2", "epoch 2/2"]
@@ -100,7 +115,7 @@ def test_losses_are_reported_and_fall() -> None:
     for row, label in enumerate(labels.tolist()):  # each class a bar at its own height
         images[row, 6 + 2 * label : 8 + 2 * label, 6:26] = 1.0
     losses: list[tuple[int, float]] = []
-    train_classifier(images, labels, epochs=4, seed=1, report=lambda *line: losses.append(line))
+    train_classifier("pooled", images, labels, epochs=4, seed=1, report=lambda *line: losses.append(line))
     assert [epoch for epoch, _ in losses] == [1, 2, 3, 4]
     assert math.log(10.0) > losses[3][1] > 0.0
     assert losses[0][1] > 2.0 * losses[3][1]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from metrics.classifier import classifier_card
+from metrics.classifier_card import CLASSIFIERS, classifier_card
 from metrics.coverage import coverage, label_entropy
 from metrics.frechet import feature_moments, frechet_distance
 from metrics.inception_score import inception_score, reversed_inception_score
@@ -23,9 +23,13 @@ def cohort(digits: tuple[Tensor, Tensor]) -> Tensor:
     return torch.stack([images[:600], images[labels < 5][:600], images[labels == 3][:600], noise])
 
 
-def test_real_digits(scorer: Scorer, digits: tuple[Tensor, Tensor]) -> None:
-    scores = scorer.score(digits[0][None].split(2500, dim=1))
-    card = classifier_card()
+RANKS = pytest.mark.parametrize("rank", range(len(CLASSIFIERS)), ids=CLASSIFIERS)
+
+
+@RANKS
+def test_real_digits(scorer: Scorer, digits: tuple[Tensor, Tensor], rank: int) -> None:
+    scores = scorer.score(digits[0][None].split(2500, dim=1))[rank]
+    card = classifier_card(CLASSIFIERS[rank])
     assert scores["score"].item() == pytest.approx(card.real_score, rel=1e-6)
     assert scores["inception_score"].item() == pytest.approx(card.real_inception_score, rel=1e-6)
     assert scores["coverage"].item() == 10.0
@@ -34,18 +38,20 @@ def test_real_digits(scorer: Scorer, digits: tuple[Tensor, Tensor]) -> None:
 
 
 def test_result_is_one_value_per_key_and_member(scorer: Scorer, cohort: Tensor) -> None:
-    scores = scorer.score(cohort)
-    assert set(scores) == KEYS
-    for values in scores.values():
+    by_classifier = scorer.score(cohort)
+    assert [set(scores) for scores in by_classifier] == [KEYS] * len(CLASSIFIERS)
+    for values in (values for scores in by_classifier for values in scores.values()):
         assert values.shape == (4,)
         assert values.dtype == torch.float64
         assert not values.requires_grad
 
 
-def test_scores_are_the_formulas_on_all_images(scorer: Scorer, cohort: Tensor) -> None:
-    features, logits = scorer.classifier.features_and_logits(cohort[1])
-    reference = scorer.classifier.feature_mean, scorer.classifier.feature_covariance
-    scores = {name: values[1].item() for name, values in scorer.score(cohort).items()}
+@RANKS
+def test_scores_are_the_formulas_on_all_images(scorer: Scorer, cohort: Tensor, rank: int) -> None:
+    classifier = scorer.classifiers[rank]
+    features, logits = classifier.features_and_logits(cohort[1])
+    reference = classifier.feature_mean, classifier.feature_covariance
+    scores = {name: values[1].item() for name, values in scorer.score(cohort)[rank].items()}
     assert scores == pytest.approx(
         {
             "score": reversed_inception_score(logits).item(),
@@ -58,8 +64,9 @@ def test_scores_are_the_formulas_on_all_images(scorer: Scorer, cohort: Tensor) -
     )
 
 
-def test_ranks_digits_over_collapse_over_noise(scorer: Scorer, cohort: Tensor) -> None:
-    scores = scorer.score(cohort)
+@RANKS
+def test_ranks_digits_over_collapse_over_noise(scorer: Scorer, cohort: Tensor, rank: int) -> None:
+    scores = scorer.score(cohort)[rank]
     digits, half, one, noise = ({name: values[member].item() for name, values in scores.items()} for member in range(4))
     assert digits["score"] > one["score"] + 1.0
     assert digits["inception_score"] > half["inception_score"] > one["inception_score"] >= 1.0
@@ -71,43 +78,48 @@ def test_ranks_digits_over_collapse_over_noise(scorer: Scorer, cohort: Tensor) -
     assert 0.0 <= noise["score"] < 0.2 * digits["score"]
 
 
-def test_constant_image_scores_nothing(scorer: Scorer) -> None:
-    scores = scorer.score(torch.full((1, 500, 1024), -1.0))
+@RANKS
+def test_constant_image_scores_nothing(scorer: Scorer, rank: int) -> None:
+    scores = scorer.score(torch.full((1, 500, 1024), -1.0))[rank]
     assert scores["score"].item() == pytest.approx(0.0, abs=1e-6)
     assert scores["inception_score"].item() == pytest.approx(1.0, abs=1e-6)
     assert scores["coverage"].item() == 1.0
 
 
-def test_cohort_equals_solo(scorer: Scorer, cohort: Tensor) -> None:
-    together = scorer.score(cohort)
+@RANKS
+def test_cohort_equals_solo(scorer: Scorer, cohort: Tensor, rank: int) -> None:
+    together = scorer.score(cohort)[rank]
     for member in range(len(cohort)):
-        alone = scorer.score(cohort[member : member + 1])
+        alone = scorer.score(cohort[member : member + 1])[rank]
         for name in KEYS:
             assert together[name][member].item() == pytest.approx(alone[name].item(), rel=1e-5, abs=1e-6)
 
 
-def test_generated_batches_equal_all_at_once(scorer: Scorer, cohort: Tensor) -> None:
-    whole = scorer.score(cohort)
-    parts = scorer.score(batch for batch in cohort.split([250, 100, 250], dim=1))
+@RANKS
+def test_generated_batches_equal_all_at_once(scorer: Scorer, cohort: Tensor, rank: int) -> None:
+    whole = scorer.score(cohort)[rank]
+    parts = scorer.score(batch for batch in cohort.split([250, 100, 250], dim=1))[rank]
     for name in KEYS:
         assert parts[name].tolist() == pytest.approx(whole[name].tolist(), rel=1e-5, abs=1e-6)
 
 
-def test_caller_precision_changes_nothing(scorer: Scorer, cohort: Tensor) -> None:
-    exact = scorer.score(cohort)
+@RANKS
+def test_caller_precision_changes_nothing(scorer: Scorer, cohort: Tensor, rank: int) -> None:
+    exact = scorer.score(cohort)[rank]
     with torch.autocast("cpu", torch.bfloat16):
-        assert scorer.classifier(cohort[0]).dtype == torch.bfloat16
-        mixed = scorer.score(cohort)
+        assert scorer.classifiers[rank](cohort[0]).dtype == torch.bfloat16
+        mixed = scorer.score(cohort)[rank]
     assert all(torch.equal(exact[name], mixed[name]) for name in KEYS)
 
 
+@RANKS
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
-def test_nonfinite_pixel_costs_its_member_only(scorer: Scorer, cohort: Tensor, bad: float) -> None:
-    clean = scorer.score(cohort)
+def test_nonfinite_pixel_costs_its_member_only(scorer: Scorer, cohort: Tensor, bad: float, rank: int) -> None:
+    clean = scorer.score(cohort)[rank]
     damaged = cohort.clone()
     damaged[1, 599, 1023] = bad
-    scores = scorer.score(damaged.split(300, dim=1))
-    same = scorer.score(cohort.split(300, dim=1))
+    scores = scorer.score(damaged.split(300, dim=1))[rank]
+    same = scorer.score(cohort.split(300, dim=1))[rank]
     for name in KEYS:
         assert scores[name].isnan().tolist() == [False, True, False, False]
         assert scores[name][[0, 2, 3]].tolist() == same[name][[0, 2, 3]].tolist()

@@ -63,8 +63,12 @@ class PlainTraining:
         z_discriminator, z_generator = self._z(n)
         fake = self._generate(z_discriminator).detach()
         masks = self._masks(3, n)
-        energy_real, _ = self._discriminate(real, [mask[0] for mask in masks])
-        energy_fake, _ = self._discriminate(fake, [mask[1] for mask in masks])
+        if self.member.joint_norm:
+            both, _ = self._discriminate(torch.cat((real, fake)), [mask[:2].flatten(0, 1) for mask in masks])
+            energy_real, energy_fake = both.chunk(2)
+        else:
+            energy_real, _ = self._discriminate(real, [mask[0] for mask in masks])
+            energy_fake, _ = self._discriminate(fake, [mask[1] for mask in masks])
         if self.autoencoder:
             hinges = [torch.clamp(self.member.margin - energy, min=0) for energy in energy_fake]
             d_loss = energy_real.mean() + sum(hinges) / n
@@ -76,7 +80,11 @@ class PlainTraining:
         self.optim_d.step()
 
         fake = self._generate(z_generator)
-        out, code = self._discriminate(fake, [mask[2] for mask in masks])
+        if self.member.joint_norm:
+            both, code = self._discriminate(torch.cat((real, fake)), [torch.cat((mask[0], mask[2])) for mask in masks])
+            _, out = both.chunk(2)
+        else:
+            out, code = self._discriminate(fake, [mask[2] for mask in masks])
         if self.autoencoder:
             g_loss = out.mean() + self.member.pt_weight * _slow_pull_away(code)
         else:

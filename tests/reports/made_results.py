@@ -19,10 +19,10 @@ from sweep.storage import Storage
 REAL_SCORE = 15.0
 GRIDS = [f"laptop/mnist_{name}" for name in ("gan", "ebgan", "ebgan_pt")]
 _SCORES = ("score", "inception_score", "coverage", "entropy", "frechet", "score_fraction", "real_score")
-_ENERGIES = ("d_loss", "energy_real", "energy_fake")
+_ENERGIES = ("d_loss", "energy_real", "energy_fake", "movement")
 _IDENTITY = ("formula", "classifier", "n_samples", "z_seed")
 _COURSE = ("duration_s", "device", "started_at", "finished_at")
-_SCORING = ScoreIdentity("kl", "c" * 64, 1000, 0)
+_SCORING = ScoreIdentity("kl", "c" * 64, 1000, 0, Reference("some", 0, REAL_SCORE, 9.8, 0.99))
 _MISSING: dict[str, Any] = dict.fromkeys((*_SCORES, *_ENERGIES, *_IDENTITY, *_COURSE))
 _CELL: dict[str, Any] = {
     "experiment": "mnist_gan",
@@ -36,6 +36,7 @@ _CELL: dict[str, Any] = {
     "lr": 1e-3,
     "margin": None,
     "pt_weight": None,
+    "norm_d": None,
     "seed": 0,
     "steps": 300,
     "data": "mnist",
@@ -81,8 +82,35 @@ def full_results() -> pd.DataFrame:
 def full_steps() -> pd.DataFrame:
     """Scores of all these cells after each quarter of their training, growing evenly."""
     done = full_results()
-    quarters = [done[["trial_id"]].assign(step=75 * n, score=done["score"] * n / 4) for n in (1, 2, 3, 4)]
+    quarters = [
+        done[["trial_id"]].assign(step=75 * n, identity_id=1, score=done["score"] * n / 4) for n in (1, 2, 3, 4)
+    ]
     return pd.concat(quarters, ignore_index=True)
+
+
+def identities(*networks: str, **columns: Any) -> pd.DataFrame:
+    """What `Storage.identities` gives for these classifiers, by rank; the first is the one of `cell`."""
+    rows = [
+        {"identity_id": n + 1, "formula": "kl", "network": name, "classifier": letter * 64, "rank": n}
+        for n, (name, letter) in enumerate(zip(networks, "cdef", strict=False))
+    ]
+    shared = {"n_samples": 1000, "z_seed": 0, "real_inception_score": 9.8, "classifier_accuracy": 0.99}
+    return pd.DataFrame([row | shared | {"real_score": REAL_SCORE - row["rank"]} | columns for row in rows])
+
+
+def steps_of(scores: dict[int, dict[int, list[float | None]]]) -> pd.DataFrame:
+    """What `Storage.steps` gives, from scores by identity and step: a list with one for each trial of `results`.
+
+    None stands for a trial without a row there, nan for a row without a finite score.
+    """
+    rows = [
+        {"trial_id": f"{n:016x}", "step": step, "identity_id": identity_id, "score": score}
+        for identity_id, by_step in scores.items()
+        for step, own in by_step.items()
+        for n, score in enumerate(own)
+        if score is not None
+    ]
+    return pd.DataFrame(rows)
 
 
 def sheet(shade: int = 255) -> bytes:
@@ -103,8 +131,7 @@ def fill_database(url: str, finished: int) -> None:
     storage.add_trials(sweep, trials)
     cohort_id = storage.lease(sweep, [trial.trial_id for trial in trials[:finished]], "some", _SCORING).cohort_id
     if cohort_id is not None:
-        records = [_record(n, t) for n, t in enumerate(trials[:finished])]
-        storage.record(cohort_id, records, Reference(REAL_SCORE, 9.8, 0.99))
+        storage.record(cohort_id, [_record(n, t) for n, t in enumerate(trials[:finished])])
     storage.close()
 
 
@@ -112,7 +139,15 @@ def _record(n: int, trial: Trial) -> Record:
     if n % 10 == 9:
         return Record(trial.trial_id, "DIVERGED" if n % 20 == 9 else "FAILED", 1.0, "cpu")
     scores = {"score": 0.1 + n % 14, "inception_score": 2.0, "coverage": 7.0, "entropy": 1.0, "frechet": 3.0}
-    return Record(trial.trial_id, "COMPLETE", 1.0, "cpu", trial.training.steps, _SCORING, scores, sheet())
+    return Record(
+        trial.trial_id,
+        "COMPLETE",
+        1.0,
+        "cpu",
+        trial.training.steps,
+        {_SCORING: {trial.training.steps: scores}},
+        sheet(),
+    )
 
 
 @cache

@@ -11,15 +11,16 @@ import pytest
 from made_results import cell, results
 
 from reports import names
+from reports.__main__ import fill
 from reports.explorer.data import study_data
-from reports.explorer.html import NO_ATTEMPTS, explore
-from reports.explorer.sheets import evenly_by_rank
+from reports.explorer.html import NO_ATTEMPTS, NO_SHEETS, explore
+from reports.explorer.sheets import best_and_gallery
 from reports.figures.figure import Sources
 from reports.numbers.best_of_n import best_of_n
 from reports.numbers.effects import variance_shares
-from reports.numbers.learning_curves import NO_STEPS, learning_curves
+from reports.numbers.learning_curves import learning_curves
 from reports.numbers.samples import best_trials
-from reports.numbers.study import Study, split_studies
+from reports.numbers.study import Study, left_out, split_studies
 from reports.numbers.survival import survival
 from reports.page.page import render_page
 from reports.page.summary import summary
@@ -27,6 +28,8 @@ from reports.report import make_sections
 from search_spaces import experiment
 from search_spaces.experiment import Score
 from search_spaces.experiments.mnist_gan import MNIST_GAN
+from search_spaces.space_file import load_space
+from sweep.storage import Storage
 
 ERROR = Score("error", "test error, %", higher_is_better=False, worst=100.0)
 OTHER = replace(MNIST_GAN, name="other", scores=(ERROR, *MNIST_GAN.scores[1:]))
@@ -93,9 +96,13 @@ def test_the_best_trial_and_the_ranks_follow_the_direction() -> None:
     study = study_of(30.0, 3.0, None, 5.0)
     assert list(best_trials(study.trials, OTHER)["error"]) == [3.0]
     error = study.trials.set_index("trial_id")["error"]
-    lowest, highest = evenly_by_rank(study.trials, ERROR, 2)
+    lowest, *_, highest = best_and_gallery(study.trials, study.prefix, ERROR, 4)
     assert error[lowest] == 3.0
     assert np.isnan(error[highest])  # the diverged one is the worst
+    study = study_of(*map(float, range(101)))
+    error = study.trials.set_index("trial_id")["error"]
+    shown = [error[trial_id] for trial_id in best_and_gallery(study.trials, study.prefix, ERROR, 10)]
+    assert sorted(shown) == [0, 1, 2, 3, 10, 25, 50, 75, 90, 100]
 
 
 def test_a_learning_curve_goes_on_at_the_worst_score() -> None:
@@ -128,7 +135,7 @@ def test_an_estimate_of_what_matters_looks_for_low_scores() -> None:
 
 def test_the_explorer_is_told_the_direction() -> None:
     study = study_of(3.0, None)
-    data = study_data(study, study.trials, study.prefix, "some", NO_ATTEMPTS, NO_STEPS, ())
+    data = study_data(study, study.trials, study.prefix, "some", NO_ATTEMPTS, NO_SHEETS)
     first = {"name": "error", "label": "test error, %", "worst": 100.0, "higher": False, "decimals": 3}
     assert data["scores"][0] == first
     assert data["rows"]["error"] == [3, None] and "score" not in data["rows"]
@@ -146,7 +153,7 @@ def test_a_report_has_the_general_figures(sweeps: pd.DataFrame) -> None:
         "main-effects",
         "pairs",
     ]
-    page = render_page([section], sweeps, [], explore([section.study], "sqlite:///some.db", ()))
+    page = render_page([section], sweeps, [], explore([section.study], "sqlite:///some.db"))
     assert "scores below s" in page and "real-data score" not in page and "Scores depend on the classifier" not in page
 
 
@@ -176,19 +183,41 @@ def test_an_experiment_of_another_package_has_a_report(monkeypatch: pytest.Monke
     assert [figure.key for figure in section.figures][-3:] == ["what-matters", "main-effects", "pairs"]
     assert set(section.figures[-2].table["axis"]) == {"side", "lr"}
     sweeps = sweeps.assign(spaces=[{"some/digits": {"family": "logistic"}}])
-    page = render_page([section], sweeps, [], explore([section.study], "sqlite:///some.db", ()))
+    page = render_page([section], sweeps, [], explore([section.study], "sqlite:///some.db"))
     assert "300 steps of 64 images" in page and '<p class="eyebrow">Logistic regression on digits</p>' in page
     lines = summary(Path("index.html"), [section], [])
-    assert "grid some: 300 steps of 64 images" in lines
+    assert "grid some/digits: 300 steps of 64 images" in lines
     told = re.sub(r"<style>.*?</style>|<script>.*?</script>", "", page, flags=re.DOTALL)
     assert '"label":"test error, %"' in told  # the data of the explorer is still there
     assert [word for word in OF_THE_FIRST if re.search(rf"\b{word}", told + lines, re.IGNORECASE)] == []
 
 
-def test_trials_of_an_experiment_that_is_not_installed_are_left_out_and_named() -> None:
-    (study,) = split_studies(results([cell(2.0), cell(3.0, experiment="unheard-of")]))
-    assert list(study.prefix["value"]) == [2.0]
-    assert study.notes == ("1 trial of the experiment unheard-of left out: that experiment is not installed here.",)
+def test_trials_of_an_experiment_that_is_not_installed_are_left_out_and_counted() -> None:
+    rows = [cell(3.0, experiment="unheard-of", space=space, trial_id="one trial") for space in ("a/b", "a/c")]
+    rows = results([cell(2.0), *rows, cell(experiment="else"), cell(experiment="else")])
+    (study,) = split_studies(rows)
+    assert list(study.prefix["value"]) == [2.0] and study.notes == ()
+    assert left_out(rows) == [
+        "2 trials of the experiment else are left out: it is not installed here.",
+        "1 trial of the experiment unheard-of is left out: it is not installed here.",
+    ]
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+@pytest.mark.usefixtures("undrawn")
+def test_the_page_and_the_terminal_say_what_is_left_out(is_alone: bool, tmp_path: Path) -> None:
+    storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
+    cells = list(load_space("laptop/mnist_ebgan").trials())[:3]
+    storage.add_trials(storage.declare("made", {}, {}, "1"), cells)
+    with storage._database.write() as connection:
+        known = "" if is_alone else f"WHERE trial_id != '{cells[0].trial_id}'"
+        connection.exec_driver_sql(f"UPDATE trials SET experiment = '<unheard>' {known}")
+    words = fill(tmp_path, storage, tmp_path, None)
+    n = len(cells) - (not is_alone)
+    assert f"{n} trials of the experiment <unheard> are left out: it is not installed here." in words.splitlines()
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert page.count(f"{n} trials of the experiment &lt;unheard&gt; are left out: it is not installed here.") == 1
+    assert "rials are declared" not in words + page
 
 
 @pytest.mark.slow

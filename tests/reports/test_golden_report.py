@@ -1,4 +1,4 @@
-"""The report of a finished database says what it has always said: its sentences, and the numbers of every figure.
+"""The report of a finished database says what it has always said: its tables, and the numbers of every figure.
 
 The database is a copy of the first example, so that the documentation may show another one. The numbers were taken
 from the first report of it. To write them again after a change that is meant to move them, run this file as a script.
@@ -35,19 +35,19 @@ def numbers_of(folder: Path) -> dict[str, Any]:
     """What a report says, as far as it is a number."""
     page = (folder / "index.html").read_text(encoding="utf-8")
     return {
-        "findings": {name: sentences(page, name) for name in ("findings", "compared")},
+        "findings": {name: rows(page, name) for name in ("shares", "compared")},
         "tables": {path.name: columns(in_one_order(pd.read_csv(path))) for path in sorted(folder.glob("*.csv"))},
         "explorer": [explored(data) for data in explorer_data(page)["grids"]],
         "sheets": len(list((folder / "sheets").iterdir())),
     }
 
 
-def sentences(page: str, name: str) -> list[list[str]]:
-    """Of each item of a list of the page: who it is about, and every number in it."""
-    (found,) = re.findall(rf'<ul class="{name}">(.*?)</ul>', page, re.DOTALL)
-    items = re.findall(r"<li.*?>(.*?)</li>", found, re.DOTALL)
-    plain = [" ".join(html.unescape(re.sub(r"<[^>]*>", "", item)).split()) for item in items]
-    return [[re.split(r" puts|:", item)[0], *re.findall(r"[+-]?\d[\d.,]*\d|\d", item)] for item in plain]
+def rows(page: str, name: str) -> list[list[str]]:
+    """Of each row of a table of the page: who it is about, and every number in it."""
+    (found,) = re.findall(rf'<table class="{name}">.*?<tbody>(.*?)</tbody>', page, re.DOTALL)
+    cells = [re.findall(r"<td.*?>(.*?)</td>", row, re.DOTALL) for row in found.split("</tr>")[:-1]]
+    plain = [[" ".join(html.unescape(re.sub(r"<[^>]*>", "", cell)).split()) for cell in row] for row in cells]
+    return [[row[0], *re.findall(r"[+-]?\d[\d.,]*\d|[+-]?\d", " ".join(row[1:]))] for row in plain]
 
 
 def in_one_order(table: pd.DataFrame) -> pd.DataFrame:
@@ -114,7 +114,7 @@ def test_the_numbers_are_what_they_were(found: dict[str, Any], part: str) -> Non
     texts, numbers = (
         {key: v for key, v in expected.items() if isinstance(v, str) is wanted} for wanted in (True, False)
     )
-    assert now.keys() == expected.keys()
+    assert expected.keys() - now.keys() == set()  # columns may be added
     assert {key: now[key] for key in texts} == texts
     assert {key: now[key] for key in numbers} == pytest.approx(numbers, rel=1e-6, abs=1e-9)
 

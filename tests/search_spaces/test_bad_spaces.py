@@ -26,7 +26,7 @@ training:
   batch_size: 16
 """
 
-LR, SIZE = "lr: [1e-2, 1e-3]", "size_g: 16"
+LR, SIZE, BATCH = "lr: [1e-2, 1e-3]", "size_g: 16", "batch_size: 16\n"
 BAD = {
     "unknown axis": ("n_layer_g", "n_layers_g", "axes.n_layers_g: unknown key", "(did you mean n_layer_g?)"),
     "unknown fixed axis": ("dropout_d", "dropoutD", "fixed.dropoutD: unknown key", "(did you mean dropout_d?)"),
@@ -57,6 +57,19 @@ BAD = {
     "rate that overflows": (LR, "lr: [1e400]", "axes.lr[0]: got inf", "allowed: a finite number"),
     "rate of 400 digits": (LR, f"lr: [{'9' * 400}]", "axes.lr[0]: got 999", "allowed: number"),
     "rate that is a bool": (LR, "lr: [true]", "axes.lr[0]: got True", "allowed: number"),
+    "scored at no step": (BATCH, f"{BATCH}scoring: {{at: []}}", "scoring.at: got []", "allowed: a list of 1 or more"),
+    "scored at step 0": (BATCH, f"{BATCH}scoring: {{at: [0, 5]}}", "scoring.at[0]: got 0", "or equal to 1"),
+    "not scored at the end": (BATCH, f"{BATCH}scoring: {{at: [1, 4]}}", "scoring.at: got [1, 4]", "training.steps, 5"),
+    "scored after the end": (BATCH, f"{BATCH}scoring: {{at: [5, 6]}}", "scoring.at: got [5, 6]", "training.steps, 5"),
+    "scored backwards": (BATCH, f"{BATCH}scoring: {{at: [3, 2, 5]}}", "scoring.at: got [3, 2, 5]", "rising steps"),
+    "scored twice": (BATCH, f"{BATCH}scoring: {{at: [5, 5]}}", "scoring.at: got [5, 5]", "rising steps"),
+    "scored in two ways": (
+        BATCH,
+        f"{BATCH}scoring: {{at: [5], times: 1}}",
+        "scoring.at: got [5]",
+        "one of at and times",
+    ),
+    "norm of another family": (SIZE, f"{SIZE}\n  norm_d: joint", "fixed.norm_d: got 'joint'", "for family ebgan_pt: "),
     "rate that is quoted": (LR, 'lr: ["1e-3"]', "axes.lr[0]: got '1e-3'", "allowed: number"),
     "list in a list": (LR, "lr: [[1e-3]]", "axes.lr[0]: got [0.001]", "allowed: number"),
     "unknown optimiser": ("optim_g: adam", "optim_g: rmsprop", "fixed.optim_g: got 'rmsprop'", "'adam' or 'sgd'"),
@@ -170,7 +183,7 @@ def test_python_objects_are_refused_and_not_made(file: Path) -> None:
 def test_missing_space_is_answered_with_those_there_are(name: str) -> None:
     message = refusal(name)
     assert message.startswith(f"{name}: no such search space, allowed: a YAML file or one of example/mnist_ebgan, ")
-    assert message.endswith("paper/mnist_margin")
+    assert message.endswith(", quick/mnist_gan_norm")
 
 
 def test_a_folder_is_no_search_space(tmp_path: Path) -> None:

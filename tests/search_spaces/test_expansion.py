@@ -23,6 +23,7 @@ SMALL: dict[str, tuple[object, ...]] = {
     "lr": (0.1, 0.01),
     "margin": (None,),
     "pt_weight": (None,),
+    "norm_d": ("separate",),
     "seed": (0,),
 }
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from search_spaces.experiments.mnist_gan import MNIST_GAN, GanScoring, GanSettings, GanTraining
+from search_spaces.space import SearchSpace
 from search_spaces.space_file import load_space
-from search_spaces.trial import Trial
+from search_spaces.trial import Trial, trial_of
 
 TRIAL = Trial(
     space="anywhere",
@@ -28,6 +29,7 @@ OTHER_AXES = {
     "lr": 0.0010000000000000002,
     "margin": 0.1,
     "pt_weight": 10.0,
+    "norm_d": "joint",
     "seed": 1,
 }
 OTHER_TRAINING = {
@@ -71,9 +73,37 @@ def test_shape_axes_change_the_shape(axis: str) -> None:
     assert TRIAL.changed(**{axis: OTHER_AXES[axis]}).shape != TRIAL.shape
 
 
-@pytest.mark.parametrize("axis", ["dropout_d", "optim_g", "optim_d", "lr", "margin", "pt_weight", "seed"])
+@pytest.mark.parametrize("axis", ["norm_d", "dropout_d", "optim_g", "optim_d", "lr", "margin", "pt_weight", "seed"])
 def test_stackable_axes_do_not_change_the_shape(axis: str) -> None:
     assert TRIAL.changed(**{axis: OTHER_AXES[axis]}).shape == TRIAL.shape
+
+
+def test_an_axis_that_came_later_changes_identity_only_where_its_value_is_new() -> None:
+    gan = replace(TRIAL, family="gan").changed(margin=None, pt_weight=None)
+    assert gan.changed(norm_d="separate").trial_id == gan.changed(norm_d=None).trial_id
+    assert gan.changed(norm_d="joint").trial_id != gan.trial_id
+    assert gan.changed(norm_d="joint").shape == gan.shape
+    row = gan.changed(norm_d="separate").columns
+    assert trial_of(row | {"norm_d": None}, gan.scoring) == gan.changed(norm_d="separate")
+    assert trial_of(TRIAL.columns, TRIAL.scoring) == TRIAL
+
+
+def test_a_grid_and_its_record_from_before_an_axis_came_are_one_grid(tmp_path: Path) -> None:
+    file = tmp_path / "space.yaml"
+    axes = "n_layer_g: [2], n_layer_d: [2], size_g: [8], size_d: [8], lr: [0.1], norm_d: {norms}"
+    rest = "fixed: {{dropout_d: false, optim_g: adam, optim_d: adam}}\ntraining: {{steps: 5, batch_size: 4}}"
+    form = f"family: gan\naxes: {{{{{axes}}}}}\n{rest}\n"
+
+    def grid(norms: str) -> SearchSpace:
+        file.write_text(form.format(norms=norms))
+        return load_space(str(file))
+
+    record = grid("[separate]").as_dict()
+    older = record | {"axes": {name: values for name, values in record["axes"].items() if name != "norm_d"}}
+    assert grid("[separate]").shares_trials(older)
+    assert not grid("[joint]").shares_trials(older)
+    assert grid("[separate, joint]").conflict({"space": older}) is None
+    assert str(grid("[joint]").conflict({"space": older})).startswith("axes.norm_d ")
 
 
 def test_only_auto_encoders_share_a_program() -> None:

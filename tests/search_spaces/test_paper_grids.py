@@ -29,9 +29,13 @@ FIGURE_9 = {
     "dropout_d": (False,),
     "margin": (1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 32.0),
 }
-NO_SEEDS = {"seed": (0,)}
+NO_MARGIN = {"margin": (None,), "pt_weight": (None,), "norm_d": ("separate",)}
+NO_SEEDS = {"norm_d": (None,), "seed": (0,)}
 GRIDS = {
-    "mnist_gan": (6144, TABLE_1 | GAN_ONLY | NO_SEEDS | {"margin": (None,), "pt_weight": (None,)}),
+    "mnist_gan": (
+        6144,
+        TABLE_1 | GAN_ONLY | NO_SEEDS | NO_MARGIN,
+    ),
     "mnist_ebgan": (512, TABLE_1 | EBGAN_ONLY | NO_SEEDS | {"margin": (10.0,), "pt_weight": (0.0,)}),
     "mnist_ebgan_pt": (512, TABLE_1 | EBGAN_ONLY | NO_SEEDS | {"margin": (10.0,), "pt_weight": (0.1,)}),
     "mnist_margin": (8, FIGURE_9 | EBGAN_ONLY | NO_SEEDS | {"pt_weight": (0.0,)}),

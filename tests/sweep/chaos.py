@@ -45,13 +45,13 @@ WORKERS = 2
 # Memory decides how cohorts are cut, and is never the same at two starts: this share more or less.
 SPREAD = 0.05
 VALUES = """
-SELECT t.trial_id, t.state, i.formula, i.classifier, i.n_samples, i.z_seed,
+SELECT t.trial_id || ' ' || coalesce(i.classifier, '') AS id, t.state, i.formula, i.n_samples, i.z_seed,
        s.step, s.score, s.inception_score, s.coverage, s.entropy, s.frechet, p.png
 FROM trials t
 LEFT JOIN scores s ON s.trial_id = t.trial_id
 LEFT JOIN score_identities i ON i.identity_id = s.identity_id
 LEFT JOIN samples p ON p.trial_id = t.trial_id
-ORDER BY t.trial_id
+ORDER BY id
 """
 
 
@@ -287,7 +287,7 @@ class Chaos:
         whole, outcome = self._target.whole(), self.outcome
         disturbed = read(whole, VALUES)
         expected, found = ({row[0]: row[1:] for row in rows} for rows in (read(self._quiet, VALUES), disturbed))
-        outcome.trials = len(expected)
+        outcome.trials = len({name.split()[0] for name in expected})
         outcome.lost = sum(found.get(i, ("WAITING",))[0] != row[0] for i, row in expected.items())
         outcome.duplicated = len(disturbed) - len(found)
         outcome.different = sum(i in found and found[i] != row for i, row in expected.items()) + len(

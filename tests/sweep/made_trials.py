@@ -11,15 +11,15 @@ from search_spaces.trial import Trial
 from sweep.records import Record
 from sweep.storage import Storage
 
-REFERENCE = Reference(real_score=14.0, real_inception_score=9.8, classifier_accuracy=0.995)
-IDENTITY = ScoreIdentity("kl", "c" * 64, 500, 0)
+REFERENCE = Reference("some", real_score=14.0, real_inception_score=9.8, classifier_accuracy=0.995)
+IDENTITY = ScoreIdentity("kl", "c" * 64, 500, 0, REFERENCE)
 NO_IDENTITY = ScoreIdentity("none", "0" * 64, 500, 0)  # under which nothing is ever finished
 SCORES = {"score": 7.0, "inception_score": 2.5, "coverage": 6.0, "entropy": 1.5, "frechet": 20.0}
 TRIAL = Trial(
     space="tiny",
     experiment="mnist_gan",
     family="gan",
-    settings=GanSettings(2, 2, 8, 8, False, "adam", "adam", lr=0.001, margin=None, pt_weight=None),
+    settings=GanSettings(2, 2, 8, 8, False, "adam", "adam", lr=0.001, margin=None, pt_weight=None, norm_d="separate"),
     training=GanTraining(steps=3, batch_size=8, z_dim=4),
     scoring=GanScoring(n_samples=500),
 )
@@ -37,21 +37,23 @@ scoring: {{n_samples: 500}}
 
 def trial(**changes: Any) -> Trial:
     """A GAN, or with family="ebgan" or "ebgan_pt" an auto-encoder with margin 10; of any axis or training setting."""
-    own = {"gan": (None, None), "ebgan": (10.0, 0.0), "ebgan_pt": (10.0, 0.1)}[changes.get("family", "gan")]
-    return TRIAL.changed(**dict(zip(("margin", "pt_weight"), own, strict=True)) | changes)
+    own = {"gan": (None, None, "separate"), "ebgan": (10.0, 0.0, None), "ebgan_pt": (10.0, 0.1, None)}
+    axes = dict(zip(("margin", "pt_weight", "norm_d"), own[changes.get("family", "gan")], strict=True))
+    return TRIAL.changed(**axes | changes)
 
 
 def trials(n: int, **changes: Any) -> list[Trial]:
     return [trial(seed=seed, **changes) for seed in range(n)]
 
 
-def complete(trial: Trial, identity: ScoreIdentity = IDENTITY, **scores: float) -> Record:
-    values = SCORES | scores
-    return Record(trial.trial_id, "COMPLETE", 1.5, "some CPU", trial.training.steps, identity, values, b"a sheet")
+def complete(trial: Trial, identity: ScoreIdentity = IDENTITY, step: int | None = None, **scores: float) -> Record:
+    """A record of a trial scored at its last step, or at another one."""
+    at = step or trial.training.steps
+    return Record(trial.trial_id, "COMPLETE", 1.5, "some CPU", at, {identity: {at: SCORES | scores}}, b"a sheet")
 
 
 def diverged(trial: Trial) -> Record:
-    return Record(trial.trial_id, "DIVERGED", 1.5, "some CPU", trial.training.steps, IDENTITY, None, b"grey")
+    return Record(trial.trial_id, "DIVERGED", 1.5, "some CPU", trial.training.steps, sheet=b"grey")
 
 
 def failed(trial: Trial) -> Record:
@@ -65,12 +67,12 @@ def lease(storage: Storage, trials: Iterable[Trial], sweep_id: int = 1) -> int:
     return cohort_id
 
 
-def put(storage: Storage, records: Sequence[Record], reference: Reference | None = REFERENCE) -> None:
+def put(storage: Storage, records: Sequence[Record]) -> None:
     """Start trials and record how they ended."""
     ids = [record.trial_id for record in records]
     cohort_id = storage.lease(1, ids, "some", NO_IDENTITY).cohort_id
     assert cohort_id is not None
-    storage.record(cohort_id, records, reference)
+    storage.record(cohort_id, records)
 
 
 def write_space(

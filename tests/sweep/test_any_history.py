@@ -21,7 +21,7 @@ from sweep.planning.resources import Resources
 from sweep.records import Record
 from sweep.storage import Storage
 
-RESOURCES = Resources(workers=2, cores=1, gpus=0, memory=2**40, flops=1e9)
+RESOURCES = Resources(workers=2, cores=1, gpus=0, memory=2**40)
 
 
 class Histories(RuleBasedStateMachine):

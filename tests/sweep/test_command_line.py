@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,11 +12,11 @@ from pathlib import Path
 import pytest
 from made_trials import complete, failed, put, rows, trials, write_space
 
-from metrics.classifier_card import classifier_card
+from metrics.classifier_card import CLASSIFIERS, classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
 from search_spaces.space import expand
 from search_spaces.space_file import load_space
-from sweep.__main__ import main
+from sweep.__main__ import DEFAULT_SPACES, main
 from sweep.planning.machine import this_machine
 from sweep.storage import Storage, StorageError
 
@@ -181,6 +182,15 @@ def test_unusable_databases(space: str, tmp_path: Path, capsys: pytest.CaptureFi
     assert (tmp_path / "file").read_text() == "in the way"
 
 
+def test_a_plan_needs_no_database(space: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "later" / "results.db"
+    assert main(["plan", space, "--db", str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert "4 to run" in out
+    assert err.splitlines() == [f"There is no database {file} yet: every trial is missing."]
+    assert not file.parent.exists()
+
+
 def test_status_counts_what_there_is(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--db", f"sqlite:///{database}", "--json"]) == 0
     counts = {"WAITING": 1, "RUNNING": 0, "COMPLETE": 1, "DIVERGED": 0, "FAILED": 1}
@@ -191,7 +201,7 @@ def test_status_counts_what_there_is(database: Path, capsys: pytest.CaptureFixtu
     assert main(["status", "--db", f"sqlite:///{database}"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.split() == ["gan", "3", "trials:", "1", "waiting,", "1", "complete,", "1", "failed"]
-    assert second == "failed: 1 by error"
+    assert second == "failed: 1 by error; the last: ValueError: it broke"
 
 
 def test_retry_says_how_many(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -284,7 +294,8 @@ def test_in_a_terminal_it_asks(
     code = main(["run", "--db", f"sqlite:///{database}"])
     holder.close()
     assert code == 2
-    assert "holds tiny.\nAdd 7,168 trials of " in shown.getvalue()
+    n = len(expand(list(map(load_space, DEFAULT_SPACES))))
+    assert f"holds tiny.\nAdd {n} trials of quick/mnist_gan, " in shown.getvalue()
     assert ("a sweep is running on it" in shown.getvalue()) == added
     assert ("nothing was added" in shown.getvalue()) != added
 
@@ -322,8 +333,9 @@ def test_the_seed_changes_the_order_and_nothing_else(capsys: pytest.CaptureFixtu
 def test_plan_without_a_space_says_which_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--json"]) == 0
     output = capsys.readouterr()
-    assert json.loads(output.out)["by_family"] == {"gan": 6144, "ebgan": 512, "ebgan_pt": 512}
-    assert ("laptop" in output.err) != ("paper" in output.err)
+    by_family = {space.family: len(expand([space])) for space in map(load_space, DEFAULT_SPACES)}
+    assert json.loads(output.out)["by_family"] == by_family
+    assert output.err == "No SPACE is named: taking quick/mnist_gan, quick/mnist_ebgan, quick/mnist_ebgan_pt.\n"
 
 
 def test_each_space_is_finished_by_its_own_way_of_scoring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -336,12 +348,15 @@ def test_each_space_is_finished_by_its_own_way_of_scoring(tmp_path: Path, capsys
     storage = Storage(database, create=True)
     grid = expand([load_space(str(many))])
     storage.add_trials(storage.declare("many", {}, {}, "1"), grid)
-    identity = ScoreIdentity(FORMULA, classifier_card().sha256, 1000, 0)
+    identity = ScoreIdentity(FORMULA, classifier_card(CLASSIFIERS[0]).sha256, 1000, 0)
     put(storage, [complete(trial, identity) for trial in grid])
     storage.close()
     for spaces, missing in (([many], 0), ([few], 2), ([other], 2), ([few, other], 4), ([many, other], 2)):
         assert main(["plan", *map(str, spaces), "--db", database, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["missing"] == missing, spaces
+        assert main(["plan", *map(str, spaces), "--db", database, "--time"]) == 0
+        told = r"about \d+ seconds? on this machine\n" if missing else ""
+        assert re.fullmatch(told, capsys.readouterr().out), spaces
 
 
 def test_a_name_that_the_database_has_for_another_grid_is_refused(
@@ -416,7 +431,7 @@ def test_a_url_that_is_not_utf_8_is_one_line(
     own = {"plan": [space], "run": [space], "export": ["--to", "optuna", "new.log"]}.get(command, [])
     assert run_here([command, *own, "--db", os.fsdecode(b"sqlite:///x\xff.db")]) == 2
     line = one_line(capsys.readouterr().err)
-    assert line.startswith("error: sqlite...: not in UTF-8, which a database URL is written in; allowed: one such as ")
+    assert line.startswith("error: sqlite...: not in UTF-8, which a database URL is written in; allowed: ")
     assert list(tmp_path.iterdir()) == [Path(space)]
 
 

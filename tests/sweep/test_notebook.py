@@ -19,7 +19,8 @@ def test_the_lines_of_the_page_run_a_grid_and_draw_it(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
     monkeypatch.delenv("SWEEP_DB", raising=False)
-    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    text = PAGE.read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     scope: dict[str, Any] = {}
     exec(block, scope)
     said = capfd.readouterr().out
@@ -30,3 +31,6 @@ def test_the_lines_of_the_page_run_a_grid_and_draw_it(
     assert said.startswith("8 cells: 8 gan; 8 to run in")
     assert said.endswith("100% ")
     assert re.sub(r"\d+% ", "", said).count("\n") == 2  # nothing is printed but what these lines print
+    (whole, missing) = re.findall(r"`(plan\(.*?\))`", text)
+    assert eval(whole, scope).missing == 8
+    assert eval(missing, scope).text() == "8 cells: 8 gan; 0 to run in 0 cohorts"

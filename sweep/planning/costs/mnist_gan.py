@@ -16,8 +16,10 @@ PROCESS_BYTES = 500_000_000  # a worker with torch, Ray, the metrics and the res
 CONTEXT_BYTES = 500_000_000  # CUDA's context and the workspaces of its libraries
 SCORING_BATCH = 500  # images that share batch statistics in the generator when it is scored
 SHEET_IMAGES = 96
-FEATURES = 32  # numbers of an image for the Frechet distance
-MAPS = 16 * 16**2 + 32 * 8**2  # numbers in the classifier's two maps of an image
+WATCHED = 16  # images of a member whose movement is measured
+FEATURES = (32, 64, 32)  # numbers of an image for the Frechet distance, by classifier
+MAPS = 32 * 28**2 + 2 * 32 * 9**2  # numbers in the maps of an image, of the classifier that has most
+CLASSIFIER_FLOPS = 9_200_000  # of all classifiers, for an image
 
 
 def generator_widths(trial: Trial) -> list[int]:
@@ -42,16 +44,22 @@ def step_flops(trial: Trial) -> int:
     A product of a layer with `w` weights costs 2 w a row. Forward is one product, the gradient of the weights
     another, the gradient of the input a third (not needed by a first layer). In a step the generator runs
     forward twice and backward once; the discriminator runs forward and backward on real and generated images,
-    and once more on generated ones with no gradient of its own weights.
+    and once more on generated ones with no gradient of its own weights, where norm is joint on real ones too.
     """
     g, d = generator_widths(trial), discriminator_widths(trial)
     generator = 4 * weights(g) - g[0] * g[1]
-    discriminator = 2 * (3 * weights(d) - d[0] * d[1]) + 2 * weights(d)
+    discriminator = 2 * (3 * weights(d) - d[0] * d[1]) + 2 * _g_batches(trial) * weights(d)
     return 2 * trial.training.batch_size * (generator + discriminator)
+
+
+def scoring_flops(trial: Trial) -> int:
+    """Floating-point operations of scoring one member once: its images are made and classified."""
+    return trial.scoring.n_samples * (2 * weights(generator_widths(trial)) + CLASSIFIER_FLOPS)
 
 
 def cohort_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
     """Peak memory in bytes of a worker that trains and scores these trials of one shape, on "cpu" or "cuda"."""
+    trials = _alike(trials)
     kinds = Counter((trial.settings.optim_g, trial.settings.optim_d) for trial in trials)
     one_of = {(trial.settings.optim_g, trial.settings.optim_d): trial for trial in trials}
     members = sum(n * member_bytes(one_of[kind], device) for kind, n in kinds.items())
@@ -62,6 +70,7 @@ def cohort_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
 
 def largest_member_bytes(trials: Sequence[Trial], device: str = "cpu") -> int:
     """The most memory that one of these trials of one shape adds to a cohort of them, in bytes."""
+    trials = _alike(trials)
     one_of = {(trial.settings.optim_g, trial.settings.optim_d): trial for trial in trials}
     own = FLOAT * _own_draws(trials) * 4 if len({trial.settings.seed for trial in trials}) > 1 else 0
     return max(member_bytes(trial, device) for trial in one_of.values()) + own
@@ -82,11 +91,11 @@ def member_bytes(trial: Trial, device: str = "cpu") -> int:
 
 
 def held_bytes(trial: Trial) -> int:
-    """Memory in bytes that a member holds throughout its training: `_state`, and the `_buffers` of a step.
+    """Memory in bytes that a member holds throughout its training: `_state`, `_buffers` of a step, watched images.
 
     The statistics of batch norm, 4 to 6 numbers per channel, are left out; they are below 2%.
     """
-    return FLOAT * (_state(trial) + _buffers(trial))
+    return FLOAT * (_state(trial) + _buffers(trial) + WATCHED * PIXELS)
 
 
 def shared_bytes(trial: Trial, device: str = "cpu") -> int:
@@ -96,7 +105,7 @@ def shared_bytes(trial: Trial, device: str = "cpu") -> int:
     of one seed share, with the memory for drawing them; on a CPU the initial weights of a seed before they are copied
     for each member; and for scoring the noise of all samples, and one member's features in double precision.
     """
-    drawn = 3 * _masks(trial) + trial.scoring.n_samples * (trial.training.z_dim + 2 * FEATURES)
+    drawn = 3 * _masks(trial) + trial.scoring.n_samples * (trial.training.z_dim + 2 * max(FEATURES))
     if device == "cpu":
         return PROCESS_BYTES + DATA_BYTES + FLOAT * (drawn + max(_parameters(trial)))
     return CONTEXT_BYTES + DATA_BYTES + FLOAT * drawn
@@ -128,22 +137,36 @@ def _buffers(trial: Trial) -> int:
     """
     hidden_g = sum(generator_widths(trial)[1:-1])
     _, first, *normed, out = discriminator_widths(trial)
-    draws = 3 * PIXELS + 2 * trial.training.z_dim
+    g_batches = _g_batches(trial)
+    draws = (2 + g_batches) * PIXELS + 2 * trial.training.z_dim
     generator = (2 * 2 + 1) * hidden_g
-    discriminator = (2 + 1) * (2 * first + 3 * sum(normed) + 2 * out) + PIXELS
+    discriminator = (2 + g_batches) * (2 * first + 3 * sum(normed) + 2 * out) + g_batches * PIXELS
     return trial.training.batch_size * (draws + generator + discriminator)
+
+
+def _g_batches(trial: Trial) -> int:
+    """Batches of images that a discriminator is given in the generator's update."""
+    return 2 if trial.settings.norm_d == "joint" else 1
+
+
+def _alike(trials: Sequence[Trial]) -> Sequence[Trial]:
+    """The trials as they are in one cohort, where a member with joint norm gives all members its buffers."""
+    if all(_g_batches(trial) == 1 for trial in trials):
+        return trials
+    return [trial.changed(norm_d="joint") for trial in trials]
 
 
 def _scoring(trial: Trial, device: str) -> int:
     """Numbers that scoring adds (`sweep.worker.train`, `metrics.scorer`).
 
     The hidden layers that make a batch of images share one product and one value, and the previous batch is still held.
-    The batch is then copied for the classifier, which on a CUDA device takes all images at once and makes two maps of
-    each. For each sample 10 logits, 32 features and a sum are kept and copied once. The images of the sheet are kept.
+    The batch is then copied for the classifiers, which on a CUDA device take all images at once and make two maps of
+    each. For each sample the logits and features of every classifier and a sum are kept and copied once. The images of
+    the sheet are kept.
     """
     maps = MAPS if device == "cuda" else 0
     batch = SCORING_BATCH * (2 * PIXELS + max(2 * trial.settings.size_g, maps))
-    return batch + SHEET_IMAGES * PIXELS + 2 * (FEATURES + 11) * trial.scoring.n_samples
+    return batch + SHEET_IMAGES * PIXELS + 2 * (sum(FEATURES) + 10 * len(FEATURES) + 1) * trial.scoring.n_samples
 
 
 def _masks(trial: Trial) -> int:

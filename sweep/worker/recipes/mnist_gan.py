@@ -8,7 +8,6 @@ from torch import Tensor
 
 from data.sample_sheet import sheet
 from data.tensors import load_mnist, scale
-from metrics.identity import classifier_identity
 from metrics.scorer import Scorer
 from models.draws import stream
 from models.mlp.architecture import Architecture, Member, TrainingConfig
@@ -51,7 +50,7 @@ def new_training(cohort: Cohort, images: Tensor) -> CohortTraining:
         pixels=images.shape[1],
     )
     members = [
-        Member(s.lr, s.optim_g, s.optim_d, s.dropout_d, s.seed, s.margin, s.pt_weight or 0.0)
+        Member(s.lr, s.optim_g, s.optim_d, s.dropout_d, s.seed, s.margin, s.pt_weight or 0.0, s.norm_d == "joint")
         for s in (trial.settings for trial in cohort.trials)
     ]
     beta1, beta2 = shared.betas
@@ -68,17 +67,20 @@ def evaluate(training: CohortTraining, scoring: GanScoring, device: torch.device
     z_stream = stream(scoring.z_seed, "score", device)
     z = torch.randn(scoring.n_samples, training.architecture.z_dim, generator=z_stream, device=device)
     first: list[Tensor] = []  # images for the sample sheets, [K, 96, pixels]
+    movement: list[Tensor] = []
 
     def images() -> Iterator[Tensor]:
         for batch in z.split(SCORING_BATCH):
-            generated = training.generate(batch).transpose(0, 1)
+            generated = training.generate(batch)
             if not first:
-                first.append(generated[:, :SHEET_IMAGES].nan_to_num(-1).cpu())
-            yield generated
+                first.append(generated[:SHEET_IMAGES].transpose(0, 1).nan_to_num(-1).cpu())
+                movement.append(training.movement(generated))
+            yield generated.transpose(0, 1)
 
     with fp32_precision("float32"):
-        scores = _scorer(device).score(images()) | training.evaluate_losses(z[:N_LOSS_SAMPLES])
-    return Evaluation(scores, lambda: [sheet(member.numpy()) for member in first[0]], classifier_identity(scoring))
+        ranking, *others = _scorer(device).score(images())
+        game = training.evaluate_losses(z[:N_LOSS_SAMPLES]) | {"movement": movement[0]}
+    return Evaluation([ranking | game, *others], lambda: [sheet(member.numpy()) for member in first[0]])
 
 
 @lru_cache(maxsize=1)

@@ -54,7 +54,7 @@ def test_a_small_step_lives_in_the_cache(touched: int, rate: float) -> None:
     assert ROOFLINE.bandwidth_of(touched) == rate
 
 
-def test_bytes_of_the_paper_grids_take_an_hour_of_a_large_gpu() -> None:
+def test_bytes_of_the_paper_grids_take_two_hours_and_a_half_of_a_large_gpu() -> None:
     cells = expand([load_space(f"paper/mnist_{family}") for family in ("gan", "ebgan", "ebgan_pt")])
     minutes = sum(step_bytes(cell) * cell.training.steps for cell in cells) / 3e12 / 60
-    assert 50 < minutes < 70
+    assert 125 < minutes < 175

@@ -43,6 +43,7 @@ COHORTS: dict[str, tuple[Member, ...]] = {
     "ebgan": EBGAN,
     "ebgan_pt": EBGAN_PT,
     "ebgan and ebgan_pt": tuple(itertools.chain(*zip(EBGAN, EBGAN_PT, strict=True))),
+    "gan, both norms": tuple(replace(m, joint_norm=k in (1, 3, 4)) for k, m in enumerate(GAN[::5])),
     "gan, two seeds": tuple(replace(m, seed=k % 2) for k, m in enumerate(GAN[::5])),
     "ebgan and ebgan_pt, two seeds": tuple(replace(m, seed=5 - k % 2) for k, m in enumerate(EBGAN[::2] + EBGAN_PT[1:])),
 }
@@ -177,8 +178,20 @@ def test_all_settings_matter(cohort: str) -> None:
 @pytest.mark.parametrize("depth", [2, 4])
 @pytest.mark.parametrize(
     "member",
-    [*GAN[::5], EBGAN[0], EBGAN[4], EBGAN_PT[1], EBGAN_PT[5], replace(EBGAN_PT[3], seed=3, pt_weight=2.0)],
-    ids=lambda m: f"{m.lr:g}-{m.optim_g}-{m.optim_d}-dropout={m.dropout_d}-margin={m.margin}-pt={m.pt_weight}",
+    [
+        *GAN[::5],
+        replace(GAN[1], joint_norm=True),
+        replace(GAN[15], joint_norm=True),
+        EBGAN[0],
+        EBGAN[4],
+        EBGAN_PT[1],
+        EBGAN_PT[5],
+        replace(EBGAN_PT[3], seed=3, pt_weight=2.0),
+    ],
+    ids=lambda m: (
+        f"{m.lr:g}-{m.optim_g}-{m.optim_d}-dropout={m.dropout_d}-margin={m.margin}-pt={m.pt_weight}"
+        + "-joint" * m.joint_norm
+    ),
 )
 def test_solo_equals_plain_pytorch(member: Member, depth: int) -> None:
     config = TrainingConfig(steps=50, batch_size=16, beta1=0.4, beta2=0.99, dropout_rate=0.3)
@@ -194,8 +207,18 @@ def test_solo_equals_plain_pytorch(member: Member, depth: int) -> None:
     assert _distance(_weights(training), start) > 1e-6
 
 
+def test_joint_norm_matters_where_the_discriminator_has_batch_norm() -> None:
+    members = (GAN[1], replace(GAN[1], joint_norm=True))
+    for depth, differs in ((2, False), (3, True)):
+        both = _together(members, depth, steps=(10,))[10]
+        assert (_distance(_of(0, both), _of(1, both)) > 1e-3) is differs
+
+
+MEMBERS = {"gan": GAN[4], "gan, joint": replace(GAN[4], joint_norm=True), "ebgan": EBGAN[1], "ebgan_pt": EBGAN_PT[3]}
+
+
 @pytest.mark.parametrize("n", [7, 16, 40])
-@pytest.mark.parametrize("member", [GAN[4], EBGAN[1], EBGAN_PT[3]], ids=["gan", "ebgan", "ebgan_pt"])
+@pytest.mark.parametrize("member", MEMBERS.values(), ids=MEMBERS)
 def test_losses_equal_plain_pytorch_without_dropout(member: Member, n: int) -> None:
     training = _training([member], 3)
     for _ in range(5):
@@ -206,8 +229,12 @@ def test_losses_equal_plain_pytorch_without_dropout(member: Member, n: int) -> N
             mine.copy_(theirs[0].T if mine.dim() == 2 else theirs[0])
     z = torch.randn(n, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     batches = [torch.arange(start, start + 16) for start in ([0, 16] if n == 40 else [0])]  # n=7: some twice
-    real = torch.cat([plain._discriminate(plain.images[rows], [])[0] for rows in batches])
-    fake = torch.cat([plain._discriminate(plain._generate(z[rows % n]), [])[0] for rows in batches])
+    pairs = [(plain.images[rows], plain._generate(z[rows % n])) for rows in batches]
+    if member.joint_norm:
+        both = [plain._discriminate(torch.cat(pair), [])[0].chunk(2) for pair in pairs]
+    else:
+        both = [tuple(plain._discriminate(images, [])[0] for images in pair) for pair in pairs]
+    real, fake = (torch.cat(part) for part in zip(*both, strict=True))
     found = training.evaluate_losses(z)
     if member.margin is None:
         assert torch.stack([found["energy_real"], found["energy_fake"]]).isnan().all()

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from made_results import cell, full_results, full_steps, results, sheet
+from made_results import cell, full_results, full_steps, identities, results, sheet, steps_of
 
 from reports.explorer import data as explorer_data
-from reports.explorer.counts import full_counts
+from reports.explorer import seen
+from reports.explorer.counts import Counter
 from reports.explorer.data import sampled_rows, study_data
-from reports.explorer.html import NO_ATTEMPTS, SCRIPTS, explore
+from reports.explorer.html import NO_ATTEMPTS, NO_SHEETS, SCRIPTS, explore
 from reports.explorer.presets import matching, presets, published
-from reports.explorer.sheets import evenly_by_rank, write_sheets
-from reports.numbers.histogram import layer_histograms, optimizer_histograms
-from reports.numbers.learning_curves import NO_STEPS
+from reports.explorer.sheets import Sheets, best_and_gallery, write_sheets
+from reports.numbers.histogram import bars, bin_edges, layer_histograms, optimizer_histograms, published_edges
 from reports.numbers.published import published_bars
 from reports.numbers.study import Study, split_studies
 from reports.numbers.values import values_of
@@ -31,7 +31,7 @@ HOSTILE = "</script><script>alert(1)</script>"
 
 
 def data_of(grid: Study, **extra: Any) -> dict[str, Any]:
-    given = {"attempts": NO_ATTEMPTS, "steps": NO_STEPS, "sheets": ()} | extra
+    given = {"attempts": NO_ATTEMPTS, "sheets": NO_SHEETS} | extra
     return study_data(grid, grid.trials, grid.prefix, "some", **given)
 
 
@@ -66,9 +66,11 @@ def test_only_axes_that_vary_in_some_family_are_axes(data: dict[str, Any]) -> No
     assert names == [
         *("n_layer_g", "n_layer_d", "size_g", "size_d", "dropout_d", "optim_g", "optim_d", "lr", "outcome")
     ]
+    assert [axis["printed"] for axis in data["axes"]][:2] == ["nLayerG", "nLayerD"]
     rates = next(axis for axis in data["axes"] if axis["name"] == "lr")
+    assert rates["printed"] == ""
     assert rates["varies_in"] == ["gan"]
-    assert data["fixed"]["ebgan"] == {"space": "laptop/mnist_ebgan", "margin": "10", "PT weight": "0", "seed": "0"}
+    assert data["fixed"]["ebgan"] == {"space": "laptop/mnist_ebgan", "margin": "10", "pt_weight": "0", "seed": "0"}
     assert "margin" not in data["fixed"]["gan"]
 
 
@@ -81,7 +83,7 @@ def test_an_axis_of_many_numbers_is_kept_as_numbers() -> None:
 def test_known_cells_are_those_of_the_figures() -> None:
     rows = [cell(1.0), cell(2.0, size_g=100), cell(size_g=200), cell(3.0, size_g=400)]
     (grid,) = split_studies(results(rows))
-    assert data_of(grid)["rows"]["known"] == [1, 1, 0, 0]
+    assert data_of(grid)["rows"]["in_prefix"] == [1, 1, 0, 0]
 
 
 def test_values_that_are_no_numbers_are_null() -> None:
@@ -92,7 +94,7 @@ def test_values_that_are_no_numbers_are_null() -> None:
     assert json.loads(json.dumps(data, allow_nan=False)) == data
 
 
-def test_attempts_and_steps_before_the_end_belong_to_their_trials() -> None:
+def test_attempts_belong_to_their_trials() -> None:
     (grid,) = split_studies(results([cell(1.0), cell(2.0, lr=0.01)]))
     first, second = grid.trials["trial_id"]
     start = pd.Timestamp("2020-01-01 00:00:10")
@@ -103,13 +105,7 @@ def test_attempts_and_steps_before_the_end_belong_to_their_trials() -> None:
             {"trial_id": first, "outcome": "FAILED", "reason": "memory", "started_at": start, "ended_at": start},
         ]
     )
-    steps = pd.DataFrame(
-        [
-            {"trial_id": t, "step": n, "score": s}
-            for t, n, s in [(second, 300, 2.0), (second, 200, 1.5), (second, 100, 0.5), (first, 300, 1.0)]
-        ]
-    )
-    data = data_of(grid, attempts=attempts, steps=steps)
+    data = data_of(grid, attempts=attempts)
     assert data["attempts"] == {
         "row": [1, 0],
         "outcome": {"values": ["LOST", "FAILED"], "codes": [0, 1]},
@@ -117,7 +113,6 @@ def test_attempts_and_steps_before_the_end_belong_to_their_trials() -> None:
         "started": [10, 10],
         "ended": [None, 10],
     }
-    assert (data["steps"]["row"], data["steps"]["step"], data["steps"]["score"]) == ([1, 1], [100, 200], [0.5, 1.5])
 
 
 def test_bars_of_an_unfinished_grid_have_the_bands_of_figure_2() -> None:
@@ -125,12 +120,15 @@ def test_bars_of_an_unfinished_grid_have_the_bands_of_figure_2() -> None:
     rows.loc[rows["position"] >= 5000, ["state", "score"]] = ["WAITING", np.nan]
     (grid,) = split_studies(rows)
     found = data_of(grid)["bands"]
-    table = layer_histograms(grid.prefix, grid.trials)
-    panels = {"all": "all", "layers <= 4": "layers4", "layers <= 3": "layers3"}
-    assert set(found) == set(panels.values())
-    for panel, key in panels.items():
+    most = {"all": 5, "layers4": 4, "layers3": 3}
+    assert set(found) == set(most)
+    for key, layers in most.items():
+        inside, of = (
+            rows[rows[["n_layer_g", "n_layer_d"]].max(axis=1) <= layers] for rows in (grid.prefix, grid.trials)
+        )
+        table = bars(inside, of, published_edges("all" if layers == 5 else f"layers <= {layers}", inside["value"]))
         for family, band in found[key].items():
-            own = table[(table["source"] == "sweep") & (table["panel"] == panel) & (table["family"] == family)]
+            own = table[table["family"] == family]
             assert band["low"] == pytest.approx(own["low"], abs=1e-3)
             assert band["high"] == pytest.approx(own["high"], abs=1e-3)
             assert own["high"].max() > own["low"].max() > 0
@@ -138,13 +136,93 @@ def test_bars_of_an_unfinished_grid_have_the_bands_of_figure_2() -> None:
     assert data_of(whole)["bands"] is None
 
 
-def test_sheets_are_spread_over_the_scores_of_each_family() -> None:
-    rows = [cell(float(n % 50)) for n in range(101)] + [cell(5.0, family="ebgan"), cell(family="ebgan")]
+def test_sheets_are_those_of_the_gallery_and_of_the_best() -> None:
+    rows = [cell(float(n)) for n in range(101)] + [cell(5.0, family="ebgan"), cell(family="ebgan")]
     (grid,) = split_studies(results(rows))
-    assert evenly_by_rank(grid.trials, MNIST_GAN.scores[0], None) == list(grid.trials["trial_id"])
+    ranking = MNIST_GAN.scores[0]
+    assert best_and_gallery(grid.trials, grid.prefix, ranking, None) == list(grid.trials["trial_id"])
     score = grid.trials.set_index("trial_id")["score"]
-    shown = [score[trial_id] for trial_id in evenly_by_rank(grid.trials, MNIST_GAN.scores[0], 5)]
-    assert shown == [5.0, 0.0, 12.0, 24.0, 37.0, 49.0]
+    shown = [score[trial_id] for trial_id in best_and_gallery(grid.trials, grid.prefix, ranking, 10)]
+    assert sorted(shown) == [0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 97.0, 98.0, 99.0, 100.0]
+    part = grid.prefix[grid.prefix["position"] < 11]
+    shown = [score[trial_id] for trial_id in best_and_gallery(grid.trials, part, ranking, 9)]
+    assert sorted(shown) == [0.0, 1.0, 3.0, 5.0, 5.0, 8.0, 9.0, 10.0, 99.0, 100.0]
+
+
+def test_a_sheet_that_was_left_out_is_not_called_missing() -> None:
+    (grid,) = split_studies(results([cell(1.0), cell(2.0, lr=0.01), cell(3.0, lr=0.1), cell(state="DIVERGED", lr=1.0)]))
+    first, second, *_ = grid.trials["trial_id"]
+    assert data_of(grid, sheets=Sheets({first}, [first, second]))["rows"]["sheet"] == [1, 0, 2, 0]
+    assert data_of(grid, sheets=Sheets({first}))["rows"]["sheet"] == [1, 0, 0, 0]
+
+
+def test_marks_are_bits_of_their_place() -> None:
+    marked = [cell(1.0, coverage=2, movement=0.001), cell(2.0, d_loss=2 * np.log(2), lr=0.1), cell(3.0, lr=0.01)]
+    (grid,) = split_studies(results(marked))
+    data = data_of(grid)
+    assert [mark["label"] for mark in data["marks"]] == [mark.label for mark in MNIST_GAN.marks]
+    assert data["rows"]["marks"] == [0b110, 0b001, 0]
+
+
+class TestViews:
+    """Scores of other classifiers and steps."""
+
+    def rows(self) -> pd.DataFrame:
+        return results([cell(1.0), cell(state="DIVERGED", lr=0.01), cell(2.0, lr=0.1), cell(lr=1.0)])
+
+    def test_each_is_what_the_study_shows_as_that(self) -> None:
+        steps = steps_of(
+            {
+                1: {100: [0.5, 0.25, None, None], 300: [1.0, None, 2.0, None]},
+                2: {100: [0.1234567, np.nan, 0.7, None], 300: [0.9, None, None, None]},
+            }
+        )
+        (grid,) = split_studies(self.rows(), steps, identities("first", "second"))
+        data = data_of(grid)
+        assert data["scored_by"] == [
+            {"name": "first", "real_score": 15.0},
+            {"name": "second", "real_score": 14.0},
+        ]
+        assert data["steps"] == [100, 300]
+        found = {(view["by"], view["step"]): view for view in data["views"]}
+        assert set(found) == {(0, 100), (1, 100), (1, 300)}
+        assert found[0, 100]["score"] == [0.5, 0.25, None, None]
+        assert found[1, 100]["score"] == [0.12346, None, 0.7, None]
+        for (classifier, step), view in found.items():
+            seen = grid.seen(grid.classifiers[classifier], step).trials["outcome"].tolist()
+            changed = dict(zip(view["changed"]["row"], view["changed"]["outcome"], strict=True))
+            shown = [changed.get(row, outcome) for row, outcome in enumerate(grid.trials["outcome"])]
+            assert shown == seen
+        assert column(data, "outcome") == ["scored", "diverged", "scored", "waiting"]
+        axis = next(axis for axis in data["axes"] if axis["name"] == "outcome")
+        assert axis["values"] == ["scored", "diverged", "unscored", "waiting"]
+
+    def test_bands_and_counts_are_those_of_the_view(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        steps = full_steps()
+        scored = {"steps": steps[steps["step"].isin([75, 300])], "identities": identities("first")}
+        rows = full_results()[full_results()["family"] == "ebgan"].copy()
+        rows.loc[rows["position"] >= rows["position"].median(), ["state", "score"]] = ["WAITING", np.nan]
+        (grid,) = split_studies(rows, **scored)
+        view = data_of(grid)["views"][0]
+        seen = grid.seen(step=75)
+        table = bars(seen.prefix, seen.trials, published_edges("all", seen.prefix["value"]))
+        for family, own in table.groupby("family"):
+            assert view["bands"]["all"][family]["high"] == pytest.approx(own["high"], abs=1e-3)
+        assert view["counts"] is None
+        monkeypatch.setattr(explorer_data, "MOST_ROWS", 300)
+        view = data_of(grid)["views"][0]
+        counted = view["counts"]["score"]["all"]["in_paper_bins"]
+        assert len(view["score"]) == 300 and view["bands"] is None
+        for family, own in table.groupby("family"):
+            assert counted[family] == list(own["cells"])
+
+    def test_too_many_are_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(seen, "MOST_NUMBERS", 7)
+        steps = steps_of({1: {100: [0.5, 0.25, None, None], 200: [0.5] * 4, 300: [1.0, None, 2.0, None]}})
+        (grid,) = split_studies(self.rows(), steps, identities("first"))
+        assert data_of(grid)["views"] == [] and data_of(grid)["steps"] == [100, 200, 300]
+        monkeypatch.setattr(seen, "MOST_NUMBERS", 8)
+        assert len(data_of(grid)["views"]) == 2
 
 
 class TestPresets:
@@ -195,10 +273,15 @@ class TestManyRows:
         data = data_of(grid)
         assert data["declared"] == 7168 and len(data["rows"]["trial_id"]) == 500
         counted = data["counts"]["score"]["layers3"]
-        drawn = layer_histograms(grid.prefix, grid.trials).query("source == 'sweep' and panel == 'layers <= 3'")
-        for family, bars in drawn.groupby("family"):
-            assert list(np.reshape(counted["counts"][family], (25, 4)).sum(1)) == list(bars["cells"])
+        inside = grid.prefix[grid.prefix[["n_layer_g", "n_layer_d"]].max(axis=1) <= 3]
+        drawn = bars(inside, inside, bin_edges(inside["value"]))
+        for family, own in drawn.groupby("family"):
+            assert list(np.reshape(counted["counts"][family], (25, 4)).sum(1)) == list(own["cells"])
         assert counted["largest"] == drawn["right"].max()
+        edges = published_edges("layers <= 3", inside["value"])
+        for family, own in bars(inside, inside, edges).groupby("family"):
+            assert counted["in_paper_bins"][family] == list(own["cells"])
+        assert data["counts"]["frechet"]["all"]["in_paper_bins"] is None
 
     def test_what_diverged_counts_as_the_worst_score_if_there_is_one(self) -> None:
         (grid,) = split_studies(results([cell(2.0), cell(state="DIVERGED", lr=0.01), cell(state="FAILED", lr=0.1)]))
@@ -206,14 +289,18 @@ class TestManyRows:
         assert list(values_of(grid.trials, SCORES["inception_score"]).dropna()) == [2.0, 1.0]
         assert list(values_of(grid.trials, SCORES["frechet"]).dropna()) == [9.0]
         known_ones = pd.Series(True, grid.trials.index)
-        counts = full_counts(grid.trials, known_ones, list(SCORES.values()), presets(MNIST_GAN, grid.trials))
+        choices = presets(MNIST_GAN, grid.trials)
+        counts = Counter(MNIST_GAN, grid.trials, known_ones, choices).counts(grid.trials, list(SCORES.values()))
         assert sum(counts["frechet"]["all"]["counts"]["gan"]) == 1
         assert counts["score"]["all"]["counts"]["gan"][0] == 1
 
 
-def test_a_full_grid_is_small_and_soon_made(grid: Study) -> None:
+def test_a_full_grid_is_small_and_soon_made() -> None:
+    """7,168 trials, scored at four steps by three classifiers."""
+    steps = pd.concat([full_steps().assign(identity_id=n) for n in (1, 2, 3)], ignore_index=True)
+    (grid,) = split_studies(full_results(), steps, identities("first", "second", "third"))
     start = time.process_time()
-    explorer = explore([grid], "sqlite:///some.db", set(grid.trials["trial_id"]), steps=full_steps())
+    explorer = explore([grid], "sqlite:///some.db", Sheets(set(grid.trials["trial_id"])))
     assert explorer is not None
     assert time.process_time() - start < 5
     assert len(explorer.html.encode()) < 2_000_000
@@ -225,18 +312,18 @@ def test_a_million_rows_make_a_page_of_the_same_size() -> None:
     many["trial_id"] = [f"{n:016x}" for n in range(len(many))]
     many["seed"] = many.index // 7168
     (grid,) = split_studies(many)
-    explorer = explore([grid], "sqlite:///some.db", ())
+    explorer = explore([grid], "sqlite:///some.db")
     assert explorer is not None and len(explorer.html.encode()) < 3_000_000
 
 
 def test_no_cells_are_no_explorer() -> None:
-    assert explore([], "sqlite:///some.db", ()) is None
+    assert explore([], "sqlite:///some.db") is None
 
 
 def test_hostile_values_stay_in_the_data() -> None:
     evil = dict.fromkeys(("family", "optim_g", "device", "data", "precision", "trial_id"), HOSTILE)
     (grid,) = split_studies(results([cell(3.0, space=f"{HOSTILE}/a", formula=HOSTILE, **evil)]))
-    explorer = explore([grid], f"sqlite:///{HOSTILE}", ())
+    explorer = explore([grid], f"sqlite:///{HOSTILE}")
     assert explorer is not None
     assert "<script>alert" not in explorer.html and explorer.html.count("</script>") == 2
     text = re.search(r'class="explorer-data">(.*?)</script>', explorer.html, re.DOTALL)
@@ -245,7 +332,7 @@ def test_hostile_values_stay_in_the_data() -> None:
 
 
 def test_the_policy_allows_this_script_and_no_other(grid: Study) -> None:
-    explorer = explore([grid], "sqlite:///some.db", ())
+    explorer = explore([grid], "sqlite:///some.db")
     assert explorer is not None
     script = explorer.html.split("<script>")[1].split("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

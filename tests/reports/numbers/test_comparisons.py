@@ -13,7 +13,7 @@ from reports.numbers.study import split_studies
 
 def table_of(rows: pd.DataFrame) -> pd.DataFrame:
     (grid,) = split_studies(rows)
-    return compare(grid.prefix, REAL_SCORE).set_index(["one", "other", "measure"])
+    return compare(grid.prefix, grid.trials, REAL_SCORE, 0.0).set_index(["one", "other", "measure"])
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +84,42 @@ def test_one_shape_has_no_interval() -> None:
     found = table_of(made).loc[("EBGAN", "GAN", "probability of winning")]
     assert found["estimate"] == 1.0
     assert np.isnan([found["low"], found["high"], found["p"]]).all()
+
+
+@pytest.mark.parametrize("n_shapes", [9, 10])
+def test_ten_shapes_are_the_fewest_with_an_interval(n_shapes: int) -> None:
+    made = [cell(float(n % 4), family=family, size_g=n) for n in range(n_shapes) for family in ("gan", "ebgan")]
+    table = table_of(results(made))
+    assert (table[["shapes_one", "shapes_other"]] == n_shapes).all(axis=None)
+    wins = table.loc[("EBGAN", "GAN", "probability of winning")]
+    assert np.isnan([wins["low"], wins["high"], wins["p"]]).tolist() == [n_shapes == 9] * 3
+
+
+def tied(score: float, waiting: int) -> pd.DataFrame:
+    """Twelve shapes of EBGANs that score the same, GANs and EBGAN-PTs at 0, and shapes that wait in each family."""
+    own = [("gan", 0.0), ("ebgan", score), ("ebgan_pt", 0.0)]
+    made = [cell(s, family=family, size_g=n) for n in range(12) for family, s in own]
+    return table_of(results([*made, *(cell(family=f, size_g=50 + n) for n in range(waiting) for f, _ in own)]))
+
+
+@pytest.mark.parametrize("score", [0.0, 9.0])
+def test_ties_of_an_unfinished_grid_say_little_of_the_rest(score: float) -> None:
+    """Resampling equal values moves nothing; the bounds are those that both shares leave."""
+    table, whole = tied(score, waiting=12), tied(score, waiting=0)
+    open_, closed = (t[["low", "high"]].xs("probability of winning", level=2) for t in (table, whole))
+    assert (closed["low"] == closed["high"]).all()
+    assert (open_["high"] - open_["low"] > 0.2).all()
+    wins = table.loc[("EBGAN", "GAN", "probability of winning")]
+    assert wins["estimate"] == (1.0 if score else 0.5) and 0 <= wins["low"] <= wins["estimate"] <= wins["high"] <= 1
+    third = table.loc[("EBGAN", "GAN", "difference of the share above 1/3")]
+    assert third["low"] < third["estimate"] <= third["high"] <= 1
+    shift = table.loc[("EBGAN-PT", "EBGAN", "shift of the score, nats")]
+    assert np.isnan([shift["low"], shift["high"]]).all()
+
+
+def test_bounds_of_ties_lie_evenly_about_a_half() -> None:
+    wins = tied(0.0, waiting=12).loc[("EBGAN", "GAN", "probability of winning")]
+    assert wins["low"] == pytest.approx(1 - wins["high"]) and wins["low"] < 0.4
 
 
 def test_what_is_not_there_is_not_compared() -> None:

@@ -2,12 +2,15 @@
 
 import itertools
 
+import numpy as np
 import pandas as pd
 import pytest
 from made_results import cell, results
+from scipy.stats import sem, t
 
-from reports.figures.effects import draw_main_effects
-from reports.numbers.effects import ESTIMATE, EXACT, is_whole, main_effects, pair_means, variance_shares
+from reports.figures.effects import draw_main_effects, effects_figures
+from reports.figures.figure import Sources
+from reports.numbers.effects import ESTIMATE, EXACT, is_whole, main_effects, pair_means, rest_of, variance_shares
 from reports.numbers.study import split_studies
 from search_spaces.experiments.mnist_gan import MNIST_GAN
 
@@ -82,7 +85,31 @@ def test_main_effects_are_means() -> None:
     table = main_effects(cells).set_index(["axis", "value"])
     assert table.loc[("n_layer_g", 3), "mean"] == pytest.approx(3.5)
     assert table.loc[("lr", 0.01), "cells"] == 6
-    assert (table["low"] < table["mean"]).all() and (table["mean"] < table["high"]).all()
+    assert table[["low", "high"]].isna().all(axis=None)  # three or two shapes to a value
+
+
+def test_main_effects_of_ten_shapes_have_student_s_intervals() -> None:
+    rows = [cell(float(n + 20 * on), size_g=n, dropout_d=on) for n in range(10) for on in (False, True)]
+    (grid,) = split_studies(results(rows))
+    row = main_effects(grid.prefix).set_index(["axis", "value"]).loc[("dropout_d", True)]
+    low, high = t.interval(0.95, 9, loc=24.5, scale=sem(np.arange(10)))
+    assert (row["low"], row["mean"], row["high"]) == pytest.approx((low, 24.5, high))
+
+
+def test_the_rest_is_what_axes_and_pairs_leave() -> None:
+    cells = factorial(lambda n, w, r: (n == 2) * (w == 100) * (r == 0.01))
+    table = variance_shares(cells, cells, SCORE)
+    assert rest_of(table) == pytest.approx(1 - table["share"].sum()) and rest_of(table) > 0.1
+    assert rest_of(table.assign(basis=ESTIMATE)) is None
+
+
+def test_an_estimate_of_few_shapes_is_not_shown() -> None:
+    def keys(n_shapes: int) -> list[str]:
+        made = [cell(float(n % 4 + on), size_g=n, dropout_d=on) for n in range(n_shapes) for on in (False, True)]
+        (grid,) = split_studies(results([*made, cell(size_g=99)]))
+        return [figure.key for figure in effects_figures(grid, Sources())]
+
+    assert keys(9) == [] and keys(10) == ["what-matters", "main-effects", "pairs"]
 
 
 def test_means_of_pairs() -> None:
@@ -95,4 +122,5 @@ def test_every_mean_and_interval_lies_within_its_panel() -> None:
     table = main_effects(cells).assign(family="ebgan")
     figure = draw_main_effects(table, SCORE)
     assert {panel.get_ylim()[0] for panel in figure.axes} == {0.0}
-    assert min(panel.get_ylim()[1] for panel in figure.axes) >= table[["mean", "high"]].max().max()
+    for panel, (_, rows) in zip(figure.axes, table.groupby("axis", sort=False), strict=False):
+        assert panel.get_ylim()[1] >= rows[["mean", "high"]].max().max()

@@ -36,12 +36,25 @@ def test_published_bars_are_on_our_axis() -> None:
     assert right.to_dict() == pytest.approx({"all": 19.2, "layers <= 4": 18.9, "layers <= 3": 18.1})
 
 
-def test_bins_by_hand() -> None:
-    rows = [cell(score) for score in (0.0, 0.1, 0.99, 1.0, 24.9, 25.0)] + [cell(state="DIVERGED")]
-    table = ours(layer_histograms(*chosen(rows))).query("panel == 'all'")
-    assert list(table["left"]) == list(range(25)) and list(table["right"]) == list(range(1, 26))
-    assert table["cells"].to_list() == [4, 1] + [0] * 22 + [2]
-    assert table["percent"].to_list() == pytest.approx([400 / 7, 100 / 7] + [0] * 22 + [200 / 7])
+def test_bins_are_the_paper_s() -> None:
+    """A score of 0.7679 is in the first of the paper's bins of 0.768 nats, one of 0.769 in the second."""
+    rows = [cell(score) for score in (0.0, 0.7679, 0.769, 19.2)] + [cell(state="DIVERGED")]
+    table = layer_histograms(*chosen(rows))
+    for panel, own in table.groupby("panel"):
+        sweep, paper = (own[(own["source"] == source) & (own["family"] == "gan")] for source in ("sweep", "paper"))
+        there = sweep[sweep["bin"] < 25]
+        assert there["left"].to_numpy() == pytest.approx(paper["left"].to_numpy())
+        assert there["right"].to_numpy() == pytest.approx(paper["right"].to_numpy())
+        assert sweep["percent"].sum() == pytest.approx(100), panel
+    own = ours(table).query("panel == 'all'")
+    assert own["cells"].to_list() == [3, 1] + [0] * 22 + [1]
+    assert own["percent"].to_list() == pytest.approx([60, 20] + [0] * 22 + [20])
+
+
+def test_scores_beyond_the_paper_s_bins_have_bins_of_the_same_width() -> None:
+    own = ours(layer_histograms(*chosen([cell(1.0), cell(25.0)]))).query("panel == 'all'")
+    assert len(own) == 33 and own["cells"].iloc[-1] == 1
+    assert (own["right"] - own["left"]).to_numpy() == pytest.approx(np.full(33, 0.768))
 
 
 def test_missing_trials_are_in_no_bin_and_diverged_ones_in_the_lowest() -> None:
@@ -51,11 +64,12 @@ def test_missing_trials_are_in_no_bin_and_diverged_ones_in_the_lowest() -> None:
     assert table.groupby("bin")["cells"].sum()[0] == 3
 
 
-def test_layer_panels_bound_both_networks_and_have_bins_of_their_own() -> None:
+def test_layer_panels_bound_both_networks_and_have_the_paper_s_bins() -> None:
     rows = [cell(9.0, n_layer_g=5), cell(8.0, n_layer_d=4), cell(7.0, n_layer_g=3, n_layer_d=3), cell(1.0)]
     table = ours(layer_histograms(*chosen(rows)))
     assert table.groupby("panel")["cells"].sum().to_dict() == {"all": 4, "layers <= 4": 3, "layers <= 3": 2}
-    assert table.groupby("panel")["right"].max().to_dict() == {"all": 9.0, "layers <= 4": 8.0, "layers <= 3": 7.0}
+    right = table.groupby("panel")["right"].max().to_dict()
+    assert right == pytest.approx({"all": 19.2, "layers <= 4": 18.9, "layers <= 3": 18.1})
 
 
 def test_the_paper_s_grid_fills_the_panels_as_the_paper_says() -> None:

@@ -11,7 +11,8 @@ from reports.figures.equilibrium import caption_of
 from reports.figures.figure import Sources
 from reports.figures.learning_curves import learning_curves_figure
 from reports.numbers.equilibrium import POINTS, equilibrium
-from reports.numbers.learning_curves import NO_STEPS, learning_curves
+from reports.numbers.learning_curves import learning_curves
+from reports.numbers.scorings import NO_STEPS
 from reports.numbers.study import Study, split_studies
 from search_spaces.experiments.mnist_gan import MNIST_GAN
 

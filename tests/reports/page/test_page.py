@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-from made_results import cell, full_results, results, sheet
+from made_results import cell, full_results, identities, results, sheet, steps_of
 
 from reports.figures.figure import Sources
 from reports.numbers.study import split_studies
@@ -59,7 +59,29 @@ def test_nothing_is_fetched(full_page: str) -> None:
 def test_links_lead_to_files_of_the_report(full_report: tuple[list[Section], dict[str, bytes], float]) -> None:
     files = full_report[1]
     links = {value for tag, value in Reader(files["index.html"].decode()).references if tag == "a"}
-    assert links == set(files) - {"index.html"}
+    assert {link for link in links if not link.startswith("#")} == set(files) - {"index.html"}
+
+
+def test_the_contents_name_the_parts_in_their_order(full_page: str) -> None:
+    contents = re.search(r"<nav.*?</nav>", full_page, re.DOTALL)
+    assert contents
+    places = [value[1:] for _, value in Reader(contents[0]).references]
+    ids = Reader(full_page).ids
+    assert [one for one in ids if one in places] == places
+    headings = "Finding Comparisons Distributions What decides Samples Training Details Provenance"
+    assert Reader(contents[0]).words == headings
+
+
+def test_a_narrow_screen_has_each_panel_and_each_entry_of_the_legend(full_page: str) -> None:
+    figure = re.search(r'<figure id="figure2">.*?</figure>', full_page, re.DOTALL)
+    assert figure
+    parts = re.findall(r'<svg class="part( key)?" viewBox="(.*?)" style=".*?">(.*?)</svg>', figure[0])
+    assert [bool(key) for key, _, _ in parts] == 4 * [True] + 3 * [False]  # three families and the paper
+    panels = [re.findall(r"#figure2-(axes_\d)", uses) for key, _, uses in parts if not key]
+    assert panels == [[f"axes_{n}" for n in (column, column + 3, column + 6)] for column in (1, 2, 3)]
+    for column, letter in enumerate("abc", start=1):
+        axes = figure[0][figure[0].index(f'id="figure2-axes_{column}"') :]
+        assert f"({letter})" in axes[: axes.index(f'id="figure2-axes_{column + 1}"')]
 
 
 def test_inner_references_resolve_and_ids_are_unique(full_page: str) -> None:
@@ -78,23 +100,47 @@ def test_figures_follow_the_colours_of_the_page(full_page: str) -> None:
 def test_the_finding_names_shares_intervals_and_cells(sweeps: pd.DataFrame) -> None:
     rows = [cell(score, family="ebgan") for score in (6.0, 11.0, 1.0, 1.0, None)]
     words = Reader(page_of(results(rows), sweeps)).words
-    assert "EBGAN puts 50.0 % of its trials above a third of the real-data score (2 trials; interval 40.0" in words
-    assert "and 25.0 % above two thirds (1 trial; interval 20.0\N{EN DASH}40.0" in words
-    assert "on 4 of 5 trials." in words
+    assert "EBGAN 50 % of 4 of 5 trials interval 40.0\N{EN DASH}60.0 %" in words
+    assert "EBGAN 50.0 % (2) interval 40.0\N{EN DASH}60.0 % 25.0 % (1) interval 20.0\N{EN DASH}40.0 % 4 of 5" in words
 
 
-def test_families_are_compared_in_a_sentence_each(
+@pytest.mark.usefixtures("undrawn")
+def test_the_finding_is_the_title_and_what_decides_stands_below(sweeps: pd.DataFrame) -> None:
+    scores = {False: (6.0, 1.0, 7.0), True: (1.0, 2.0, 3.0)}
+    settings = [(dropout, n) for dropout in scores for n in range(3)]
+    rows = [cell(scores[d][n], family="ebgan", dropout_d=d, size_g=n) for d, n in settings]
+    page = page_of(results(rows), sweeps)
+    found = make_sections(results(rows))[0].finding
+    assert found and found.decides
+    assert f"<h1>{found.title}</h1>" in page
+    assert Reader(page).words.count(found.decides) == 2  # at the top, and with the figures about it
+    assert "Without dropout in the discriminator 67 % of EBGANs pass a third" in found.decides
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_bars_show_the_first_classifier_and_the_range_over_all(sweeps: pd.DataFrame) -> None:
+    rows = results([cell(score, family="ebgan") for score in (6.0, 6.0, 1.0, 1.0)])
+    steps = steps_of({1: {300: [6.0, 6.0, 1.0, 1.0]}, 2: {300: [9.0, 9.0, 9.0, 1.0]}})
+    sources = Sources(steps=steps, identities=identities("one", "two"))
+    page = render_page(make_sections(rows, sources), sweeps, [])
+    assert 'class="share" style="width: 50.0%"' in page
+    assert 'class="range" style="left: 50.0%; width: 25.0%"' in page
+    assert "EBGAN 50 % of 4 trials range 50.0\N{EN DASH}75.0 %" in Reader(page).words
+    assert "interval" not in re.search(r'<div class="bars">.*?</div>\s*</div>', page, re.DOTALL)[0]  # type: ignore[index]
+
+
+def test_families_are_compared_in_a_row_each(
     full_report: tuple[list[Section], dict[str, bytes], float], full_page: str
 ) -> None:
     words = Reader(full_page).words
     rows = full_results()
     ebgan, gan = (rows.loc[rows["family"] == family, "score"] for family in ("ebgan", "gan"))
     third = 100 * ((ebgan > 5).mean() - (gan > 5).mean())
-    assert f"EBGAN compared with GAN: {third:+.1f} percentage points in the share above a third (" in words
-    assert "EBGAN-PT compared with EBGAN: " in words and "EBGAN compared with GAN with Adam, 0.001: " in words
-    assert words.count("scores higher than the one with the same settings of the second with a probability of ") == 1
-    assert words.count("scores higher than one of the second with a probability of ") == 2
-    assert "on 512 and 6,144 trials." in words
+    wins = 100 * (ebgan.to_numpy()[:, None] > gan.to_numpy()).mean()
+    row = rf"EBGAN vs. GAN {wins:.1f} % interval \S+ % \{third:+.1f} points interval \S+ to \S+ 512, 6,144"
+    assert re.search(row, words)
+    assert "EBGAN-PT vs. EBGAN, same settings " in words and "EBGAN vs. GAN with Adam, 0.001 " in words
+    assert words.count(", same settings") == 1
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -102,7 +148,7 @@ def test_every_count_is_there(sweeps: pd.DataFrame) -> None:
     states = {"COMPLETE": 11, "DIVERGED": 12, "FAILED": 13, "RUNNING": 14, "WAITING": 15}
     rows = results(cell(1.0, state=state, family="ebgan") for state, n in states.items() for _ in range(n))
     words = Reader(page_of(rows, sweeps)).words
-    assert "laptop/mnist_ebgan EBGAN 65 11 12 13 14 15" in words
+    assert "space declared complete diverged failed running waiting laptop/mnist_ebgan EBGAN 65 11 12 13 14 15" in words
     assert "EBGAN: 23 of 65 trials (12 diverged). Missing: 13 failed, 29 waiting." in words
     assert "The sweep is unfinished" in words
 
@@ -145,7 +191,7 @@ def test_a_note_says_what_is_left_out(sweeps: pd.DataFrame) -> None:
 def test_no_finished_trial_is_still_a_page(sweeps: pd.DataFrame) -> None:
     page = page_of(results([cell(), cell(family="ebgan")]), sweeps)
     assert "No trial of this grid has a score." in page
-    assert page.count("no trials") == 15
+    assert page.count("no trials") == 18
 
 
 def test_no_trial_at_all_is_still_a_page(sweeps: pd.DataFrame) -> None:
@@ -158,7 +204,7 @@ def test_a_grid_is_called_by_the_titles_of_its_spaces_or_by_its_name(sweeps: pd.
     spaces = {"mine": {"title": "Small <nets>"}, "yours": {"title": "Others"}, "laptop/mnist_gan": {"family": "gan"}}
     sections = [Section(study, None, "shares", ()) for study in split_studies(rows)]
     page = render_page(sections, sweeps.assign(spaces=[spaces]), [])
-    assert "<h2>Small &lt;nets&gt;, Others</h2>" in page and "<h2>The laptop grid</h2>" in page
+    assert "<h2>Small &lt;nets&gt;, Others</h2>" in page and "<h2>The laptop/mnist_gan grid</h2>" in page
     del spaces["yours"]["title"]
     assert "<h2>The mine, yours grid</h2>" in render_page(sections, sweeps.assign(spaces=[spaces]), [])
 

@@ -77,6 +77,6 @@ def test_time_and_memory_grow_with_the_cells_and_not_with_their_pairs() -> None:
     (section,) = make_sections(many)
     assert time.process_time() - start < 60
     (compared,) = (figure.table for figure in section.figures if figure.name == "comparisons")
-    paired = compared[compared["pairing"] == "by cell"]
+    paired = compared[compared["pairing"] == "by trial"]
     assert set(paired["cells_one"]) == {5120}
     assert (paired["low"] <= paired["high"]).all()

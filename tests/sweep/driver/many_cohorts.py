@@ -43,7 +43,7 @@ class Idle(tune.CohortTrainable):
     """Ends its cohorts at once."""
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        cohort: Cohort = tune.ray.get(self._store.get.remote(new_config["cohort"]))
+        cohort, _ = tune.ray.get(self._store.get.remote(new_config["cohort"]))
         self._work = ended(cohort)
         return True
 
@@ -74,7 +74,7 @@ def send(folder: Path, n: int) -> list[int]:
     grid = tuple(trials(n))
     storage = Storage(f"sqlite:///{folder}/results.db", create=True)
     storage.add_trials(storage.declare("many", {}, {}, "1"), grid)
-    plan = Plan((), grid, tuple(Cohort((trial,)) for trial in grid), Resources(2, 1, 0, 2**30, 1e9))
+    plan = Plan((), grid, tuple(Cohort((trial,)) for trial in grid), Resources(2, 1, 0, 2**30))
     progress = Progress(storage.counts(), 1)
     display = Display(Console(file=io.StringIO()), progress)
     watched = Watched(plan, storage, 1, IDENTITIES, progress, display, EventLog(None), Settings())

@@ -18,10 +18,12 @@ from sweep.driver.display import Display
 from sweep.driver.event_log import EventLog
 from sweep.driver.progress import Progress
 from sweep.planning.cohorts import Cohort
-from sweep.planning.plan import Plan, cohort_flops
+from sweep.planning.plan import Plan
+from sweep.planning.rates import Rates
 from sweep.planning.resources import Resources
 from sweep.records import Record
 from sweep.storage import Storage, StorageError, sqlite_file
+from sweep.worker.checkpoint_folder import CheckpointFolder
 
 SIZES = (8, 16, 4096, 8)  # the third cohort takes far longer than the rest
 
@@ -49,7 +51,7 @@ def plan(storage: Storage) -> Plan:
     )
     grid = tuple(trial for cohort in cohorts for trial in cohort.trials)
     storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
-    return Plan((), grid, cohorts, Resources(workers=2, cores=1, gpus=0, memory=2**30, flops=1e9))
+    return Plan((), grid, cohorts, Resources(workers=2, cores=1, gpus=0, memory=2**30), Rates(1e9, 0.0, 0.0, "made"))
 
 
 def dispatcher(
@@ -58,11 +60,12 @@ def dispatcher(
     deadline: float | None = None,
     sweep_id: int = 1,
     journal: EventLog = EventLog(None),  # noqa: B008 (has no state)
+    checkpoints: CheckpointFolder | None = None,
 ) -> Dispatcher:
-    operations = sum(map(cohort_flops, plan.cohorts))
-    progress = Progress(storage.counts(), operations)
+    progress = Progress(storage.counts(), sum(map(plan.seconds, plan.cohorts)))
     display = Display(Console(file=io.StringIO()), progress)
-    return Dispatcher(plan, storage, sweep_id, IDENTITIES, progress, display, journal, Settings(deadline))
+    settings = Settings(deadline)
+    return Dispatcher(plan, storage, sweep_id, IDENTITIES, progress, display, journal, settings, checkpoints)
 
 
 def states(file: Path) -> list[str]:
@@ -102,30 +105,93 @@ class TestHandingOut:
     def test_a_cohort_that_would_not_end_in_time_does_not_start_nor_do_any_after_it(
         self, plan: Plan, storage: Storage
     ) -> None:
-        seconds = [cohort_flops(cohort) / plan.resources.flops for cohort in plan.cohorts]
+        seconds = [plan.seconds(cohort) for cohort in plan.cohorts]
         assert seconds[3] < seconds[2] / 4
         running = dispatcher(plan, storage, time.monotonic() + seconds[2] / 2)
         assert [running.next() for _ in range(4)] == [0, 1, "done", "done"]
         assert not running.must_stop()
+        for number in (0, 1):
+            running.ended(number, [complete(trial) for trial in members(plan, number)])
+        text = "the next cohort (2 ebgan, 4x4096 against 2x8) would take about"
+        assert str(running.time_limit()).startswith(text)
+        assert str(running.time_limit()).endswith(", and without checkpoints it was not started")
 
     def test_the_measured_rate_counts_once_there_is_one(
         self, plan: Plan, storage: Storage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        seconds = cohort_flops(plan.cohorts[2]) / plan.resources.flops
+        seconds = plan.seconds(plan.cohorts[2])
         running = dispatcher(plan, storage, time.monotonic() + seconds / 2)
         assert [running.next() for _ in range(2)] == [0, 1]
         # Each of the two workers must be twice as fast as was thought, so both together four times.
-        monkeypatch.setattr(Progress, "operations_per_second", 3 * plan.resources.flops)
+        monkeypatch.setattr(Progress, "work_per_second", 3)
         assert running.next() == "done"
-        monkeypatch.setattr(Progress, "operations_per_second", 5 * plan.resources.flops)
+        monkeypatch.setattr(Progress, "work_per_second", 5)
         assert [running.next() for _ in range(2)] == [2, 3]
 
-    def test_a_run_that_is_late_from_the_start_still_finishes_something(self, plan: Plan, storage: Storage) -> None:
-        running = dispatcher(plan, storage, time.monotonic() - 1)
-        assert [running.next() for _ in range(3)] == [0, 1, "done"]
-        assert not running.must_stop()
-        running.ended(0, [complete(trial) for trial in members(plan, 0)])
-        assert running.must_stop()
+    def test_with_checkpoints_it_starts(self, plan: Plan, storage: Storage, tmp_path: Path) -> None:
+        seconds = plan.seconds(plan.cohorts[2])
+        kept = CheckpointFolder(tmp_path / "kept")
+        running = dispatcher(plan, storage, time.monotonic() + seconds / 2, checkpoints=kept)
+        assert [running.next() for _ in range(5)] == [0, 1, 2, 3, "wait"]
+
+
+class TestTimeLimit:
+    """The deadline passes while two of four cohorts run."""
+
+    @pytest.fixture
+    def late(self, plan: Plan, storage: Storage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Dispatcher:
+        checkpoints = CheckpointFolder(tmp_path / "kept")
+        log = EventLog(tmp_path / "log")
+        running = dispatcher(plan, storage, time.monotonic() + 1000, checkpoints=checkpoints, journal=log)
+        for _ in range(2):
+            running.started(int(running.next()))
+        running.progressed(0, 0.9)
+        running.progressed(1, 0.25)
+        now = time.monotonic
+        monkeypatch.setattr(time, "monotonic", lambda: now() + 1001)
+        return running
+
+    def test_nothing_starts_and_what_runs_is_told_once(self, late: Dispatcher, tmp_path: Path) -> None:
+        assert [late.next(), late.next()] == ["done", "done"]
+        assert not late.must_stop()
+        (line,) = [line for line in (tmp_path / "log").read_text().splitlines() if "The time limit has come" in line]
+        assert "2 ebgan, 2x8 against 2x8 (90% done); 2 ebgan, 3x16 against 2x8 (25% done)" in line
+
+    def test_one_is_finished_the_other_stops_and_is_given_back(
+        self, plan: Plan, storage: Storage, late: Dispatcher, file: Path
+    ) -> None:
+        late.ended(0, [complete(trial) for trial in members(plan, 0)])
+        late.stopped(1)
+        text = "2 ebgan, 3x16 against 2x8 (25% done), did not end and goes on from its checkpoint"
+        assert late.time_limit() == text
+        late.close()
+        assert states(file) == ["COMPLETE"] * 2 + ["WAITING"] * 6
+        outcomes = rows(file, "SELECT outcome, error FROM attempts ORDER BY attempt_id")
+        assert outcomes == [("COMPLETE", None)] * 2 + [("INTERRUPTED", None)] * 2
+
+    def test_when_all_that_ran_has_ended_the_next_one_did_not_fit(self, plan: Plan, late: Dispatcher) -> None:
+        for number in (0, 1):
+            late.ended(number, [complete(trial) for trial in members(plan, number)])
+        assert str(late.time_limit()).startswith("the next cohort (2 ebgan, 4x4096 against 2x8) would take about")
+        assert "without checkpoints" not in str(late.time_limit())
+
+    def test_workers_that_do_not_stop_are_ended(self, late: Dispatcher, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = time.monotonic
+        monkeypatch.setattr(time, "monotonic", lambda: now() + module.FINISH_S)
+        assert not late.must_stop()
+        monkeypatch.setattr(time, "monotonic", lambda: now() + module.LATEST_S)
+        assert late.must_stop()
+
+    def test_a_run_that_did_everything_was_not_limited(self, plan: Plan, storage: Storage, late: Dispatcher) -> None:
+        for number in (0, 1):
+            late.ended(number, [complete(trial) for trial in members(plan, number)])
+        late._queue.clear()
+        assert late.time_limit() is None
+
+    def test_ctrl_c_comes_first(self, late: Dispatcher) -> None:
+        late.interrupted = True
+        assert late.must_stop()
+        assert late.time_limit() is None
 
 
 class TestStoring:
@@ -339,7 +405,7 @@ class TestTelling:
         output = io.StringIO()
         storage.add_trials(storage.declare("more", {}, {}, "1"), trials(5, space="more"))
         counts = storage.counts({trial.trial_id for trial in plan.trials})
-        progress = Progress(counts, sum(map(cohort_flops, plan.cohorts)))
+        progress = Progress(counts, sum(map(plan.seconds, plan.cohorts)))
         display = Display(Console(file=output, width=200), progress)
         running = Dispatcher(plan, storage, 1, IDENTITIES, progress, display, EventLog(None), Settings())
         with display:
@@ -352,15 +418,33 @@ class TestTelling:
         assert "gan 0/5" not in line
         assert "trials/min" in line
 
-    def test_progress_is_measured_in_operations(self, plan: Plan, storage: Storage) -> None:
+    @pytest.mark.parametrize(
+        ("deadline", "told"),
+        [
+            (None, "about 60 seconds left for the whole grid"),
+            (90.49, "about 60 seconds left for the whole grid, stops in 0:01:30"),
+            (-1.0, "finishing at the time limit"),
+        ],
+    )
+    def test_time_left_is_told_until_the_time_limit(self, storage: Storage, deadline: float | None, told: str) -> None:
+        output = io.StringIO()
+        progress = Progress(storage.counts(), 10.0, None if deadline is None else time.monotonic() + deadline)
+        progress.started(0, "half", 10.0)
+        progress.progressed(0, 0.5)
+        progress._start -= 60
+        with Display(Console(file=output, width=200), progress):
+            pass
+        assert output.getvalue().endswith(f"0.0 trials/min, {told}\n")
+
+    def test_progress_is_measured_in_expected_seconds(self, plan: Plan, storage: Storage) -> None:
         progress = Progress(storage.counts(), 1)
         display = Display(Console(file=io.StringIO()), progress)
         running = Dispatcher(plan, storage, 1, IDENTITIES, progress, display, EventLog(None), Settings())
-        assert progress.operations_per_second is None
+        assert progress.work_per_second is None
         running.next()
         running.started(0)
         running.progressed(0, 0.5)
         time.sleep(0.05)
-        rate = progress.operations_per_second
+        rate = progress.work_per_second
         assert rate is not None
-        assert 0 < rate < cohort_flops(plan.cohorts[0]) / 2 / 0.05
+        assert 0 < rate < plan.seconds(plan.cohorts[0]) / 2 / 0.05

@@ -42,7 +42,7 @@ class Witness(tune.CohortTrainable):
         here = [thing.trial_id for thing in gc.get_objects() if isinstance(thing, Trial)]
         seen = json.dumps({"here": here, "in_store": ray.get(self._store.count.remote())})
         records = [Record(i, "FAILED", error=seen) for i in here]
-        return {"records": records, "share": 1.0, "note": None, "done": True}
+        return {"records": records, "share": 1.0, "note": None, "stopped": False, "done": True}
 
 
 @pytest.mark.slow
@@ -55,7 +55,7 @@ def test_a_worker_holds_the_cohort_it_runs_and_no_other(tmp_path: Path, monkeypa
     file = tmp_path / "results.db"
     storage = Storage(f"sqlite:///{file}", create=True)
     storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
-    plan = Plan((), grid, cohorts, Resources(workers=1, cores=1, gpus=0, memory=2**30, flops=1e9))
+    plan = Plan((), grid, cohorts, Resources(workers=1, cores=1, gpus=0, memory=2**30))
     progress = Progress(storage.counts(), 1)
     display = Display(Console(file=io.StringIO()), progress)
     dispatcher = Dispatcher(plan, storage, 1, IDENTITIES, progress, display, EventLog(None), Settings())

@@ -140,7 +140,7 @@ class Sweep:
         self.said = told.getvalue
         progress = Progress(self.storage.counts(), 1)
         display = Display(Console(file=told, width=300), progress)
-        plan = Plan((), grid, self.cohorts, Resources(workers=2, cores=1, gpus=0, memory=2**30, flops=1e9))
+        plan = Plan((), grid, self.cohorts, Resources(workers=2, cores=1, gpus=0, memory=2**30))
         self.running = Dispatcher(
             plan, self.storage, sweep_id, IDENTITIES, progress, display, EventLog(None), Settings()
         )

@@ -35,7 +35,7 @@ def test_results_wait_until_the_server_is_back(own_server: Any, monkeypatch: pyt
     told = io.StringIO()
     progress = Progress(storage.counts(), 1)
     display = Display(Console(file=told, width=300), progress)
-    plan = Plan((), grid, cohorts, Resources(workers=2, cores=1, gpus=0, memory=2**30, flops=1e9))
+    plan = Plan((), grid, cohorts, Resources(workers=2, cores=1, gpus=0, memory=2**30))
     running = Dispatcher(plan, storage, sweep_id, IDENTITIES, progress, display, EventLog(None), Settings())
     assert running.next() == 0
 

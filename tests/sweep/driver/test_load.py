@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_trials import IDENTITIES, IDENTITY, REFERENCE, complete, trials
+from made_trials import IDENTITIES, IDENTITY, complete, trials
 from many_cohorts import resident
 from rich.console import Console
 from sqlalchemy import event
@@ -56,7 +56,7 @@ def test_fifty_readers_see_whole_cohorts_and_stop_nothing(tmp_path: Path) -> Non
         part = grid[at : at + MEMBERS]
         cohort_id = storage.lease(sweep_id, [trial.trial_id for trial in part], "some", IDENTITY).cohort_id
         assert cohort_id is not None
-        storage.record(cohort_id, [replace(complete(trial), sheet=SHEET) for trial in part], REFERENCE)
+        storage.record(cohort_id, [replace(complete(trial), sheet=SHEET) for trial in part])
     over.set()
     assert min(reader.result() for reader in readers) > 0
     pool.shutdown()
@@ -74,7 +74,7 @@ def test_a_thousand_results_a_second(tmp_path: Path) -> None:
         part = grid[at : at + MEMBERS]
         cohort_id = storage.lease(sweep_id, [trial.trial_id for trial in part], "some", IDENTITY).cohort_id
         assert cohort_id is not None
-        storage.record(cohort_id, [replace(complete(trial), sheet=SHEET) for trial in part], REFERENCE)
+        storage.record(cohort_id, [replace(complete(trial), sheet=SHEET) for trial in part])
     wall, processor = time.monotonic() - wall, time.process_time() - processor
     print(f"{len(grid) / wall:.0f} results a second")
     assert storage.counts()["gan"]["COMPLETE"] == len(grid)
@@ -98,7 +98,7 @@ def test_the_memory_of_a_driver_is_flat_over_thousands_of_cohorts(
     monkeypatch.setattr(sqlite_file, "CACHE_KIB", 1000)  # else SQLite keeps pages in memory, up to its limit
     n = 4000
     grid = tuple(trials(n))
-    plan = Plan((), grid, tuple(Cohort((t,)) for t in grid), Resources(2, 1, 0, 2**30, 1e9))
+    plan = Plan((), grid, tuple(Cohort((t,)) for t in grid), Resources(2, 1, 0, 2**30))
     storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
     storage._database.reader.dispose()  # new connections do not wait for the disk, which is not what is tested
     event.listen(storage._database.reader, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))

@@ -108,6 +108,6 @@ def test_a_ray_that_would_listen_on_the_network_is_not_started(monkeypatch: pyte
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.delattr(ray_constants, "ENABLE_RAY_CLUSTER")
     message = f"Ray {ray.__version__} has no ray_constants.ENABLE_RAY_CLUSTER"
-    one_core = Resources(workers=1, cores=1, gpus=0, memory=2**30, flops=1e9)
+    one_core = Resources(workers=1, cores=1, gpus=0, memory=2**30)
     with pytest.raises(PlanError, match=message), ray_session.session(one_core, str(tmp_path)):
         pass

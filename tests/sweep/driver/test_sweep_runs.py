@@ -228,7 +228,9 @@ class TestDoneAlready:
         self, folder: Path, again: Ended, resumed: tuple[Ended, int]
     ) -> None:
         assert again.code == 0
-        assert again.output == f"{MORE_CELLS} cells: {MORE_CELLS} gan; 0 to run in 0 cohorts\n"
+        first, second, _ = again.output.splitlines()
+        assert first == f"{MORE_CELLS} cells: {MORE_CELLS} gan; 0 to run in 0 cohorts"
+        assert second == f"All {MORE_CELLS} trials are done."
         assert again.errors == ""
         assert again.trials == resumed[0].trials
         assert again.attempts == resumed[0].attempts

@@ -15,9 +15,10 @@ from made_trials import write_space
 from search_spaces.experiments.mnist_gan import MNIST_GAN
 from search_spaces.space import SearchSpace, expand
 from search_spaces.space_file import load_space
-from sweep.planning.cost import training_flops
+from sweep.planning.cost import trial_flops
 from sweep.planning.costs import mnist_gan as cost
 from sweep.planning.plan import Plan, make_plan
+from sweep.planning.rates import Rates
 from sweep.planning.resources import PlanError, Resources
 from sweep.results.export import save_plan
 
@@ -31,7 +32,7 @@ def space(tmp_path: Path) -> SearchSpace:
 
 
 class TestMakePlan:
-    resources = Resources(workers=2, cores=1, gpus=0, memory=8 * GIB, flops=1e9)
+    resources = Resources(workers=2, cores=1, gpus=0, memory=8 * GIB)
 
     def plan(self, space: SearchSpace, finished: Collection[str] = frozenset()) -> Plan:
         return make_plan([space], expand([space]), self.resources, finished)
@@ -71,13 +72,13 @@ class TestMakePlan:
         assert {trial.trial_id for trial in plan.trials}.isdisjoint(trial.trial_id for trial in space.trials())
 
     def test_summary(self, space: SearchSpace) -> None:
-        plan = make_plan([space], expand([space]), replace(self.resources, flops=1000))
-        flops = sum(training_flops(trial) for trial in plan.trials)
+        plan = make_plan([space], expand([space]), self.resources, rates=Rates(1000, 0.0, 0.0, "made"))
+        flops = max(sum(map(trial_flops, cohort.trials)) for cohort in plan.cohorts)  # each worker has one
         summary = plan.summary()
         assert summary["cells"] == summary["missing"] == 4
         assert summary["by_family"] == {"gan": 4}
         assert (summary["cohorts"], summary["workers"]) == (2, 2)
-        assert summary["hours"] == round(flops / 1000 / 2 / 3600, 2) > 1
+        assert summary["hours"] == round(flops / 1000 / 3600, 2) > 1
         assert 0.3 < summary["memory_per_worker_gib"] < 1
         assert summary["disk_mib"] == round(4 * cost.disk_bytes() / 2**20, 1)
 

@@ -21,7 +21,7 @@ from made_trials import complete, put, rows
 from processes import beginning_with
 
 from data.mnist.dataset import ensure_mnist
-from metrics.classifier_card import classifier_card
+from metrics.classifier_card import CLASSIFIERS, classifier_card
 from metrics.identity import FORMULA, ScoreIdentity
 from search_spaces.space import expand
 from search_spaces.space_file import load_space
@@ -46,7 +46,7 @@ scoring: {{n_samples: 500}}
 """
 RATES = (0.01, 0.003, 0.001, 0.0003)
 
-IDENTITY = ScoreIdentity(FORMULA, classifier_card().sha256, 500, 0)
+IDENTITY = ScoreIdentity(FORMULA, classifier_card(CLASSIFIERS[0]).sha256, 500, 0)
 Cohorts = list[list[str]]
 
 

@@ -54,7 +54,7 @@ def test_among_the_same_others_the_same_bits_come_back(tmp_path: Path) -> None:
     for half in halves:
         records = run_cohort(half)
         assert isinstance(records, list)
-        put(made, [replace(records[0], state="DIVERGED", scores=None), *records[1:]])
+        put(made, [replace(records[0], state="DIVERGED", scores={}), *records[1:]])
     for half in halves:
         trial_id = half.trial_ids[3]
         assert {row["trial_id"] for row in made.ran_with(trial_id)[1]} == set(half.trial_ids)
@@ -70,6 +70,12 @@ def test_a_difference_is_shown(storage: Storage, tmp_path: Path) -> None:
     text = rerun_text(rerun(storage, GRID[0].trial_id, "cpu"))
     (line,) = [line for line in text.splitlines() if line.startswith("score ")]
     assert line.split()[-1] == "-1"
+
+
+@pytest.mark.parametrize("whole_cohort", [True, False])
+def test_a_trial_that_was_trained_alone_is_said_to_differ(storage: Storage, whole_cohort: bool) -> None:
+    text = rerun_text(rerun(storage, GRID[0].trial_id, "cpu", whole_cohort))
+    assert ("--cohort" in text) is ("Trained alone" in text) is not whole_cohort
 
 
 @pytest.mark.parametrize(("trial_id", "words"), [("0" * 16, "no trial 0000"), (GRID[1].trial_id, "is DIVERGED")])

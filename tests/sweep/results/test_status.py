@@ -8,6 +8,9 @@ import pytest
 from made_trials import IDENTITY, complete, failed, lease, put, trial, trials
 
 from sweep.driver.progress import Progress
+from sweep.planning.cohorts import Cohort
+from sweep.planning.plan import Plan
+from sweep.planning.resources import Resources
 from sweep.results.status import read_status, status_text
 from sweep.storage import Storage
 
@@ -64,14 +67,16 @@ def test_a_running_sweep_shows_its_cohorts_its_pace_and_what_is_left(storage: St
 
 def test_cohorts_in_flight_count_as_they_do_in_the_live_display(storage: Storage, file: Path) -> None:
     """One cohort is half done, and nothing has ended: both say that the rest takes as long again, and its neighbour."""
-    grid = trials(10)
-    first = lease(storage, grid[:5])
-    storage.heartbeat(1, {first: 0.5})
+    cohorts = [Cohort(tuple(trials(5, steps=20_000, size_g=size))) for size in (8, 9)]
+    grid = [one for cohort in cohorts for one in cohort.trials]
+    storage.add_trials(storage.declare("long", {}, {}, "1"), grid)
+    storage.heartbeat(2, {lease(storage, grid[:5], 2): 0.5})
     back_date(file)
     found = read_status(storage)
     low, high = found["hours_left"]
-    shown = Progress(storage.counts(), 10.0)
-    shown.started(0, "five", 5.0)
+    plan = Plan((), tuple(grid), tuple(cohorts), Resources(workers=2, cores=1, gpus=0, memory=2**30))
+    shown = Progress(storage.counts(), sum(map(plan.seconds, cohorts)))
+    shown.started(0, "five", plan.seconds(cohorts[0]))
     shown.progressed(0, 0.5)
     shown._start -= SECONDS
     assert shown.seconds_left == pytest.approx(3 * SECONDS, rel=0.01)
@@ -101,6 +106,7 @@ def test_lost_and_repeated_work_and_failures_by_kind(storage: Storage, file: Pat
     assert found["interrupted"]["attempts"] == 1
     assert found["repeated"] == 2
     assert found["failed"] == {"error": 1}
+    assert "failed: 1 by error; the last: ValueError: it broke" in status_text(found).splitlines()
     assert "started more than once: 2 trials" in status_text(found)
     assert storage.retry("memory") == 0
     assert storage.retry("error") == 1

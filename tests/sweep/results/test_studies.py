@@ -42,6 +42,27 @@ class TestStudies:
     def test_a_study_is_a_search_space(self, studies: optuna.storages.BaseStorage) -> None:
         assert sorted(optuna.get_all_study_names(studies)) == ["other", "tiny"]
 
+    def test_each_training_of_a_space_has_its_study(self, tmp_path: Path) -> None:
+        storage = Storage(f"sqlite:///{tmp_path}/results.db", create=True)
+        grids = {steps: trials(3, steps=steps) for steps in (200, 300)}
+        for steps, grid in grids.items():
+            sweep_id = storage.declare("tiny", {}, {}, "1")
+            storage.add_trials(sweep_id, grid)
+            put(storage, [complete(one, score=steps / 100) for one in grid])
+        waiting, ended = (trial(family="ebgan", space="other", steps=steps) for steps in (200, 300))
+        storage.add_trials(sweep_id, [waiting, ended, trial(family="ebgan", space="third")])
+        put(storage, [complete(ended), complete(trial(family="ebgan"))])
+        path = tmp_path / "studies.log"
+        export(storage, "optuna", path)
+        studies = journal_file(path)
+        names = sorted(optuna.get_all_study_names(studies))
+        assert names == ["other, steps 300", "third", "tiny, steps 200", "tiny, steps 300"]
+        for steps, grid in grids.items():
+            study = optuna.load_study(study_name=f"tiny, steps {steps}", storage=studies)
+            assert {one.user_attrs["trial_id"] for one in study.trials} == {one.trial_id for one in grid}
+            assert {one.value for one in study.trials} == {steps / 100}
+            assert study.user_attrs["training"]["steps"] == steps and study.user_attrs["training"]["data"] == "mnist"
+
     def test_values_parameters_and_attributes(self, studies: optuna.storages.BaseStorage) -> None:
         study = optuna.load_study(study_name="other", storage=studies)
         assert [t.value for t in study.trials] == [3.0, 5.0]

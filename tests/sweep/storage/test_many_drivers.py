@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from made_trials import IDENTITY, REFERENCE, complete, failed, trials
+from made_trials import IDENTITY, complete, failed, trials
 from sqlalchemy import create_engine, text
 
 from search_spaces.trial import Trial
@@ -43,7 +43,7 @@ def end(driver: tuple[Storage, int], lease: Lease, trials: Sequence[Trial]) -> N
     if lease.cohort_id is not None:
         storage, sweep_id = driver
         storage.heartbeat(sweep_id, {lease.cohort_id: 0.5})
-        storage.record(lease.cohort_id, [failed(t) for t in trials if t.trial_id in lease.taken], None)
+        storage.record(lease.cohort_id, [failed(t) for t in trials if t.trial_id in lease.taken])
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_all_write_their_first_scores_at_once(drivers: list[tuple[Storage, int]]
         cohort_id = cohorts[number]
         assert cohort_id is not None
         together.wait()
-        drivers[number][0].record(cohort_id, [complete(grid[number])], REFERENCE)
+        drivers[number][0].record(cohort_id, [complete(grid[number])])
 
     with ThreadPoolExecutor(DRIVERS) as pool:
         for done in [pool.submit(write, number) for number in range(DRIVERS)]:

@@ -22,6 +22,7 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "example.db"  # of schema 0004, 
 BACK_TO_0004 = (
     "DROP VIEW results",
     "DROP VIEW results_mnist_gan",
+    "DROP VIEW results_by_classifier",
     "DROP TABLE declared",
     "DROP TABLE proposals",
     "ALTER TABLE sweeps RENAME COLUMN last_heartbeat TO heard_at",
@@ -146,6 +147,26 @@ def test_the_first_example_shows_what_it_showed(example: Path) -> None:
     assert set(after["experiment"]) == {"mnist_gan"}
     storage.close()
     assert differences(f"sqlite:///{example}") == []
+
+
+def test_rows_from_before_an_axis_came_have_the_value_that_they_were_trained_with(example: Path) -> None:
+    url = f"sqlite:///{example}"
+    Storage(url).close()
+    with closing(sqlite3.connect(example)) as connection:  # as this project left it before there was the axis
+        (view,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'results'").fetchone()
+        assert ", t.norm_d" in view
+        for view_name in ("results", "results_mnist_gan", "results_by_classifier"):
+            connection.execute(f"DROP VIEW {view_name}")
+        connection.execute("ALTER TABLE trials DROP COLUMN norm_d")
+        connection.execute(view.replace(", t.norm_d", ""))
+        connection.commit()
+    for create in (False, True):  # read as it is, then opened for a sweep
+        storage = Storage(url, create)
+        assert ("norm_d" in storage._database.absent) is not create
+        found = storage.results()
+        storage.close()
+        assert set(found.loc[found["family"] == "gan", "norm_d"]) == {"separate"}
+        assert found.loc[found["family"] != "gan", "norm_d"].isna().all()
 
 
 def test_the_first_example_is_whole_and_knows_its_cohorts_and_spaces(example: Path) -> None:

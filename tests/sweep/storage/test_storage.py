@@ -4,7 +4,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from made_trials import IDENTITY, REFERENCE, SCORES, complete, diverged, failed,
 from sqlalchemy import create_engine, text
 
 from search_spaces.trial import Trial
+from sweep.records import Record
 from sweep.storage import Storage, StorageError, load_results
 
 PROMISED = [
@@ -53,6 +54,10 @@ def four(storage: Storage) -> list[Trial]:
 def states(query: Query) -> dict[int, str]:
     frame = query("SELECT seed, state FROM trials")
     return dict(zip(frame["seed"], frame["state"], strict=True))
+
+
+def with_scores(record: Record, by_step: Mapping[int, Mapping[str, float]]) -> Record:
+    return replace(record, scores={IDENTITY: {**by_step, **record.scores.get(IDENTITY, {})}})
 
 
 class TestDeclaring:
@@ -97,7 +102,7 @@ class TestDeclaring:
         first = storage.declare("tiny", {}, {}, "1")
         storage.add_trials(first, grid)
         cohort = lease(storage, [grid[0]])
-        storage.record(cohort, [complete(grid[0])], REFERENCE)
+        storage.record(cohort, [complete(grid[0])])
         before = query("SELECT * FROM trials ORDER BY trial_id")
         storage.add_trials(storage.declare("tiny", {}, {}, "1"), [*grid[::-1], trial(seed=9)])
         after = query("SELECT * FROM trials ORDER BY trial_id")
@@ -109,7 +114,7 @@ class TestDeclaring:
         grid = trials(4)
         first = storage.declare("one", {}, {}, "1")
         storage.add_trials(first, [replace(grid[0], also=("both",)), *grid[1:3]])
-        storage.record(lease(storage, grid[:2]), [complete(one) for one in grid[:2]], REFERENCE)
+        storage.record(lease(storage, grid[:2]), [complete(one) for one in grid[:2]])
         second = storage.declare("later", {}, {}, "1")
         storage.add_trials(second, [replace(one, space="later") for one in (grid[3], grid[1])])
         found = storage.results_by_space()
@@ -148,7 +153,7 @@ class TestRunning:
         cohort = lease(storage, four[:3])
         assert states(query) == {0: "RUNNING", 1: "RUNNING", 2: "RUNNING", 3: "WAITING"}
         assert query("SELECT * FROM attempts WHERE outcome IS NULL")["trial_id"].nunique() == 3
-        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
+        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])])
         assert states(query) == {0: "COMPLETE", 1: "DIVERGED", 2: "FAILED", 3: "WAITING"}
         expected = {"WAITING": 1, "RUNNING": 0, "COMPLETE": 1, "DIVERGED": 1, "FAILED": 1}
         assert storage.counts() == {"gan": expected}
@@ -160,7 +165,7 @@ class TestRunning:
 
     def test_a_result_is_one_flat_row(self, storage: Storage, query: Query, four: list[Trial]) -> None:
         cohort = lease(storage, [four[0]])
-        storage.record(cohort, [complete(four[0], score=3.5)], REFERENCE)
+        storage.record(cohort, [complete(four[0], score=3.5)])
         row = query("SELECT * FROM results WHERE seed = 0").iloc[0]
         assert (row["score"], row["inception_score"], row["coverage"], row["entropy"]) == (3.5, 2.5, 6, 1.5)
         assert (row["frechet"], row["duration_s"], row["device"]) == (20.0, 1.5, "some CPU")
@@ -189,11 +194,11 @@ class TestRunning:
         before = {table: query(f"SELECT * FROM {table}") for table in TABLES}
         records = [complete(four[0]), diverged(four[1]), replace(complete(four[2]), state="EXPLODED")]
         with pytest.raises(StorageError) as caught:
-            storage.record(cohort, records, REFERENCE)
+            storage.record(cohort, records)
         assert "\n" not in str(caught.value)
         for table, frame in before.items():
             pd.testing.assert_frame_equal(query(f"SELECT * FROM {table}"), frame)
-        storage.record(cohort, records[:2], REFERENCE)
+        storage.record(cohort, records[:2])
         assert states(query) == {0: "COMPLETE", 1: "DIVERGED", 2: "WAITING", 3: "WAITING"}  # no record, no result
 
     def test_recording_twice_keeps_one_score(self, storage: Storage, query: Query, four: list[Trial]) -> None:
@@ -214,8 +219,8 @@ class TestRunning:
         self, storage: Storage, query: Query, four: list[Trial]
     ) -> None:
         intermediate = {1: SCORES | {"score": 0.1}, 2: SCORES | {"score": 0.2}}
-        put(storage, [replace(r, intermediate=intermediate) for r in (complete(four[0], score=0.3), diverged(four[1]))])
-        put(storage, [replace(complete(four[0], score=0.4), intermediate={2: SCORES | {"score": 0.25}})])
+        put(storage, [with_scores(r, intermediate) for r in (complete(four[0], score=0.3), diverged(four[1]))])
+        put(storage, [with_scores(complete(four[0], score=0.4), {2: SCORES | {"score": 0.25}})])
         found = query("SELECT trial_id, step, score FROM scores").set_index(["trial_id", "step"])["score"].to_dict()
         one, two = four[0].trial_id, four[1].trial_id
         last = four[0].training.steps
@@ -225,17 +230,22 @@ class TestRunning:
         ) == [0.4]
         assert storage.finished(IDENTITY) == {one, two}
 
-    def test_steps_hold_each_score_by_the_latest_identity(self, storage: Storage, four: list[Trial]) -> None:
+    def test_steps_hold_each_score_by_its_identity(self, storage: Storage, four: list[Trial]) -> None:
         other = replace(IDENTITY, classifier="d" * 64)
-        put(storage, [replace(complete(four[0], score=0.5), step=1), complete(four[1], score=2.0)])
-        put(storage, [complete(four[0], score=1.0), replace(diverged(four[2]), intermediate={2: SCORES})])
+        put(storage, [complete(four[0], step=1, score=0.5), complete(four[1], score=2.0)])
+        put(storage, [complete(four[0], score=1.0), with_scores(diverged(four[2]), {2: SCORES})])
         put(storage, [complete(four[0], other, score=5.0)])
+        known = storage.identities()
+        assert list(known["classifier"]) == ["c" * 64, "d" * 64]
+        assert list(known["real_score"]) == [14.0, 14.0]
         steps = storage.steps()
-        assert list(steps.columns) == ["trial_id", "step", "score"]
+        assert list(steps.columns) == ["trial_id", "step", "identity_id", "score"]
+        by = steps["identity_id"].map(known.set_index("identity_id")["classifier"].str[0])
         first, second, third = (t.trial_id for t in four[:3])
         end = four[0].training.steps
-        expected = {(first, 1): 0.5, (first, end): 5.0, (second, end): 2.0, (third, 2): SCORES["score"]}
-        assert steps.set_index(["trial_id", "step"])["score"].to_dict() == expected
+        expected = {(first, 1): 0.5, (first, end): 1.0, (second, end): 2.0, (third, 2): SCORES["score"]}
+        assert steps[by == "c"].set_index(["trial_id", "step"])["score"].to_dict() == expected
+        assert steps[by == "d"].set_index(["trial_id", "step"])["score"].to_dict() == {(first, end): 5.0}
         if storage.is_file:  # a server keeps to the type of a column
             with storage._database.write() as connection:
                 connection.exec_driver_sql("UPDATE scores SET score = 'high' WHERE step = 1")
@@ -247,7 +257,7 @@ class TestComingBack:
         self, storage: Storage, four: list[Trial]
     ) -> None:
         cohort = lease(storage, four)
-        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
+        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])])
         ids = [t.trial_id for t in four]
         assert storage.finished(IDENTITY) == {ids[0], ids[1], ids[2]}
         for other in (
@@ -259,14 +269,14 @@ class TestComingBack:
             assert storage.finished(other) == {ids[1], ids[2]}
 
     def test_a_score_of_an_earlier_step_finishes_nothing(self, storage: Storage, four: list[Trial]) -> None:
-        put(storage, [replace(complete(four[0]), step=1)])
+        put(storage, [complete(four[0], step=1)])
         assert storage.finished(IDENTITY) == set()
 
     def test_the_view_shows_the_latest_identity(self, storage: Storage, query: Query, four: list[Trial]) -> None:
-        other = replace(IDENTITY, classifier="d" * 64)
+        other = replace(IDENTITY, classifier="d" * 64, reference=replace(REFERENCE, real_score=10.0))
         put(storage, [complete(four[0], score=1.0), complete(four[1], score=2.0)])
-        unfinished = replace(complete(four[1], other, score=0.5), step=1)
-        put(storage, [complete(four[0], other, score=5.0), unfinished], replace(REFERENCE, real_score=10.0))
+        unfinished = complete(four[1], other, step=1, score=0.5)
+        put(storage, [complete(four[0], other, score=5.0), unfinished])
         frame = query("SELECT * FROM results ORDER BY position")
         assert list(frame["score"][:2]) == [5.0, 2.0]
         assert list(frame["classifier"][:2]) == ["d" * 64, "c" * 64]
@@ -279,7 +289,7 @@ class TestComingBack:
     ) -> None:
         scored = four[0]
         cohort = lease(storage, [scored])
-        storage.record(cohort, [complete(scored)], REFERENCE)
+        storage.record(cohort, [complete(scored)])
         lease(storage, [scored])
         running = query(f"SELECT state, score FROM results WHERE trial_id = '{scored.trial_id}'").iloc[0]
         assert running["state"] == "RUNNING"
@@ -317,7 +327,7 @@ class TestComingBack:
     def test_release_puts_back_what_was_running(self, storage: Storage, query: Query, four: list[Trial]) -> None:
         cohort = lease(storage, four[:1])
         lease(storage, four[1:3])
-        storage.record(cohort, [complete(four[0])], REFERENCE)
+        storage.record(cohort, [complete(four[0])])
         storage.release(2)  # another sweep's, which runs nothing
         assert states(query)[1] == "RUNNING"
         storage.release(1)
@@ -331,7 +341,7 @@ class TestComingBack:
     ) -> None:
         lease(storage, [four[0]])
         cohort = lease(storage, [four[0]])
-        storage.record(cohort, [complete(four[0])], REFERENCE)
+        storage.record(cohort, [complete(four[0])])
         frame = query("SELECT outcome FROM attempts ORDER BY attempt_id")
         assert list(frame["outcome"]) == ["LOST", "COMPLETE"]
         assert list(query("SELECT attempts FROM trials WHERE seed = 0")["attempts"]) == [2]
@@ -340,7 +350,7 @@ class TestComingBack:
         self, storage: Storage, query: Query, four: list[Trial]
     ) -> None:
         cohort = lease(storage, four[:3])
-        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])], REFERENCE)
+        storage.record(cohort, [complete(four[0]), diverged(four[1]), failed(four[2])])
         assert storage.retry() == 1
         assert states(query) == {0: "COMPLETE", 1: "DIVERGED", 2: "WAITING", 3: "WAITING"}
         assert four[2].trial_id not in storage.finished(IDENTITY)
@@ -362,7 +372,7 @@ class TestComingBack:
         storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
         lease(storage, [grid[0]])
         cohort = lease(storage, [grid[3]])
-        storage.record(cohort, [complete(grid[3])], REFERENCE)
+        storage.record(cohort, [complete(grid[3])])
         shown = {family: {s: n for s, n in counts.items() if n} for family, counts in storage.counts().items()}
         expected = {"ebgan": {"COMPLETE": 1, "WAITING": 1}, "ebgan_pt": {"WAITING": 1}}
         assert shown == expected | {"gan": {"RUNNING": 1, "WAITING": 2}}
@@ -370,7 +380,7 @@ class TestComingBack:
     def test_counts_of_some_trials_go_by_the_trials_whoever_declared_them(self, storage: Storage) -> None:
         grid = [*trials(3, space="./tiny.yaml"), *trials(2, family="ebgan")]
         storage.add_trials(storage.declare("tiny", {}, {}, "1"), grid)
-        put(storage, [failed(grid[0])], None)
+        put(storage, [failed(grid[0])])
         again = [trial(seed=seed, space="tiny.yaml") for seed in (0, 1)]
         counts = storage.counts({one.trial_id for one in again})
         assert counts == {"gan": dict.fromkeys(("RUNNING", "COMPLETE", "DIVERGED"), 0) | {"WAITING": 1, "FAILED": 1}}
@@ -381,9 +391,8 @@ class TestReading:
         self, storage: Storage, url: str, four: list[Trial]
     ) -> None:
         cohort = lease(storage, four)
-        storage.record(
-            cohort, [complete(t, score=1.0 + t.settings.seed) for t in four[:3]] + [diverged(four[3])], REFERENCE
-        )
+        scored = [complete(t, score=1.0 + t.settings.seed) for t in four[:3]]
+        storage.record(cohort, [*scored, diverged(four[3])])
         frame = pd.read_sql("select * from results", url)
         assert list(frame.columns[: len(PROMISED)]) == PROMISED
         kinds = {name: frame[name].dtype.kind for name in PROMISED}
@@ -466,7 +475,7 @@ class TestReading:
         thread.start()
         for i in range(0, 60, 6):
             cohort = lease(storage, grid[i : i + 6])
-            storage.record(cohort, [complete(t) for t in grid[i : i + 6]], REFERENCE)
+            storage.record(cohort, [complete(t) for t in grid[i : i + 6]])
         over.set()
         thread.join()
         assert seen == sorted(seen)

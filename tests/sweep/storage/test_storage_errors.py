@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from made_trials import trials
 
-from sweep.storage import Storage, StorageError
+from sweep.storage import Storage, StorageError, exists
 
-ALLOWED = "allowed: one such as sqlite:///results.db or postgresql+psycopg://user@host/results"
+ALLOWED = "allowed: a path that ends in .db, or one such as postgresql+psycopg://user@host/results"
 
 
 def other_tables(file: Path) -> None:
@@ -104,7 +104,8 @@ def test_a_folder_that_cant_be_written_is_named(tmp_path: Path, below: str, reas
 
 
 def test_a_folder_is_no_database(tmp_path: Path) -> None:
-    assert refusal(f"sqlite:///{tmp_path}", True) == f"{tmp_path}: no such results database"
+    expected = f"{tmp_path}: a folder, allowed: a file, as in {tmp_path}/results.db"
+    assert [refusal(f"sqlite:///{tmp_path}", create) for create in (True, False)] == [expected, expected]
 
 
 def test_a_name_longer_than_the_system_allows(tmp_path: Path) -> None:
@@ -112,12 +113,22 @@ def test_a_name_longer_than_the_system_allows(tmp_path: Path) -> None:
     assert refusal(f"sqlite:///{file}", True) == f"{file}: can't be opened: File name too long: {file}"
 
 
+@pytest.mark.parametrize("name", ["results.db", "a folder/what? 50 %#1.db"])
+def test_a_path_that_ends_in_db_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in (name, str(tmp_path / "elsewhere" / name)):
+        Storage(path, create=True).close()
+        assert Path(path).is_file()
+        assert exists(path)
+        Storage(path).close()
+
+
 @pytest.mark.parametrize("create", [False, True])
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
         ("", f": not a database URL, {ALLOWED}"),
-        ("results.db", f"results.db: not a database URL, {ALLOWED}"),
+        ("results", f"results: not a database URL, {ALLOWED}"),
         ("cassandra://u:secret@h/db", f"cassandra...: not a database URL, {ALLOWED}"),
         ("postgresql://u:secret@h:port/db", f"postgresql...: not a database URL, {ALLOWED}"),
         ("postgres://h/db?user=u&password=secret", f"postgres...: not a database URL, {ALLOWED}"),

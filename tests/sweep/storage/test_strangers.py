@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_trials import IDENTITY, REFERENCE, SCORES, complete, diverged, failed, trial
+from made_trials import IDENTITY, SCORES, complete, diverged, failed, trial
 from PIL import Image
 
 import reports.__main__
@@ -103,7 +103,8 @@ def record(n: int, one: Trial) -> Record:
         return failed(one)
     energies = {"d_loss": 9.0, "energy_real": 1.0, "energy_fake": 8.0} if one.family != "gan" else {}
     done = complete(one, **energies, score=1.0 + n % 13)
-    return replace(done, sheet=SHEET, intermediate={1: SCORES | energies})
+    by_step = {1: SCORES | energies} | done.scores[IDENTITY]
+    return replace(done, sheet=SHEET, scores={IDENTITY: by_step})
 
 
 def fill(file: Path) -> None:
@@ -116,7 +117,7 @@ def fill(file: Path) -> None:
     for n, members in enumerate([*ended, STUDY]):
         cohort_id = storage.lease(sweep_id, [one.trial_id for one in members], "some", IDENTITY).cohort_id
         assert cohort_id is not None
-        storage.record(cohort_id, [record(n + i, one) for i, one in enumerate(members)], REFERENCE)
+        storage.record(cohort_id, [record(n + i, one) for i, one in enumerate(members)])
     storage.lease(sweep_id, [one.trial_id for one in running], "in flight", IDENTITY)
     storage.close()
 
@@ -126,7 +127,7 @@ def loosen(file: Path) -> list[tuple[str, str, bool]]:
     columns = []
     with closing(sqlite3.connect(file)) as connection:
         (view,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'results'").fetchone()
-        connection.executescript("DROP VIEW results; DROP VIEW results_mnist_gan")
+        connection.executescript("DROP VIEW results; DROP VIEW results_mnist_gan; DROP VIEW results_by_classifier")
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             own = connection.execute(f"PRAGMA table_info({table})").fetchall()
             columns += [(table, name, not never_null) for _, name, _, never_null, *_ in own]

@@ -31,8 +31,8 @@ class Scoring(SharedSettings):
     times: Annotated[int, Bounds(ge=1), Setting(in_order=False)] = 1
 
 
-def identity(scoring: Any) -> ScoreIdentity:
-    return ScoreIdentity("test-error-percent", "", scoring.n_samples, 0)
+def identities(scoring: Any) -> tuple[ScoreIdentity, ...]:
+    return (ScoreIdentity("test-error-percent", "", scoring.n_samples, 0),)
 
 
 TINY_DIGITS = Experiment(
@@ -47,6 +47,6 @@ TINY_DIGITS = Experiment(
     shape_form="{side} x {side} pixels",
     recipe="tiny_digits_recipe:RECIPE",
     cost="tiny_digits_cost",
-    identity="tiny_digits:identity",
+    identity="tiny_digits:identities",
     prepare="data.mnist.dataset:ensure_mnist",
 )

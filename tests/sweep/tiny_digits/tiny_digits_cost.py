@@ -11,6 +11,10 @@ def step_flops(trial: Trial) -> int:
     return 4 * trial.training.batch_size * 10 * trial.settings.side**2
 
 
+def scoring_flops(trial: Trial) -> int:
+    return 2 * trial.scoring.n_samples * 10 * trial.settings.side**2
+
+
 def shared_bytes(trial: Trial, device: str = "cpu") -> int:
     return WORKER_BYTES
 

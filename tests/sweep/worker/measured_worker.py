@@ -7,6 +7,7 @@ is to be limited, what there is, as a share of what the cohort takes. Prints JSO
 import json
 import resource
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import sweep.driver.tune  # noqa: F401  (a worker has Ray in its process)
 from search_spaces.space_file import load_space
 from sweep.planning.cohorts import Cohort, partition
 from sweep.planning.costs import mnist_gan as cost
+from sweep.records import Record
 from sweep.worker.recipes import mnist_gan
 from sweep.worker.train import run_cohort
 
@@ -63,7 +65,15 @@ def tight(cohort: Cohort, share: float) -> dict[str, Any]:
 
     mnist_gan.new_training = counted
     records = run_cohort(cohort)
-    return {"sizes": sizes, "scores": {r.trial_id: r.scores for r in records}, "errors": [r.error for r in records]}
+    scores = {record.trial_id: dict(_by_name(record)) for record in records}
+    return {"sizes": sizes, "scores": scores, "errors": [r.error for r in records]}
+
+
+def _by_name(record: Record) -> Iterator[tuple[str, float]]:
+    """Every score of a trial, by its classifier, step and name."""
+    for identity, steps in record.scores.items():
+        for step, values in steps.items():
+            yield from ((f"{identity.classifier} {step} {name}", value) for name, value in values.items())
 
 
 def process_bytes(field: str) -> int:

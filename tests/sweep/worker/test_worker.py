@@ -11,18 +11,18 @@ import torch
 from made_trials import trial, trials
 from PIL import Image
 
-from metrics.classifier_card import classifier_card
-from metrics.identity import classifier_identity
-from metrics.scorer import Scorer
+from metrics.classifier_card import CLASSIFIERS, classifier_card
+from metrics.identity import classifier_identities
+from metrics.scorer import LABEL_SCORES, Scorer
 from models.mlp.training import CohortTraining
 from models.precision import fp32_precision
-from search_spaces.experiments.mnist_gan import MNIST_GAN
+from search_spaces.experiments.mnist_gan import MNIST_GAN, GanScoring, GanTraining
+from search_spaces.scored_steps import scored_steps
 from search_spaces.trial import Trial
 from sweep.planning.cohorts import Cohort
 from sweep.records import Record
 from sweep.storage import tables
 from sweep.worker import train
-from sweep.worker.evaluation import evaluation_steps
 from sweep.worker.recipes import mnist_gan, recipe_of
 from sweep.worker.recipes.mnist_gan import RECIPE, new_training
 from sweep.worker.train import CohortProgress, run_cohort
@@ -35,8 +35,25 @@ def run(members: Sequence[Trial]) -> list[Record]:
 
 
 def values(record: Record) -> list[float]:
-    assert record.scores is not None
-    return [value for value in record.scores.values() if not math.isnan(value)]
+    return values_at(record, record.step)
+
+
+def values_at(record: Record, step: int) -> list[float]:
+    """Every score of a step, by one classifier after the other."""
+    found = [value for by_step in record.scores.values() for value in by_step[step].values()]
+    assert found
+    return [value for value in found if not math.isnan(value)]
+
+
+def without_movement(record: Record, step: int) -> list[list[float]]:
+    """Every score of a step but the one that says how the images changed since the step that was scored before."""
+    by_classifier = [by_step[step].items() for by_step in record.scores.values()]
+    return [[value for name, value in found if name != "movement" and value == value] for found in by_classifier]
+
+
+def steps(record: Record) -> list[set[int]]:
+    """The steps with scores, by one classifier after the other."""
+    return [set(by_step) for by_step in record.scores.values()]
 
 
 @pytest.mark.parametrize("family", ["gan", "ebgan", "ebgan_pt"])
@@ -44,18 +61,20 @@ def test_every_member_comes_back_with_its_score_and_sheet(family: str) -> None:
     members = trials(3, family=family)
     for record in run(members):
         assert (record.state, record.step, record.error) == ("COMPLETE", 3, None)
-        assert record.identity == classifier_identity(members[0].scoring)
-        assert record.identity.classifier == classifier_card().sha256
-        assert record.identity.n_samples == 500
-        assert record.scores is not None
-        assert tuple(record.scores) == tuple(score.name for score in MNIST_GAN.scores)
-        assert set(record.scores).issubset(tables.scores.columns.keys())
-        without = {name for name, value in record.scores.items() if math.isnan(value)}
-        assert without == ({"energy_real", "energy_fake"} if family == "gan" else set())
-        assert record.scores["d_loss"] > 0
-        assert record.scores["score"] >= 0
-        assert 1 <= record.scores["inception_score"] <= 10
-        assert 1 <= record.scores["coverage"] <= 10
+        assert tuple(record.scores) == classifier_identities(members[0].scoring)
+        assert [one.classifier for one in record.scores] == [classifier_card(name).sha256 for name in CLASSIFIERS]
+        assert {one.n_samples for one in record.scores} == {500}
+        first, *others = (by_step[3] for by_step in record.scores.values())
+        assert tuple(first) == tuple(score.name for score in MNIST_GAN.scores)
+        assert set(first).issubset(tables.scores.columns.keys())
+        without = {name for name, value in first.items() if math.isnan(value)}
+        assert without == ({"energy_real", "energy_fake", "movement"} if family == "gan" else {"movement"})
+        assert first["d_loss"] > 0
+        assert [set(other) for other in others] == [set(LABEL_SCORES) | {"frechet"}] * 2
+        for found in (first, *others):
+            assert found["score"] >= 0
+            assert 1 <= found["inception_score"] <= 10
+            assert 1 <= found["coverage"] <= 10
         assert record.duration_s is not None
         assert 0 < record.duration_s < 60
         assert record.device
@@ -72,10 +91,10 @@ def test_the_same_cohort_gives_the_same_scores_and_another_seed_others() -> None
 
 @pytest.mark.parametrize(
     ("steps", "times", "expected"),
-    [(8, 1, {8}), (8, 4, {2, 4, 6, 8}), (10, 4, {2, 5, 7, 10}), (2, 4, {1, 2}), (1, 100, {1})],
+    [(8, 1, {8}), (8, 4, {2, 4, 6, 8}), (10, 4, {2, 5, 7, 10}), (2, 4, {1, 2}), (3, 5, {1, 2, 3}), (1, 100, {1})],
 )
 def test_evaluation_steps_are_even_and_end_with_the_last(steps: int, times: int, expected: set[int]) -> None:
-    assert evaluation_steps(steps, times) == expected
+    assert scored_steps(GanTraining(steps=steps, batch_size=8), GanScoring(times=times)) == expected
 
 
 @pytest.mark.parametrize("family", ["gan", "ebgan_pt"])
@@ -84,11 +103,11 @@ def test_intermediate_evaluations_leave_the_training_alone(family: str) -> None:
     often = [replace(m, scoring=replace(m.scoring, times=4)) for m in members]
     assert [m.trial_id for m in often] == [m.trial_id for m in members]
     for once, more in zip(run(members), run(often), strict=True):
-        assert (values(once), once.sheet) == (values(more), more.sheet)
-        assert (set(once.intermediate), set(more.intermediate)) == (set(), {2, 4, 6})
+        assert (without_movement(once, 8), once.sheet) == (without_movement(more, 8), more.sheet)
+        assert (steps(once), steps(more)) == ([{8}] * 3, [{2, 4, 6, 8}] * 3)
     shorter = run([m.changed(steps=4) for m in members])
     for short, more in zip(shorter, run(often), strict=True):
-        assert values(short) == values(replace(more, scores=more.intermediate[4]))
+        assert without_movement(short, 4) == without_movement(more, 4)
 
 
 def test_scores_from_before_a_member_explodes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,8 +121,8 @@ def test_scores_from_before_a_member_explodes_are_kept(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(CohortTraining, "step", explodes)
     bad, good = run([replace(m, scoring=replace(m.scoring, times=4)) for m in trials(2, steps=8)])
-    assert (bad.state, bad.scores, set(bad.intermediate)) == ("DIVERGED", None, {2, 4})
-    assert (good.state, set(good.intermediate)) == ("COMPLETE", {2, 4, 6})
+    assert (bad.state, steps(bad)) == ("DIVERGED", [{2, 4}] * 3)
+    assert (good.state, steps(good)) == ("COMPLETE", [{2, 4, 6, 8}] * 3)
 
 
 def test_a_long_cohort_reports_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +173,7 @@ def test_an_error_in_the_code_fails_the_cohort_with_its_traceback(monkeypatch: p
 
     monkeypatch.setattr(CohortTraining, "step", step)
     for record in run(trials(3)):
-        assert (record.state, record.scores, record.sheet, record.identity) == ("FAILED", None, None, None)
+        assert (record.state, record.scores, record.sheet, record.identity) == ("FAILED", {}, None, None)
         assert record.error is not None
         assert record.error.startswith("Traceback (most recent call last):")
         assert record.error.endswith("ZeroDivisionError: a slip of the pen\n")
@@ -199,7 +218,7 @@ def test_a_member_that_explodes_leaves_its_neighbours_alone(settings: dict[str, 
     members = [*good[:place], bad, *good[place:]]
     records = dict(zip(members, run(members), strict=True))
     assert records[bad].state == "DIVERGED"
-    assert records[bad].scores is None
+    assert steps(records[bad]) == [set()] * 3
     assert records[bad].error is None
     assert records[bad].sheet is not None
     for member, before in zip(good, alone, strict=True):
@@ -230,7 +249,7 @@ def test_an_evaluation_is_in_float32_whatever_the_precision_of_training(monkeypa
     seen = []
     original = Scorer.score
 
-    def score(self: Scorer, images: Any) -> dict[str, torch.Tensor]:
+    def score(self: Scorer, images: Any) -> list[dict[str, torch.Tensor]]:
         seen.append(_switches())
         return original(self, images)
 
@@ -280,6 +299,6 @@ def test_the_recipe_of_a_cohort_is_that_of_its_experiment_and_gives_its_scores()
     recipe = recipe_of(cohort)
     assert recipe is RECIPE
     evaluation = recipe.evaluate(recipe.start(cohort, device), cohort, device)
-    assert list(evaluation.scores) == [score.name for score in cohort.trials[0].kind.scores]
-    assert {tuple(values.shape) for values in evaluation.scores.values()} == {(2,)}
+    assert list(evaluation.scores[0]) == [score.name for score in cohort.trials[0].kind.scores]
+    assert {tuple(values.shape) for scores in evaluation.scores for values in scores.values()} == {(2,)}
     assert [png[:4] for png in evaluation.sheets() if png] == [b"\x89PNG"] * 2
