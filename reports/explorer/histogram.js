@@ -75,7 +75,7 @@ function familyRow(chart, x, series, place) {
   const at = (edges, bin) => ({ x: x(edges[bin]), width: x(edges[bin + 1]) - x(edges[bin]) });
   const chosen = chart.series.length === 1 || barParts(chart.bar)[0] === family.name;
   const cut = [[heights[0], ""], [paper[0], "paper "]].filter(([value]) => value > top)
-    .map(([value, words]) => `${words}${fixed(value, 0)} ↑`).join(", ");
+    .map(([value, words]) => `${words}${fixed(value, 0)} %`).join(", ");
   return draw("g", { class: chosen ? "panel chosen" : "panel" },
     draw("rect", { class: "ground", x: x(0), width: plotWidth(), y: roof - BASE.head, height: BASE.head + BASE.row }),
     ticks(top, 3).map((value) => [
@@ -85,7 +85,7 @@ function familyRow(chart, x, series, place) {
     draw("rect", { fill: colour(family), x: x(0), width: 10, y: roof - 15, height: 10 }),
     draw("text", { class: "name", x: x(0) + 15, y: roof - 6 },
       `${family.label}, ${plural(series.total, "trial", "trials")}`),
-    cut && draw("text", { class: "tick halo", x: x(chart.edges[1]) + 4, y: roof + 9 }, cut),
+    cut && draw("text", { class: "tick halo", x: x(chart.edges[1]) + 4, y: roof + 9 }, `↑ ${cut}`),
     band && band.low.map((low, bin) => draw("rect", { class: "band", ...at(chart.edges, bin),
       y: y(band.high[bin]), height: y(low) - y(band.high[bin]) })),
     heights.map((value, bin) => series.counts[bin] && ownBar(chart, series, bin,

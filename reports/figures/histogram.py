@@ -174,13 +174,13 @@ def _histogram(axes: Axes, rows: pd.DataFrame, family: str, top: float) -> None:
     if ours.empty:
         axes.text(0.5, 0.6, f"{family_label(family)}: {EMPTY}", ha="center", color=MUTED, transform=axes.transAxes)
     cut = [
-        f"{words}{row['percent']:.0f} ↑"
+        f"{words}{row['percent']:.0f} %"
         for part, words in ((ours, ""), (published, "paper "))
         for row in part[part["percent"] > top].to_dict("records")
     ]
     if cut:
         place: Any = {"xytext": (14, -1), "textcoords": "offset points", "va": "top", "fontsize": SMALL}
-        axes.annotate(", ".join(cut), (0, 1), xycoords="axes fraction", color=INK, **place)
+        axes.annotate("↑ " + ", ".join(cut), (0, 1), xycoords="axes fraction", color=INK, **place)
 
 
 def _outline(axes: Axes, rows: pd.DataFrame, colour: str, width: float) -> None:

@@ -135,7 +135,7 @@ class TestBars:
         page = visit("#f.optim_g=sgd&f.optim_d=sgd&f.lr=0.01")
         found = numbers(page)
         share = found["GAN %"]
-        assert f"{share[0]:.0f} ↑" in page.locator(".chart svg").text_content()
+        assert f"↑ {share[0]:.0f} %" in page.locator(".chart svg").text_content()
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ def test_a_bar_that_dwarfs_the_others_is_cut_and_its_height_written() -> None:
     (grid,) = split_studies(results(rows))
     drawing = draw_layers(layer_histograms(grid.prefix, grid.trials), SCORE, 15.0)
     assert 29 < drawing.axes[0].get_ylim()[1] < 56  # above the paper's second bar, below its first
-    assert "90 ↑, paper 56 ↑" in words(drawing)
+    assert "↑ 90 %, paper 56 %" in words(drawing)
 
 
 def test_the_best_trial_is_the_highest_scored_of_its_family() -> None:
