@@ -182,18 +182,19 @@ def fill(stage: Path, storage: "Storage", out: Path, most_sheets: int | None, ma
     from reports.report import as_files, make_sections
     from sweep.results.spreadsheet import table_for_spreadsheet
 
-    query = query_lines(storage.url.render_as_string(hide_password=True))
     sources = Sources(storage.sheets, storage.steps(), storage.identities())
     results = storage.results_by_space()
     sections, missing = make_sections(results, sources), left_out(results)
     studies = [section.study for section in sections]
+    url = storage.url.render_as_string(hide_password=True)
+    query = query_lines(url, next((study.score.name for study in studies), "score"))
     trial_ids = [
         trial_id
         for study, _, trials, prefix in grids_of(studies)
         for trial_id in best_and_gallery(sampled_rows(trials), prefix, study.score, most_sheets)
     ]
     sheets = Sheets(write_sheets(stage, trial_ids, storage.sheets), trial_ids)
-    explorer = explore(studies, storage.url.render_as_string(hide_password=True), sheets, storage.outcomes())
+    explorer = explore(studies, url, sheets, storage.outcomes())
     page = render_page(sections, storage.sweeps(), query, explorer, made, missing)
     for name, content in as_files(sections, page, table_for_spreadsheet).items():
         (stage / name).write_bytes(content)

@@ -12,12 +12,12 @@ from reports.report import Section
 _WIDTHS = (10, 14, 28, 28)  # of the columns of the table
 
 
-def query_lines(url: str) -> list[str]:
-    """Three lines of pandas that read the database at `url`."""
+def query_lines(url: str, score: str) -> list[str]:
+    """Three lines of pandas that read the database at `url`, and a column of it."""
     return [
         "import pandas as pd",
         f'results = pd.read_sql("select * from results", "{url}")',
-        'results.groupby("space").score.describe()',
+        f'results.groupby("space").{score}.describe()',
     ]
 
 

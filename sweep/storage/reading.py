@@ -1,6 +1,6 @@
 """Rows of a query as plain values or as a table, without anything that no sweep can have written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Label, Select, literal_column, type_coerce
@@ -12,12 +12,23 @@ from sweep.storage.engine import Database
 if TYPE_CHECKING:
     import pandas as pd
 
+AT_ONCE = 100_000  # rows
+
 
 def frame(
     database: Database, query: Select[Any], is_whole: "Callable[[pd.DataFrame], pd.Series] | None" = None
 ) -> "pd.DataFrame":
     """The rows of a query on tables of this project; `is_whole` as in `values.frame`."""
     return values.frame(rows(database, query), _columns(query), is_whole)
+
+
+def frames(database: Database, query: Select[Any]) -> "Iterator[pd.DataFrame]":
+    """The same in parts of up to `AT_ONCE` rows, one at least: as plain values they take far more memory than here."""
+    with database.read() as connection:
+        result = connection.execute(_raw(database, query), execution_options={"yield_per": AT_ONCE})
+        yield values.frame(result.fetchmany(AT_ONCE), _columns(query))
+        for part in result.partitions():
+            yield values.frame(part, _columns(query))
 
 
 def records(database: Database, query: Select[Any]) -> list[dict[str, Any]]:
@@ -27,12 +38,16 @@ def records(database: Database, query: Select[Any]) -> list[dict[str, Any]]:
 
 def rows(database: Database, query: Select[Any]) -> Sequence[Any]:
     """The rows of a query without type conversion: that of SQLAlchemy raises for what no sweep can have written."""
+    with database.read() as connection:
+        return connection.execute(_raw(database, query)).all()
+
+
+def _raw(database: Database, query: Select[Any]) -> Select[Any]:
     raw = [
         _absent(column.name) if column.name in database.absent else type_coerce(column, NullType()).label(column.name)
         for column in _columns(query)
     ]
-    with database.read() as connection:
-        return connection.execute(query.with_only_columns(*raw, maintain_column_froms=True)).all()
+    return query.with_only_columns(*raw, maintain_column_froms=True)
 
 
 def _absent(name: str) -> Label[Any]:

@@ -167,14 +167,22 @@ def timed(database: Database, device: str) -> list[dict[str, Any]]:
 
 
 def steps(database: Database) -> "pd.DataFrame":
+    import pandas as pd  # takes a second to load; other commands do not need it
+    from pandas.api.types import union_categoricals
+
     s, t = tables.scores.c, tables.trials.c
     ranking = {name: kind.scores[0].name for name, kind in experiments().items()}
     scores = (s[name] for name in sorted(set(ranking.values())))
     query = select(s.trial_id, s.step, s.identity_id, t.experiment, *scores).join_from(tables.scores, tables.trials)
-    rows = reading.frame(database, query)
-    values = [rows[score].where(rows["experiment"] == name) for name, score in ranking.items()]
-    rows["score"] = functools.reduce(lambda found, more: found.fillna(more), values)
-    return rows[["trial_id", "step", "identity_id", "score"]]
+    trial_ids, parts = [], []
+    for rows in reading.frames(database, query):
+        values = [rows[score].where(rows["experiment"] == name) for name, score in ranking.items()]
+        rows["score"] = functools.reduce(lambda found, more: found.fillna(more), values)
+        trial_ids.append(rows["trial_id"].astype("category"))
+        parts.append(rows[["step", "identity_id", "score"]])
+    found = pd.concat(parts, ignore_index=True)
+    found.insert(0, "trial_id", pd.Series(union_categoricals(trial_ids)))
+    return found
 
 
 def identities(database: Database) -> "pd.DataFrame":

@@ -107,6 +107,6 @@ def test_help_and_imports_are_light(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["sqlite:///runs/mnist/results.db", "postgresql+psycopg://me:***@host/db"])
 def test_the_query_is_three_lines_of_python(url: str) -> None:
-    lines = query_lines(url)
+    lines = query_lines(url, "score")
     assert len(lines) == 3 and f'"{url}"' in lines[1]
     compile("\n".join(lines), "query", "exec")
