@@ -11,7 +11,10 @@ from reports.report import Section
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; get it by: pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; get it by: apt-get install chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; get it by: apt-get install chromium"),
+]
 SCROLLING = """[...document.querySelectorAll("main *")].filter((one) => one.clientWidth
     && one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).overflowX !== "visible"
     && !one.closest(".whole-figure")).map((one) => one.outerHTML.slice(0, 80))"""
