@@ -21,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True)
 class Sheets:
-    """Which sample sheets lie in the folder beside the page.
+    """The trials whose sample sheets lie in the folder of the page.
 
     Attributes:
         written: ids of the trials that have one there.

@@ -43,7 +43,7 @@ def numbers_of(folder: Path) -> dict[str, Any]:
 
 
 def rows(page: str, name: str) -> list[list[str]]:
-    """Of each row of a table of the page: who it is about, and every number in it."""
+    """The rows of a table of the page: the first cell of each, and every number in the others."""
     (found,) = re.findall(rf'<table class="{name}">.*?<tbody>(.*?)</tbody>', page, re.DOTALL)
     cells = [re.findall(r"<td.*?>(.*?)</td>", row, re.DOTALL) for row in found.split("</tr>")[:-1]]
     plain = [[" ".join(html.unescape(re.sub(r"<[^>]*>", "", cell)).split()) for cell in row] for row in cells]

@@ -11,6 +11,8 @@
   // The address keeps the choices of the explorer; this keeps the place, and what was opened.
   const kept = JSON.parse(sessionStorage.getItem("view") ?? "null");
   sessionStorage.removeItem("view");
+  line.textContent = kept?.line ?? "\u00a0"; // so that nothing below it moves later
+  line.hidden = false;
   if (kept) {
     addEventListener("load", () => {
       details().forEach((one, n) => { one.open = kept.open[n] ?? one.open; });
@@ -23,18 +25,18 @@
     if (!answer) return; // the server has ended; another one may begin
     if (!answer.ok) {
       clearInterval(looking); // a server that knows nothing of sweeps
+      line.hidden = true;
       return;
     }
     const state = await answer.json();
     if (state.made !== made) {
-      const view = { top: scrollY, open: details().map((one) => one.open) };
+      const view = { top: scrollY, line: line.textContent, open: details().map((one) => one.open) };
       sessionStorage.setItem("view", JSON.stringify(view));
       location.reload();
       return;
     }
     line.textContent = `State of the sweep: ${state.state}. ${state.ended} of ${state.declared} trials have ended. `
       + "This page loads new results by itself.";
-    line.hidden = false;
   }
 
   const looking = setInterval(look, EVERY_MS);

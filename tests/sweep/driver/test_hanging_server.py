@@ -233,7 +233,7 @@ def test_the_command_says_so_and_ends_at_ctrl_c(tmp_path: Path, new_database: Ca
         with frozen(whole(postgres)):
             wait_for(lambda: "paused" in log.read_text(), SOON_S)
             driver.send_signal(signal.SIGINT)
-            output, _ = driver.communicate(timeout=30)  # 15 on a quiet machine
+            output, _ = driver.communicate(timeout=15)
     finally:
         if driver.poll() is None:
             os.killpg(driver.pid, signal.SIGKILL)

@@ -30,7 +30,6 @@ pytestmark = [
 ]
 PATIENCE_S = 180.0
 SOON_S = 15.0
-MOMENT_S = 2.0  # what the system takes to end a process that was killed, on a busy machine
 LAYERS = tuple(range(2, 14))
 NO_HOME = "/proc/nothere"  # a folder that can't be made
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -197,7 +196,7 @@ def stopped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             os.killpg(sweep.process.pid, number)
         code = sweep.process.wait(PATIENCE_S)
         seconds = time.monotonic() - start
-        left = alive(below, MOMENT_S)
+        left = alive(below)
         left_over = list(sweep.scratch.glob("sweep-*"))
         copy = shutil.copy(sweep.file, sweep.folder / "copy.db")  # of this file alone
         return Stopped(code, seconds, sweep.output.read_text(), sweep.events(), copy, left, left_over, readable, tokens)
