@@ -46,17 +46,10 @@ class Settings:
 
 @dataclass
 class _InFlight:
-    """A cohort that runs.
-
-    Attributes:
-        cohort_id: its number in the database.
-        share: share of its training that is done, 0 to 1.
-        stopped: whether its worker stopped it at the time limit. The database is told when the sweep ends.
-    """
+    """A cohort that runs: its number in the database, and the share of its training that is done, 0 to 1."""
 
     cohort_id: int
     share: float = 0.0
-    stopped: bool = False
 
 
 @dataclass
@@ -181,10 +174,9 @@ class Dispatcher:
         self._check_repeated_errors(records)
 
     def stopped(self, number: int) -> None:
-        """A worker has stopped a cohort at the time limit."""
+        """A worker has stopped a cohort at the time limit; the database is told when the sweep ends."""
         if number in self._in_flight:
             flight = self._in_flight[number]
-            flight.stopped = True
             self._progress.lost(number)
             self._log.write("stopped", cohort=flight.cohort_id, share=flight.share)
 
