@@ -44,7 +44,7 @@ STYLE: Any = {
 }
 
 
-THIRD = "The line at ⅓ is a third of the real-data score."
+THIRD = "The line at ⅓, where scores reach it, is a third of the real-data score."
 OVER_LINES: Any = {"facecolor": LIGHT["surface"], "edgecolor": "none", "pad": 0.8}  # behind words that a line crosses
 
 

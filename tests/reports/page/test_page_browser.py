@@ -47,6 +47,8 @@ def test_the_first_screen_shows_the_finding_the_bars_and_the_histogram(page: Any
 
 
 def test_a_phone_reads_every_figure_without_scrolling_sideways(page: Any) -> None:
+    page.set_viewport_size({"width": 320, "height": 568})
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert page.evaluate(SCROLLING) == []
