@@ -7,6 +7,7 @@ classifier, since shares above a threshold depend on the classifier much more.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from reports.numbers.values import WAITING
 ROBUST, DEPENDS, ALIKE, UNDECIDED, TOO_FEW, ALONE = "robust", "depends", "alike", "undecided", "too few", "alone"
 NEGLIGIBLE = 0.147 / 2  # distance from 1/2; Cliff's delta is negligible below 0.147 (Romano et al., 2006)
 FEWEST_TRIALS = 3  # with one value of a setting, to say what it decides
+FEWEST_FOR_PERCENT = 50  # a percentage of fewer trials would look more exact than it is
 FRACTION_WORDS = {"1/3": "a third", "2/3": "two thirds"}
 
 
@@ -253,28 +255,39 @@ def _decides(study: Study, is_finished: bool) -> str | None:
     Of settings that differ as much, it is the one whose mean scores differ most.
     """
     threshold = (study.real_score or 0.0) / 3
-    best: tuple[tuple[float, float], str, str, object, object, float, float] | None = None
+    best: tuple[tuple[float, float], str] | None = None
     for family in in_order(study.prefix["family"]):
         known = study.prefix[(study.prefix["family"] == family) & study.prefix["value"].notna()]
         if not is_finished and known["shape"].nunique() < FEWEST_SHAPES:
             continue
         for axis in (axis for axis in varied(known) if axis != "seed"):
-            by_value = (known["value"] > threshold).groupby(known[axis])
-            passed = by_value.mean()[by_value.size() >= FEWEST_TRIALS]
-            difference = float(passed.max() - passed.min())
+            passed = (known["value"] > threshold).groupby(known[axis]).agg(["sum", "size", "mean"])
+            passed = passed[passed["size"] >= FEWEST_TRIALS]
+            difference = float(passed["mean"].max() - passed["mean"].min())
             if not difference > 0:  # nan where no value has enough trials
                 continue
-            ends = (passed.idxmax(), passed.idxmin(), float(passed.max()), float(passed.min()))
+            high: Any = passed["mean"].idxmax()
+            low: Any = passed["mean"].idxmin()
             means = known.groupby(axis)["value"].mean().to_dict()
-            weight = (difference, means[ends[0]] - means[ends[1]])
+            weight = (difference, means[high] - means[low])
             if best is None or weight > best[0]:
-                best = (weight, family, axis, *ends)
-    if best is None:
-        return None
-    _, family, axis, high, low, most, least = best
-    passes = f"{percent(most)} of {family_label(family)}s pass a third of the real-data score"
-    fewest = "none" if least == 0 else percent(least)
-    return f"{_capital(setting_words(axis, high))} {passes}, {setting_words(axis, low, again=True)} {fewest}."
+                most = _counted(passed.loc[high], f"{family_label(family)}s")
+                least = "none" if passed["sum"][low] == 0 else _counted(passed.loc[low])
+                best = (
+                    weight,
+                    (
+                        f"{_capital(setting_words(axis, high))} {most} pass a third of the real-data score, "
+                        f"{setting_words(axis, low, again=True)} {least}."
+                    ),
+                )
+    return best and best[1]
+
+
+def _counted(passed: pd.Series, family: str = "") -> str:
+    """How many trials pass: "17 %", "17 % of EBGANs"; where they are few "2 of 12", "2 of 12 EBGANs"."""
+    if passed["size"] < FEWEST_FOR_PERCENT:
+        return f"{passed['sum']:.0f} of {passed['size']:.0f} {family}".rstrip()
+    return percent(passed["mean"]) + (f" of {family}" if family else "")
 
 
 def percent(share: float | None) -> str:

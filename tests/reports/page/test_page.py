@@ -114,7 +114,7 @@ def test_the_finding_is_the_title_and_what_decides_stands_below(sweeps: pd.DataF
     assert found and found.decides
     assert f"<h1>{found.title}</h1>" in page
     assert Reader(page).words.count(found.decides) == 2  # at the top, and with the figures about it
-    assert "Without dropout in the discriminator 67 % of EBGANs pass a third" in found.decides
+    assert "Without dropout in the discriminator 2 of 3 EBGANs pass a third" in found.decides
 
 
 @pytest.mark.usefixtures("undrawn")
