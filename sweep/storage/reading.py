@@ -12,23 +12,24 @@ from sweep.storage.engine import Database
 if TYPE_CHECKING:
     import pandas as pd
 
-AT_ONCE = 100_000  # rows
+AT_ONCE = 5_000  # rows; their values lie in the processor's cache while they become columns
 
 
 def frame(
     database: Database, query: Select[Any], is_whole: "Callable[[pd.DataFrame], pd.Series] | None" = None
 ) -> "pd.DataFrame":
     """The rows of a query on tables of this project; `is_whole` as in `values.frame`."""
-    return values.frame(rows(database, query), _columns(query), is_whole)
+    found: list[list[Any]] = [[] for _ in _columns(query)]
+    for part in _parts(database, query):
+        for own, more in zip(found, part, strict=True):
+            own.extend(more)
+    return values.frame(found, _columns(query), is_whole)
 
 
 def frames(database: Database, query: Select[Any]) -> "Iterator[pd.DataFrame]":
     """The same in parts of up to `AT_ONCE` rows, one at least: as plain values they take far more memory than here."""
-    with database.read() as connection:
-        result = connection.execute(_raw(database, query), execution_options={"yield_per": AT_ONCE})
-        yield values.frame(result.fetchmany(AT_ONCE), _columns(query))
-        for part in result.partitions():
-            yield values.frame(part, _columns(query))
+    for part in _parts(database, query):
+        yield values.frame(part, _columns(query))
 
 
 def records(database: Database, query: Select[Any]) -> list[dict[str, Any]]:
@@ -40,6 +41,15 @@ def rows(database: Database, query: Select[Any]) -> Sequence[Any]:
     """The rows of a query without type conversion: that of SQLAlchemy raises for what no sweep can have written."""
     with database.read() as connection:
         return connection.execute(_raw(database, query)).all()
+
+
+def _parts(database: Database, query: Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+    """The same in parts of up to `AT_ONCE` rows, one at least: the values of each column."""
+    with database.read() as connection:
+        result = connection.execute(_raw(database, query), execution_options={"yield_per": AT_ONCE})
+        yield list(zip(*result.fetchmany(AT_ONCE), strict=True)) or [()] * len(_columns(query))
+        for rows in result.partitions():
+            yield list(zip(*rows, strict=True))
 
 
 def _raw(database: Database, query: Select[Any]) -> Select[Any]:
