@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -179,7 +180,7 @@ def steps(database: Database) -> "pd.DataFrame":
     own = place.fillna(len(names)).to_numpy(int)  # the column of each trial's score; the last one is empty
     parts = []
     for rows in reading.frames(database, select(s.trial_id, s.step, s.identity_id, *(s[name] for name in names))):
-        rows["trial"] = np.array([code.get(trial_id, -1) for trial_id in rows["trial_id"].to_numpy()], dtype=int)
+        rows["trial"] = np.fromiter(map(code.get, rows["trial_id"].to_numpy(), repeat(-1)), dtype=int)
         rows = rows[rows["trial"] >= 0]
         scores = rows[names].assign(none=np.nan).to_numpy(float)
         score = np.take_along_axis(scores, own[rows["trial"]][:, None], axis=1)[:, 0]
