@@ -186,7 +186,8 @@ def steps(database: Database) -> "pd.DataFrame":
         score = np.take_along_axis(scores, own[rows["trial"]][:, None], axis=1)[:, 0]
         parts.append(rows[["trial", "step", "identity_id"]].assign(score=score))
     found = pd.concat(parts, ignore_index=True)
-    found.insert(0, "trial_id", pd.Categorical.from_codes(found.pop("trial"), list(code)))
+    trial = pd.Categorical.from_codes(found.pop("trial").to_numpy(), pd.Index(list(code)))
+    found.insert(0, "trial_id", pd.Series(trial))
     return found
 
 
