@@ -91,6 +91,7 @@ def _flat(family: str, means: pd.DataFrame) -> pd.DataFrame:
 
 MOST = 12  # bars
 PAIRS = 3  # heat maps
+MOST_TICKS = 16  # of an axis; a study may have thousands of seeds, and each tick is drawn for a millisecond
 _ON_BRIGHT, _ON_DARK = "#000000", "#fefefe"  # words on a heat map, whose colours do not follow those of the page
 
 
@@ -143,7 +144,8 @@ def draw_main_effects(table: pd.DataFrame, score: Score) -> Drawing:
         for number, family in enumerate(own):
             _line(panel, rows[rows["family"] == family], places, family, 0.06 * (number - (len(own) - 1) / 2))
         panel.set_ylim(bottom=0)
-        panel.set_xticks(range(len(places)), [value_text(value) for value in places])
+        every = -(-len(places) // MOST_TICKS)
+        panel.set_xticks(range(0, len(places), every), [value_text(value) for value in list(places)[::every]])
         panel.set_title(axis_label(axis))
     for panel in panels[len(shown) :]:
         panel.set_axis_off()

@@ -75,7 +75,7 @@ def main_effects(prefix: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {"axis": axis, "value": value} | _mean(group)
         for axis in varied(known)
-        for value, group in known.groupby(axis, sort=True)
+        for value, group in known[["shape", "value"]].groupby(known[axis], sort=True)
     ]
     return pd.DataFrame(rows, columns=columns)
 

@@ -1,6 +1,8 @@
 """Rows of a query as plain values or as a table, without anything that no sweep can have written."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Label, Select, literal_column, type_coerce
@@ -13,22 +15,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AT_ONCE = 100_000  # rows
+FETCHED = 2_000  # rows that are turned into columns together, while they lie in the processor's cache
 
 
 def frame(
     database: Database, query: Select[Any], is_whole: "Callable[[pd.DataFrame], pd.Series] | None" = None
 ) -> "pd.DataFrame":
     """The rows of a query on tables of this project; `is_whole` as in `values.frame`."""
-    return values.frame(rows(database, query), _columns(query), is_whole)
+    (found,) = _columnwise(database, query, math.inf)
+    return values.frame(found, _columns(query), is_whole)
 
 
 def frames(database: Database, query: Select[Any]) -> "Iterator[pd.DataFrame]":
-    """The same in parts of up to `AT_ONCE` rows, one at least: as plain values they take far more memory than here."""
-    with database.read() as connection:
-        result = connection.execute(_raw(database, query), execution_options={"yield_per": AT_ONCE})
-        yield values.frame(result.fetchmany(AT_ONCE), _columns(query))
-        for part in result.partitions():
-            yield values.frame(part, _columns(query))
+    """The same in parts of about `AT_ONCE` rows, one at least: as plain values they take far more memory than here."""
+    for found in _columnwise(database, query, AT_ONCE):
+        yield values.frame(found, _columns(query))
 
 
 def records(database: Database, query: Select[Any]) -> list[dict[str, Any]]:
@@ -40,6 +41,24 @@ def rows(database: Database, query: Select[Any]) -> Sequence[Any]:
     """The rows of a query without type conversion: that of SQLAlchemy raises for what no sweep can have written."""
     with database.read() as connection:
         return connection.execute(_raw(database, query)).all()
+
+
+def _columnwise(database: Database, query: Select[Any], at_once: float) -> Iterator[list[list[Any]]]:
+    """The values of each column in parts of about so many rows, one part at least."""
+    nothing: list[tuple[Any, ...]] = [()] * len(_columns(query))
+    with database.read() as connection:
+        result = connection.execute(_raw(database, query), execution_options={"yield_per": FETCHED})
+        fetched = [nothing]
+        for rows in result.partitions():
+            if len(fetched) * FETCHED > at_once:
+                yield _joined(fetched)
+                fetched = [nothing]
+            fetched.append(list(zip(*rows, strict=True)))
+    yield _joined(fetched)
+
+
+def _joined(fetched: Sequence[Sequence[tuple[Any, ...]]]) -> list[list[Any]]:
+    return [list(chain.from_iterable(own)) for own in zip(*fetched, strict=True)]
 
 
 def _raw(database: Database, query: Select[Any]) -> Select[Any]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from itertools import compress, repeat
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column
@@ -29,11 +29,11 @@ _PURE: dict[type, set[str]] = {
 
 
 def frame(
-    rows: Sequence[Sequence[Any]],
+    found: Sequence[Sequence[Any]],
     columns: Sequence[Column[Any]],
     is_whole: "Callable[[pd.DataFrame], pd.Series] | None" = None,
 ) -> "pd.DataFrame":
-    """A table of proper types from rows as the database gave them, without type conversion.
+    """A table of proper types from the values of each column as the database gave them, without type conversion.
 
     Args:
         is_whole: function that says for each row whether it has the values that it must have, in addition to those
@@ -41,14 +41,12 @@ def frame(
     """
     import pandas as pd  # loading it takes a second, and planning needs none of it
 
-    # Column by column: from rows, pandas takes four times as long.
-    values = zip(*rows, strict=True) if rows else repeat((), len(columns))
-    made = pd.DataFrame({column.name: _series(own, column) for column, own in zip(columns, values, strict=True)})
+    made = pd.DataFrame({column.name: _series(own, column) for column, own in zip(columns, found, strict=True)})
     never_empty = [column.name for column in columns if not column.nullable]
     whole = made[never_empty].notna().all(axis=1)
     if is_whole is not None:
         whole &= is_whole(made)
-    return made if whole.all() else frame(list(compress(rows, whole)), columns, is_whole)
+    return made if whole.all() else frame([list(compress(own, whole)) for own in found], columns, is_whole)
 
 
 def records(rows: Sequence[Sequence[Any]], columns: Sequence[Column[Any]]) -> list[dict[str, Any]]:

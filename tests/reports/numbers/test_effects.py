@@ -124,3 +124,10 @@ def test_every_mean_and_interval_lies_within_its_panel() -> None:
     assert {panel.get_ylim()[0] for panel in figure.axes} == {0.0}
     for panel, (_, rows) in zip(figure.axes, table.groupby("axis", sort=False), strict=False):
         assert panel.get_ylim()[1] >= rows[["mean", "high"]].max().max()
+
+
+def test_an_axis_of_many_values_has_few_ticks() -> None:
+    table = pd.DataFrame({"axis": "seed", "value": range(1000), "mean": 1.0, "low": 1.0, "high": 1.0, "family": "gan"})
+    (panel, *_) = draw_main_effects(table, SCORE).axes
+    assert 8 <= len(panel.get_xticks()) <= 16
+    assert [tick.get_text() for tick in panel.get_xticklabels()][:2] == ["0", "63"]

@@ -2,10 +2,12 @@
 
 import json
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -250,6 +252,23 @@ class TestRunning:
             with storage._database.write() as connection:
                 connection.exec_driver_sql("UPDATE scores SET score = 'high' WHERE step = 1")
             assert storage.steps()["score"].isna().sum() == 1
+
+    def test_steps_know_a_score_by_the_experiment_of_its_trial(
+        self, storage: Storage, four: list[Trial], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Parts of one trial each; one trial is of an experiment that is not installed."""
+        monkeypatch.setattr("sweep.storage.reading.FETCHED", 1)
+        monkeypatch.setattr("sweep.storage.reading.AT_ONCE", 2)
+        put(storage, [complete(one, score=float(n)) for n, one in enumerate(four)])
+        with storage._database.write() as connection:
+            connection.exec_driver_sql(f"UPDATE trials SET experiment = 'x' WHERE trial_id = '{four[2].trial_id}'")
+        scores = storage.steps().set_index("trial_id")["score"]
+        assert scores.dropna().to_dict() == {four[n].trial_id: n for n in (0, 1, 3)}
+        assert scores.index[scores.isna()].tolist() == [four[2].trial_id]
+        if storage.is_file:  # a server keeps no score without its trial
+            with closing(sqlite3.connect(storage.path)) as file, file:
+                file.execute("DELETE FROM trials WHERE trial_id = ?", [four[0].trial_id])
+            assert set(storage.steps()["trial_id"]) == {one.trial_id for one in four[1:]}
 
 
 class TestComingBack:
