@@ -2,10 +2,12 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from made_results import fill_database, full_results, full_steps, sheet
+from matplotlib.figure import Figure
 
 from reports.figures.figure import Sources
 from reports.page.page import render_page
@@ -35,3 +37,15 @@ def full_report(sweeps: pd.DataFrame) -> tuple[list[Section], dict[str, bytes], 
     sections = make_sections(results, Sources(lambda trial_ids: dict.fromkeys(trial_ids, sheet()), steps))
     files = as_files(sections, render_page(sections, sweeps, ["import pandas as pd"]))
     return sections, files, time.process_time() - start
+
+
+@pytest.fixture
+def svg_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn for the page, which shows them as SVG, and not in the other formats to which it links."""
+    save = Figure.savefig
+
+    def save_svg(figure: Figure, file: Any, **options: Any) -> None:
+        if options["format"] == "svg":
+            save(figure, file, **options)
+
+    monkeypatch.setattr(Figure, "savefig", save_svg)
