@@ -84,11 +84,11 @@ def test_a_thousand_results_a_second(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_ray_tune_does_not_remember_every_cohort() -> None:
-    command = [sys.executable, str(Path(__file__).with_name("many_cohorts.py")), "--cohorts", "300", "--per-fit", "50"]
+    command = [sys.executable, str(Path(__file__).with_name("many_cohorts.py")), "--cohorts", "300", "--per-fit", "75"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     kilobytes = float(done.stdout.splitlines()[-1].split()[0])
-    assert kilobytes < 20  # where Ray Tune never starts afresh it is 40
+    assert kilobytes < 20  # where Ray Tune never starts afresh it is 35
 
 
 @pytest.mark.slow
