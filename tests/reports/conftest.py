@@ -2,12 +2,11 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from made_results import fill_database, full_results, full_steps, sheet
-from matplotlib.figure import Figure
+from svg_alone import draw_svg_alone
 
 from reports.figures.figure import Sources
 from reports.page.page import render_page
@@ -41,11 +40,4 @@ def full_report(sweeps: pd.DataFrame) -> tuple[list[Section], dict[str, bytes], 
 
 @pytest.fixture
 def svg_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are drawn for the page, which shows them as SVG, and not in the other formats to which it links."""
-    save = Figure.savefig
-
-    def save_svg(figure: Figure, file: Any, **options: Any) -> None:
-        if options["format"] == "svg":
-            save(figure, file, **options)
-
-    monkeypatch.setattr(Figure, "savefig", save_svg)
+    draw_svg_alone(monkeypatch)
