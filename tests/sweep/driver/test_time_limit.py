@@ -28,7 +28,13 @@ from sweep.planning.resources import share_out
 from sweep.storage import Storage
 
 PATIENT_S, IMPATIENT_S = 60, 1  # seconds that a cohort may need after the limit, as it is and as this test has it
-IMPATIENT = f"from sweep.planning import estimate; estimate.FINISH_S = {IMPATIENT_S}"
+# The driver waits as long as the test: a worker that did not stop by itself would end its cohort.
+IMPATIENT = f"""
+from sweep.planning import estimate
+estimate.FINISH_S = {IMPATIENT_S}
+from sweep.driver import dispatcher
+dispatcher.LATEST_S = 1000.0
+"""
 PATIENCE_S = 240.0
 STEPS = 6000
 SCORES = "SELECT trial_id, state, score, frechet, d_loss FROM results ORDER BY trial_id"
