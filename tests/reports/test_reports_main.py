@@ -1,12 +1,10 @@
-"""The real command line, by subprocess."""
+"""The real command line, by subprocess: errors, imports, and a server; a report of a file is in test_golden_report."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from made_results import fill_database
@@ -31,28 +29,6 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
 
 def names_in(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-def test_a_report_lies_beside_the_database_and_is_summed_up(
-    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "runs").mkdir()
-    shutil.copy(database, tmp_path / "runs" / "results.db")
-    done = run("-m", "reports", cwd=tmp_path, SWEEP_DB="sqlite:///runs/results.db")
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
-    page = tmp_path / "runs" / "report" / "index.html"
-    assert lines[-1] == f"report: {page}"
-    assert page.stat().st_size > 50_000
-    words = [line.split() for line in lines]
-    families = [word[0] for word in words if word and word[0] in ("GAN", "EBGAN", "EBGAN-PT")]
-    assert families == ["GAN", "EBGAN", "EBGAN-PT"]
-    assert any("above 1/3 of real (5.00)" in line and "above 2/3 of real (10.00)" in line for line in lines)
-    query = [line.strip() for line in lines[1 : lines.index("")]]
-    monkeypatch.chdir(tmp_path)
-    scope: dict[str, Any] = {}
-    exec("\n".join(query), scope)
-    assert lines[0] == "query it:" and len(query) == 3 and len(scope["results"]) == 7168
 
 
 @pytest.mark.slow

@@ -42,6 +42,7 @@ scoring: {{n_samples: 500}}
 BETWEEN_S, LOCKED_S, FULL_S, FROZEN_S = 3.0, 10.0, 10.0, 45.0
 STARTING_S = 120.0  # Ray may take long where much else runs
 WORKERS = 2
+DRIVER = "sweep.driver.child"
 # Memory decides how cohorts are cut, and is never the same at two starts: this share more or less.
 SPREAD = 0.05
 VALUES = """
@@ -215,9 +216,12 @@ class Chaos:
 
     def _driver(self) -> int:
         """The process that has Ray started and writes to the database."""
+        for process in self._below():
+            with suppress(psutil.NoSuchProcess):
+                if DRIVER in process.cmdline():
+                    return process.pid
         assert self._process is not None
-        helpers = [process for process in self._below() if process.name() in HELPERS]
-        return helpers[0].ppid() if helpers else self._process.pid
+        return self._process.pid
 
     def _workers(self) -> list[int]:
         assert self._process is not None

@@ -91,8 +91,18 @@ def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
+def cohorts_in_flight(file: Path) -> int:
+    """Cohorts that have begun and not ended."""
+    return len(_progress(file))
+
+
 def cohorts_under_way(file: Path) -> int:
     """Cohorts in flight that have told of progress."""
+    return sum(share > 0 for share in _progress(file))
+
+
+def _progress(file: Path) -> list[float]:
+    """Shares of the cohorts in flight that are done."""
     if not file.exists() or not rows(file, "SELECT 1 FROM sqlite_master WHERE name = 'results'"):
-        return 0
-    return len(rows(file, "SELECT 1 FROM cohorts WHERE progress > 0 AND ended_at IS NULL"))
+        return []
+    return [share for (share,) in rows(file, "SELECT progress FROM cohorts WHERE ended_at IS NULL")]

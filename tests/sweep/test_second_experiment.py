@@ -13,10 +13,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_trials import write_space
+from made_trials import IDENTITY, write_space
 from processes import ROOT
 
 from data.mnist.dataset import ensure_mnist
+from search_spaces.space_file import load_space
+from sweep.planning.cohorts import Cohort
+from sweep.storage import Storage
+from sweep.worker.train import run_cohort
 
 PACKAGE = Path(__file__).parent / "tiny_digits"
 SPACE = """
@@ -66,11 +70,23 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     database = {"SWEEP_DB": "sqlite:///results.db", "SWEEP_DATA": str(ensure_mnist())}
     plain = os.environ | database | {"PYTHONPATH": str(ROOT)}
     both = plain | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(target)])}
-    write_space(folder / "gan.yaml", layers=(2,), steps=20)
     (folder / "digits.yaml").write_text(SPACE)
-    run(("sweep", "run", "gan.yaml"), folder, plain)  # the database is made without the other experiment
+    run_gans(folder)
     run(("sweep", "run", "digits.yaml"), folder, both)
     return Installed(folder, both, run(("sweep", "status"), folder, plain))
+
+
+def run_gans(folder: Path) -> None:
+    """Make the database where the other experiment is not known, with two trials of the project's own."""
+    space = load_space(write_space(folder / "gan.yaml", layers=(2,), steps=20))
+    trials = tuple(space.trials())
+    storage = Storage(f"sqlite:///{folder}/results.db", create=True)
+    sweep_id = storage.declare(space.name, {space.name: space.as_dict()}, {}, "1")
+    storage.add_trials(sweep_id, trials)
+    cohort_id = storage.lease(sweep_id, [trial.trial_id for trial in trials], "two gans", IDENTITY).cohort_id
+    assert cohort_id is not None
+    storage.record(cohort_id, run_cohort(Cohort(trials)))
+    storage.close()
 
 
 @pytest.mark.slow

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_results import full_results, identities, sheet
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from svg_alone import draw_svg_alone
 
 from reports.explorer.html import NO_ATTEMPTS, explore
 from reports.explorer.presets import matching
@@ -19,7 +18,7 @@ from reports.numbers.histogram import published_edges
 from reports.numbers.prefix import finished_prefix
 from reports.numbers.study import split_studies
 from reports.page.page import render_page
-from reports.report import as_files, make_sections
+from reports.report import Section, as_files, make_sections
 
 URL = "sqlite:///runs/my results.db"
 
@@ -71,26 +70,20 @@ def make_report(
     """Writes a report, whose explorer knows the steps and identities of `scored`; its figures do without them.
 
     Args:
-        drawn: whether its figures have content, which takes most of a report's time.
+        drawn: whether it has figures, which take most of a report's time.
     """
-    save = Figure.savefig
-
-    def save_svg(figure: Figure, file: Any, **options: Any) -> None:
-        if not drawn:
-            file.write(b"<svg></svg>")
-        elif options["format"] == "svg":  # the page refers to the other formats and does not load them
-            save(figure, file, **options)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", save_svg)
-        if not drawn:
-            patch.setattr(Axes, "bar", lambda *_, **__: None)
-        sections = make_sections(rows, Sources(all_sheets))
+        draw_svg_alone(patch)
+        sections = make_sections(rows, Sources(all_sheets)) if drawn else without_figures(rows)
     sheets = Sheets(write_sheets(folder, rows.loc[rows["state"] == "COMPLETE", "trial_id"], all_sheets))
     page = render_page(sections, sweeps, [], explore(split_studies(rows, **scored), URL, sheets, attempts))
     for name, content in as_files(sections, page).items():
         (folder / name).write_bytes(content)
     return folder
+
+
+def without_figures(rows: pd.DataFrame) -> list[Section]:
+    return [Section(study, None, "shares", ()) for study in split_studies(rows)]
 
 
 def full_report_in(folder: Path, sweeps: pd.DataFrame, drawn: bool = False) -> Path:

@@ -6,10 +6,16 @@ import pandas as pd
 import pytest
 from made_results import cell, results
 
+from reports import report
 from reports.page.summary import summary
 from reports.report import make_sections
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+
+@pytest.fixture(autouse=True)
+def _without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command says nothing of figures, and to make them takes most of a report's time."""
+    monkeypatch.setattr(report, "REPORTS", {})
+    monkeypatch.setattr(report, "GENERAL", ())
 
 
 def lines_of(rows: pd.DataFrame) -> list[str]:

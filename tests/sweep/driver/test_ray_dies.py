@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from made_trials import cohorts_under_way, rows, write_space
-from processes import HELPERS, alive, beginning_with, heed_signals, started_by
+from made_trials import cohorts_in_flight, cohorts_under_way, rows, write_space
+from processes import HELPERS, alive, beginning_with, heed_signals, started_by, workers_of
 
 from data.mnist.dataset import ensure_mnist
 from sweep.planning.machine import this_machine
@@ -69,6 +69,10 @@ class Running:
     def wait_for_a_cohort(self) -> None:
         before = self.complete()
         self.wait_for(lambda: self.complete() > before)
+
+    def wait_for_a_worker(self) -> None:
+        """Until a cohort is in flight, and a process that trains."""
+        self.wait_for(lambda: cohorts_in_flight(self.file) and workers_of(self.process.pid))
 
     def below(self) -> list[psutil.Process]:
         """It and all that it started."""
@@ -138,8 +142,8 @@ def test_helpers_of_ray_die_one_after_the_other_and_the_sweep_completes_its_grid
 def test_a_database_that_fails_while_ray_is_started_again_is_waited_for(tmp_path: Path) -> None:
     impatient = "from sweep.storage import sqlite_file\nsqlite_file.BUSY_TIMEOUT_S = 0.5"
     path = beginning_with(impatient, tmp_path / "impatient")["PYTHONPATH"]
-    with running(tmp_path, steps=4000, layers=(2, 3, 4), PYTHONPATH=path) as sweep:
-        sweep.wait_for(lambda: cohorts_under_way(sweep.file))
+    with running(tmp_path, steps=1000, layers=(2, 3, 4), PYTHONPATH=path) as sweep:
+        sweep.wait_for_a_worker()
         with closing(sqlite3.connect(sweep.file, isolation_level=None, timeout=60)) as other:
             other.execute("BEGIN IMMEDIATE")
             (raylet,) = sweep.helpers(["raylet"])
@@ -174,8 +178,7 @@ class Stopped:
 
 STOPS = {
     "TERM to the group": (signal.SIGTERM, False, 0o022),
-    "HUP to all": (signal.SIGHUP, True, 0o027),
-    "TERM to all": (signal.SIGTERM, True, 0o077),
+    "HUP to all": (signal.SIGHUP, True, 0o077),
 }
 
 
@@ -242,8 +245,8 @@ def test_a_ray_that_never_works_is_told_of_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_killed_sweep_takes_ray_along_and_the_next_one_clears_up_without_streams_or_a_home(tmp_path: Path) -> None:
-    with running(tmp_path, steps=3000) as sweep:
-        sweep.wait_for(lambda: cohorts_under_way(sweep.file))
+    with running(tmp_path, steps=1000) as sweep:
+        sweep.wait_for_a_worker()
         below = sweep.below()
         sweep.process.kill()
         sweep.process.wait()

@@ -18,7 +18,7 @@ from data.mnist.dataset import ensure_mnist
 from sweep.planning.machine import this_machine
 
 PATIENCE_S = 180.0
-LAYERS = tuple(range(2, 12))
+LAYERS = tuple(range(2, 8))
 VALUES = "SELECT trial_id, state, score, frechet, coverage FROM results ORDER BY trial_id"
 pytestmark = [
     pytest.mark.slow,

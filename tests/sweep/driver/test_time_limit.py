@@ -2,17 +2,18 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from made_trials import rows, trials, write_space
-from processes import beginning_with, on_one_core
+from processes import beginning_with, on_one_core, workers_of
 
 from data.mnist.dataset import ensure_mnist
 from search_spaces.space import expand
@@ -27,49 +28,78 @@ from sweep.planning.resources import share_out
 from sweep.storage import Storage
 
 PATIENT_S, IMPATIENT_S = 60, 1  # seconds that a cohort may need after the limit, as it is and as this test has it
-IMPATIENT = f"from sweep.planning import estimate; estimate.FINISH_S = {IMPATIENT_S}"
-MINUTES = 0.4  # Ray takes about ten seconds to start
+# The driver waits as long as the test: a worker that did not stop by itself would end its cohort.
+IMPATIENT = f"""
+from sweep.planning import estimate
+estimate.FINISH_S = {IMPATIENT_S}
+from sweep.driver import dispatcher
+dispatcher.LATEST_S = 1000.0
+"""
+PATIENCE_S = 240.0
+STEPS = 6000
 SCORES = "SELECT trial_id, state, score, frechet, d_loss FROM results ORDER BY trial_id"
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    output: str
-    seconds: float
-
-
-def sweep(space: str, folder: Path, *options: str, environment: Mapping[str, str] = os.environ) -> Ended:
-    start = time.monotonic()
+@contextmanager
+def sweeping(
+    space: str, folder: Path, *options: str, environment: Mapping[str, str] = os.environ
+) -> Iterator["subprocess.Popen[str]"]:
+    """The real command, in a process of its own."""
     command = [sys.executable, "-m", "sweep", "run", space, "--db", f"sqlite:///{folder}/results.db"]
     hook = ["--workers", "1", "--notify", 'echo "told: $SWEEP_STATE"']
-    done = subprocess.run(
+    process = subprocess.Popen(
         [*command, *hook, *options],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=240,
         env=environment,
         preexec_fn=on_one_core(),
     )
-    return Ended(done.returncode, done.stdout + done.stderr, time.monotonic() - start)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def sweep(space: str, folder: Path) -> str:
+    """Output of a sweep that ends in good order."""
+    with sweeping(space, folder) as process:
+        output, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, output
+    return output
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(this_machine().gpus), reason="made for the pace of a CPU")
 def test_a_limit_shorter_than_the_only_cohort_makes_progress(tmp_path: Path) -> None:
+    """The worker stands still from its first checkpoint until the limit, which no machine is too fast or slow for."""
     ensure_mnist()
     (tmp_path / "whole").mkdir()
-    space = write_space(tmp_path / "grid.yaml", layers=(2,), steps=12_000)
-    file = tmp_path / "results.db"
+    space = write_space(tmp_path / "grid.yaml", layers=(2,), steps=STEPS)
+    file, folder = tmp_path / "results.db", tmp_path / "results-checkpoints"
+    start = time.time()
+    sweep(space, tmp_path / "whole")
+    limit = time.time() - start + 5  # seconds; by then the worker has begun
+    start = time.time()
+    options = ["--minutes", str(limit / 60), "--since", str(start), "--checkpoint-minutes", "0.01"]
     environment = beginning_with(IMPATIENT, tmp_path / "impatient")
-    first = sweep(space, tmp_path, "--minutes", str(MINUTES), environment=environment)
-    assert first.code == 0, first.output
-    assert 60 * MINUTES <= first.seconds < 60 * MINUTES + PATIENT_S
-    assert "told: time limit" in first.output
-    assert "0 of 2 trials are done" in first.output
-    assert "The same command goes on with the rest." in first.output
+    with sweeping(space, tmp_path, *options, environment=environment) as first:
+        while not list(folder.glob("*/*.safetensors")):
+            assert first.poll() is None, first.communicate()
+            time.sleep(0.02)
+        (worker,) = workers_of(first.pid)
+        os.kill(worker, signal.SIGSTOP)
+        before = list(folder.glob("*/*.safetensors"))
+        time.sleep(max(0, start + limit + 2 * IMPATIENT_S - time.time()))
+        os.kill(worker, signal.SIGCONT)
+        output, _ = first.communicate(timeout=PATIENCE_S)
+        seconds = time.time() - start
+    assert first.returncode == 0, output
+    assert limit <= seconds < limit + PATIENT_S
+    assert "told: time limit" in output
+    assert "0 of 2 trials are done" in output
+    assert "The same command goes on with the rest." in output
     (row,) = rows(file, "SELECT state, note, finished_at IS NULL FROM sweeps")
     assert (row[0], row[2]) == ("time limit", 1)
     assert row[1].startswith("2 gan, 2x16 against 2x16 (")
@@ -78,16 +108,12 @@ def test_a_limit_shorter_than_the_only_cohort_makes_progress(tmp_path: Path) -> 
         rows(file, "SELECT state, outcome FROM trials JOIN attempts USING (trial_id)")
         == [("WAITING", "INTERRUPTED")] * 2
     )
-    (checkpoint,) = (tmp_path / "results-checkpoints").glob("*/*.safetensors")
-    done = int(checkpoint.name.partition("-")[0])
-    assert 0 < done < 12_000
+    newest = max(folder.glob("*/*.safetensors"))
+    assert newest not in before
+    assert 0 < int(newest.name.partition("-")[0]) < STEPS
 
-    second = sweep(space, tmp_path)
-    assert second.code == 0, second.output
-    assert "told: done" in second.output
+    assert "told: done" in sweep(space, tmp_path)
     assert rows(file, "SELECT state, finished_at IS NULL FROM sweeps ORDER BY sweep_id")[1] == ("done", 0)
-    whole = sweep(space, tmp_path / "whole")
-    assert whole.code == 0
     assert rows(file, SCORES) == rows(tmp_path / "whole" / "results.db", SCORES)
 
 
