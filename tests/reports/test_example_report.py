@@ -1,4 +1,4 @@
-"""The committed example: its tables say what pandas finds in the committed database, which came from one sweep."""
+"""The committed example: its tables say what pandas finds in the committed database, of the example and quick grids."""
 
 import html
 import re
@@ -11,19 +11,27 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 FOLDER = DOCS / "example-report"
 NAMES = {"gan": "GAN", "ebgan": "EBGAN", "ebgan_pt": "EBGAN-PT"}
+GRIDS = {"example": 384 + 2 * 32, "quick": 96 + 2 * 24}  # and their trials
 
 
-def read(view: str) -> pd.DataFrame:
+def read(view: str, grid: str) -> pd.DataFrame:
     """The grid's rows, read as anyone would who has nothing but pandas."""
     with sqlite3.connect(f"file:{DOCS / 'example-report.db'}?mode=ro&immutable=1", uri=True) as connection:
         rows = pd.read_sql(f"SELECT * FROM {view}", connection)
     assert set(rows["state"]) == {"COMPLETE"}, "the sweep is finished"
-    return rows[rows["space"] != "example/mnist_margin"]
+    return rows[rows["space"].isin([f"{grid}/mnist_{family}" for family in NAMES])]
+
+
+@pytest.fixture(scope="module", params=GRIDS)
+def grid(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def results() -> pd.DataFrame:
-    return read("results")
+def results(grid: str) -> pd.DataFrame:
+    found = read("results", grid)
+    assert len(found) == GRIDS[grid]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +39,20 @@ def page() -> str:
     return (FOLDER / "index.html").read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def section(page: str, grid: str) -> str:
+    """What the page says of the grid."""
+    _, _, rest = page.partition(f"<h2>The {grid} grid</h2>")
+    return rest.partition("<h2>The ")[0]
+
+
 def plain(text: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
 
 
-def rows(page: str, name: str) -> list[list[str]]:
-    """The cells of each row of a table of the page."""
-    (found,) = re.findall(rf'<table class="{name}">.*?<tbody>(.*?)</tbody>', page, re.DOTALL)
+def rows(section: str, name: str) -> list[list[str]]:
+    """The cells of each row of a table."""
+    (found,) = re.findall(rf'<table class="{name}">.*?<tbody>(.*?)</tbody>', section, re.DOTALL)
     return [
         [plain(cell) for cell in re.findall(r"<td.*?>(.*?)</td>", row, re.DOTALL)] for row in found.split("</tr>")[:-1]
     ]
@@ -48,19 +63,23 @@ def wins(x: pd.Series, y: pd.Series) -> float:
     return float((difference > 0).mean() + (difference == 0).mean() / 2)
 
 
-def test_the_title_is_reproduced_from_the_database_alone(page: str) -> None:
+def test_the_finding_is_reproduced_from_the_database_alone(grid: str, page: str) -> None:
     """How often a random EBGAN scores above a random GAN, under every classifier."""
     found = []
-    for _, own in read("results_by_classifier").groupby("classifier"):
+    for _, own in read("results_by_classifier", grid).groupby("classifier"):
         one, other = (own.loc[own["family"] == family, "score"] for family in ("ebgan", "gan"))
         found.append(100 * wins(one, other))
+    assert len(found) == 3
     least, most = f"{min(found):.0f}", f"{max(found):.0f}"
-    (title,) = re.findall(r"<h1>(.*?)</h1>", page)
-    assert f"a random EBGAN beats a random GAN {least if least == most else f'{least}-{most}'} % of the time" in title
+    sentence = f"a random EBGAN beats a random GAN {least if least == most else f'{least}-{most}'} % of the time"
+    if grid == "example":
+        (title,) = re.findall(r"<h1>(.*?)</h1>", page)
+        assert sentence in title
+    assert sentence in plain(page)
 
 
-def test_the_shares_are_reproduced_from_the_database_alone(results: pd.DataFrame, page: str) -> None:
-    by_classifier = read("results_by_classifier")
+def test_the_shares_are_reproduced_from_the_database_alone(grid: str, results: pd.DataFrame, section: str) -> None:
+    by_classifier = read("results_by_classifier", grid)
     expected = []
     for family, name in NAMES.items():
         own = results[results["family"] == family]
@@ -74,10 +93,10 @@ def test_the_shares_are_reproduced_from_the_database_alone(results: pd.DataFrame
             spread = f" range {ends}" if each.min() < each.max() else ""
             cells.append(f"{100 * above.mean():.1f} % ({above.sum()}){spread}")
         expected.append([*cells, str(len(own))])
-    assert rows(page, "shares") == expected
+    assert rows(section, "shares") == expected
 
 
-def test_the_comparisons_are_reproduced_from_the_database_alone(results: pd.DataFrame, page: str) -> None:
+def test_the_comparisons_are_reproduced_from_the_database_alone(results: pd.DataFrame, section: str) -> None:
     score = {family: rows["score"] for family, rows in results.groupby("family")}
     third = results["real_score"].iloc[0] / 3
     fair = results[(results["family"] == "gan") & (results["lr"] == 0.001)]
@@ -92,7 +111,7 @@ def test_the_comparisons_are_reproduced_from_the_database_alone(results: pd.Data
             for name, y in (("GAN", score["gan"]), ("GAN with Adam, 0.001", fair["score"]))
         ),
     ]
-    found = rows(page, "compared")
+    found = rows(section, "compared")
     assert len(found) == len(pairs)
     for row, (name, x, y, won) in zip(found, pairs, strict=True):
         difference = 100 * ((x > third).mean() - (y > third).mean())
@@ -102,9 +121,9 @@ def test_the_comparisons_are_reproduced_from_the_database_alone(results: pd.Data
 
 def test_it_is_whole_and_small(page: str) -> None:
     files = [path for path in FOLDER.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 6e6
+    assert sum(path.stat().st_size for path in files) < 4e6 * len(GRIDS)
     assert {path.suffix for path in files} == {".html", ".csv", ".svg", ".png", ".pdf"}
     linked = re.findall(r'href="([\w-]+\.\w+)"', page)
     assert {"figure2.svg", "figure3.csv", "course.png", "equilibrium.pdf"} <= set(linked)
     assert all((FOLDER / name).is_file() for name in linked)
-    assert len(list((FOLDER / "sheets").iterdir())) == 3 * 21 + 8
+    assert len(list((FOLDER / "sheets").iterdir())) == 3 * 9 * len(GRIDS) + 8
