@@ -276,8 +276,8 @@ def _decides(study: Study, is_finished: bool) -> str | None:
                 best = (
                     weight,
                     (
-                        f"{_capital(setting_words(axis, high))} {most} pass a third of the real-data score, "
-                        f"{setting_words(axis, low, again=True)} {least}."
+                        f"{_capital(setting_words(axis, high))} {most} pass a third of the real-data score; "
+                        f"{setting_words(axis, low, again=True)}, {least} do."
                     ),
                 )
     return best and best[1]
