@@ -23,12 +23,34 @@ def cohort(digits: tuple[Tensor, Tensor]) -> Tensor:
     return torch.stack([images[:600], images[labels < 5][:600], images[labels == 3][:600], noise])
 
 
+@pytest.fixture(scope="module")
+def scored(scorer: Scorer, cohort: Tensor) -> list[dict[str, Tensor]]:
+    """Scores of the cohort under each classifier."""
+    return scorer.score(cohort)
+
+
+@pytest.fixture(scope="module")
+def scored_alone(scorer: Scorer, cohort: Tensor) -> list[list[dict[str, Tensor]]]:
+    """The same, of each member alone."""
+    return [scorer.score(member[None]) for member in cohort]
+
+
+@pytest.fixture(scope="module")
+def scored_in_halves(scorer: Scorer, cohort: Tensor) -> list[dict[str, Tensor]]:
+    return scorer.score(cohort.split(300, dim=1))
+
+
+@pytest.fixture(scope="module")
+def scored_digits(scorer: Scorer, digits: tuple[Tensor, Tensor]) -> list[dict[str, Tensor]]:
+    return scorer.score(digits[0][None].split(2500, dim=1))
+
+
 RANKS = pytest.mark.parametrize("rank", range(len(CLASSIFIERS)), ids=CLASSIFIERS)
 
 
 @RANKS
-def test_real_digits(scorer: Scorer, digits: tuple[Tensor, Tensor], rank: int) -> None:
-    scores = scorer.score(digits[0][None].split(2500, dim=1))[rank]
+def test_real_digits(scored_digits: list[dict[str, Tensor]], rank: int) -> None:
+    scores = scored_digits[rank]
     card = classifier_card(CLASSIFIERS[rank])
     assert scores["score"].item() == pytest.approx(card.real_score, rel=1e-6)
     assert scores["inception_score"].item() == pytest.approx(card.real_inception_score, rel=1e-6)
@@ -37,21 +59,22 @@ def test_real_digits(scorer: Scorer, digits: tuple[Tensor, Tensor], rank: int) -
     assert scores["frechet"].item() == pytest.approx(0.0, abs=1e-5)
 
 
-def test_result_is_one_value_per_key_and_member(scorer: Scorer, cohort: Tensor) -> None:
-    by_classifier = scorer.score(cohort)
-    assert [set(scores) for scores in by_classifier] == [KEYS] * len(CLASSIFIERS)
-    for values in (values for scores in by_classifier for values in scores.values()):
+def test_result_is_one_value_per_key_and_member(scored: list[dict[str, Tensor]]) -> None:
+    assert [set(scores) for scores in scored] == [KEYS] * len(CLASSIFIERS)
+    for values in (values for scores in scored for values in scores.values()):
         assert values.shape == (4,)
         assert values.dtype == torch.float64
         assert not values.requires_grad
 
 
 @RANKS
-def test_scores_are_the_formulas_on_all_images(scorer: Scorer, cohort: Tensor, rank: int) -> None:
+def test_scores_are_the_formulas_on_all_images(
+    scorer: Scorer, cohort: Tensor, scored: list[dict[str, Tensor]], rank: int
+) -> None:
     classifier = scorer.classifiers[rank]
     features, logits = classifier.features_and_logits(cohort[1])
     reference = classifier.feature_mean, classifier.feature_covariance
-    scores = {name: values[1].item() for name, values in scorer.score(cohort)[rank].items()}
+    scores = {name: values[1].item() for name, values in scored[rank].items()}
     assert scores == pytest.approx(
         {
             "score": reversed_inception_score(logits).item(),
@@ -65,8 +88,8 @@ def test_scores_are_the_formulas_on_all_images(scorer: Scorer, cohort: Tensor, r
 
 
 @RANKS
-def test_ranks_digits_over_collapse_over_noise(scorer: Scorer, cohort: Tensor, rank: int) -> None:
-    scores = scorer.score(cohort)[rank]
+def test_ranks_digits_over_collapse_over_noise(scored: list[dict[str, Tensor]], rank: int) -> None:
+    scores = scored[rank]
     digits, half, one, noise = ({name: values[member].item() for name, values in scores.items()} for member in range(4))
     assert digits["score"] > one["score"] + 1.0
     assert digits["inception_score"] > half["inception_score"] > one["inception_score"] >= 1.0
@@ -87,43 +110,40 @@ def test_constant_image_scores_nothing(scorer: Scorer, rank: int) -> None:
 
 
 @RANKS
-def test_cohort_equals_solo(scorer: Scorer, cohort: Tensor, rank: int) -> None:
-    together = scorer.score(cohort)[rank]
-    for member in range(len(cohort)):
-        alone = scorer.score(cohort[member : member + 1])[rank]
+def test_cohort_equals_solo(
+    scored: list[dict[str, Tensor]], scored_alone: list[list[dict[str, Tensor]]], rank: int
+) -> None:
+    for member, alone in enumerate(scored_alone):
         for name in KEYS:
-            assert together[name][member].item() == pytest.approx(alone[name].item(), rel=1e-5, abs=1e-6)
+            assert scored[rank][name][member].item() == pytest.approx(alone[rank][name].item(), rel=1e-5, abs=1e-6)
 
 
-@RANKS
-def test_generated_batches_equal_all_at_once(scorer: Scorer, cohort: Tensor, rank: int) -> None:
-    whole = scorer.score(cohort)[rank]
-    parts = scorer.score(batch for batch in cohort.split([250, 100, 250], dim=1))[rank]
-    for name in KEYS:
-        assert parts[name].tolist() == pytest.approx(whole[name].tolist(), rel=1e-5, abs=1e-6)
+def test_generated_batches_equal_all_at_once(scorer: Scorer, cohort: Tensor, scored: list[dict[str, Tensor]]) -> None:
+    parts = scorer.score(batch for batch in cohort.split([250, 100, 250], dim=1))
+    for part, whole in zip(parts, scored, strict=True):
+        for name in KEYS:
+            assert part[name].tolist() == pytest.approx(whole[name].tolist(), rel=1e-5, abs=1e-6)
 
 
-@RANKS
-def test_caller_precision_changes_nothing(scorer: Scorer, cohort: Tensor, rank: int) -> None:
-    exact = scorer.score(cohort)[rank]
+def test_caller_precision_changes_nothing(scorer: Scorer, cohort: Tensor, scored: list[dict[str, Tensor]]) -> None:
     with torch.autocast("cpu", torch.bfloat16):
-        assert scorer.classifiers[rank](cohort[0]).dtype == torch.bfloat16
-        mixed = scorer.score(cohort)[rank]
-    assert all(torch.equal(exact[name], mixed[name]) for name in KEYS)
+        assert all(classifier(cohort[0]).dtype == torch.bfloat16 for classifier in scorer.classifiers)
+        mixed = scorer.score(cohort)
+    for exact, found in zip(scored, mixed, strict=True):
+        assert all(torch.equal(exact[name], found[name]) for name in KEYS)
 
 
-@RANKS
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
-def test_nonfinite_pixel_costs_its_member_only(scorer: Scorer, cohort: Tensor, bad: float, rank: int) -> None:
-    clean = scorer.score(cohort)[rank]
+def test_nonfinite_pixel_costs_its_member_only(
+    scorer: Scorer, cohort: Tensor, scored_in_halves: list[dict[str, Tensor]], bad: float
+) -> None:
     damaged = cohort.clone()
     damaged[1, 599, 1023] = bad
-    scores = scorer.score(damaged.split(300, dim=1))[rank]
-    same = scorer.score(cohort.split(300, dim=1))[rank]
-    for name in KEYS:
-        assert scores[name].isnan().tolist() == [False, True, False, False]
-        assert scores[name][[0, 2, 3]].tolist() == same[name][[0, 2, 3]].tolist()
-        assert clean[name].isfinite().all()
+    for scores, same in zip(scorer.score(damaged.split(300, dim=1)), scored_in_halves, strict=True):
+        for name in KEYS:
+            assert scores[name].isnan().tolist() == [False, True, False, False]
+            assert scores[name][[0, 2, 3]].tolist() == same[name][[0, 2, 3]].tolist()
+            assert same[name].isfinite().all()
 
 
 @pytest.mark.parametrize("batches", [[], [torch.zeros(3, 1, 1024)]])

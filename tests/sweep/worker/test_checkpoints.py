@@ -88,7 +88,7 @@ def test_a_restored_training_goes_on_bit_by_bit(tmp_path: Path, family: str) -> 
     assert_same(second, whole)
 
 
-@pytest.mark.parametrize("dies_at", [1, 5, STEPS - 1])
+@pytest.mark.parametrize("dies_at", [5, *(pytest.param(step, marks=pytest.mark.slow) for step in (1, STEPS - 1))])
 def test_a_killed_cohort_ends_as_if_nothing_had_been(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies_at: int
 ) -> None:

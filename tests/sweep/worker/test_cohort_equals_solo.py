@@ -79,6 +79,7 @@ def test_weights_and_scores_in_double_precision(spaces: list[str], size: int, im
     assert len(set(scores["0 frechet"])) > size // 2  # the settings matter
 
 
+@pytest.mark.slow
 @COHORTS
 def test_scores_in_single_precision(spaces: list[str], size: int, images: Tensor) -> None:
     # Measured: 6e-6 for every score of every member but one. That EBGAN-PT without dropout goes a way of its own,
