@@ -197,6 +197,7 @@ class TestADriver:
             assert "it does not answer" in sweep.said()
         sweep.go_on()
 
+    @pytest.mark.slow
     def test_that_stops_waits_no_longer(self, sweep: Sweep, postgres: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(dispatcher, "ANSWER_S", 2 * LONGEST_S, raising=False)
 
@@ -257,6 +258,7 @@ def storage(new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) ->
 
 
 class TestTheServer:
+    @pytest.mark.slow
     def test_is_given_up_where_the_network_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(engine, "CONNECT_TIMEOUT_S", 2)
         with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor() as pool, soon():
@@ -269,6 +271,7 @@ class TestTheServer:
                 opening.result()
             connection.close()
 
+    @pytest.mark.slow
     def test_ends_what_should_be_brief_and_nothing_else(self, storage: Storage) -> None:
         url = storage.url.render_as_string(hide_password=False)
         with locked(url), soon(), pytest.raises(StorageError, match="canceling statement due to statement timeout"):

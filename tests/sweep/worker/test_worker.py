@@ -97,7 +97,7 @@ def test_evaluation_steps_are_even_and_end_with_the_last(steps: int, times: int,
     assert scored_steps(GanTraining(steps=steps, batch_size=8), GanScoring(times=times)) == expected
 
 
-@pytest.mark.parametrize("family", ["gan", "ebgan_pt"])
+@pytest.mark.parametrize("family", ["gan", pytest.param("ebgan_pt", marks=pytest.mark.slow)])
 def test_intermediate_evaluations_leave_the_training_alone(family: str) -> None:
     members = trials(2, family=family, steps=8, dropout_d=True)
     often = [replace(m, scoring=replace(m.scoring, times=4)) for m in members]
