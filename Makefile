@@ -48,7 +48,7 @@ test: .venv/test  ## run the quick tests, in about 3 minutes on 2 cores
 test-slow: .venv/test  ## run the other tests: real sweeps, faults, load, memory, all of the page
 	@$(PYTEST) -m slow
 
-test-all: test test-slow  ## run every test, in about 15 minutes on 2 cores
+test-all: test test-slow  ## run every test, in about 16 minutes on 2 cores
 
 chaos: .venv/test  ## disturb a sweep with kills, locks and a full disk for 10 minutes (MINUTES=30 for longer)
 	@$(BIN)/python tests/sweep/chaos.py $(if $(MINUTES),--minutes $(MINUTES))
