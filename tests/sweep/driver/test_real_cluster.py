@@ -44,7 +44,7 @@ def run(space: str, file: Path, **environment: str) -> "subprocess.Popen[str]":
 
 def test_a_node_is_killed_and_the_rest_goes_on(tmp_path: Path) -> None:
     ensure_mnist()
-    space = write_space(tmp_path / "grid.yaml", LAYERS, steps=2000)
+    space = write_space(tmp_path / "grid.yaml", LAYERS, steps=6000)
     quiet, file = tmp_path / "quiet.db", tmp_path / "cluster.db"
     alone = run(space, quiet)
     output, _ = alone.communicate(timeout=PATIENCE_S)
