@@ -1,6 +1,6 @@
-"""The report of a full grid: its page is complete and self-contained, and the figures' numbers lie beside it.
+"""The report of a full grid: the page is complete, needs no other file, and each figure has its numbers as CSV.
 
-These tests share a file because the report takes seconds, and processes that run tests share the files.
+These tests are in one file because one process runs it: the report, which takes seconds to make, is then made once.
 """
 
 import io

@@ -88,7 +88,7 @@ def test_ray_tune_does_not_remember_every_cohort() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     kilobytes = float(done.stdout.splitlines()[-1].split()[0])
-    assert kilobytes < 20  # where Ray Tune never starts afresh it is 35
+    assert kilobytes < 20  # 35 if Ray Tune is never restarted
 
 
 @pytest.mark.slow
